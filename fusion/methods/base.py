@@ -54,7 +54,7 @@ class FusionMethod(nn.Module):
     """(infrared, visible) -> fused luminance; every method, learned or not, is one of these.
 
     Class attributes:
-        config_class: settings of the network; saved with the weights, so weights describe themselves.
+        config_class: settings of the network; saved with the weights, which so describe themselves.
         phases: names of the training phases in order, each with its settings class; empty for
             methods that are not trained.
         restores_color: whether the fused image gets the visible image's colour.

@@ -1,0 +1,113 @@
+"""Locality-sensitive hashing of feature vectors into groups, and attention inside the groups."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def cross_polytope_codes(vectors: Tensor, rotation: Tensor) -> Tensor:
+    """Hash codes of the cross-polytope family (Andoni et al. 2015): argmax([xR, −xR]).
+
+    Only the direction of a vector matters, so vectors need not be normalised.
+
+    Args:
+        vectors: B×L×C.
+        rotation: C×(n/2), Gaussian.
+
+    Returns:
+        Codes in 0..n−1, B×L int64. Carries no gradient.
+    """
+    with torch.no_grad(), torch.autocast(vectors.device.type, enabled=False):
+        rotated = vectors.detach().float() @ rotation.float()
+        nearest = rotated.abs().argmax(-1)
+        negative = rotated.gather(-1, nearest.unsqueeze(-1)).squeeze(-1) < 0
+        return nearest + negative * rotation.shape[1]
+
+
+def bucket_count(length: int, group_size: int, limit: int) -> int:
+    """Number of hash buckets for `length` vectors: min(even(L/K), limit), at least 2 (NLSA)."""
+    return max(2, min(2 * (length // group_size // 2), limit))
+
+
+def group_order(codes: Tensor, group_size: int) -> tuple[Tensor, Tensor]:
+    """Sort pixels by hash code and cut the sequence into groups of equal size.
+
+    Args:
+        codes: B×L hash codes.
+        group_size: K, at most L.
+
+    Returns:
+        members: B×(M·K) pixel indices in sorted order, M = ceil(L/K); the tail of the last group
+            is padded with repeats of the last pixels.
+        rank: B×L, where in `members` each pixel stands.
+    """
+    order = codes.argsort(dim=1, stable=True)
+    positions = torch.arange(order.shape[1], device=order.device).expand_as(order)
+    rank = torch.empty_like(order).scatter_(1, order, positions)
+    padding = -order.shape[1] % group_size
+    members = torch.cat([order, order[:, order.shape[1] - padding :]], dim=1)
+    return members, rank
+
+
+def take_rows(sequences: Tensor, indices: Tensor) -> Tensor:
+    """Rows of every sequence of a batch: B×L×C, B×N -> B×N×C."""
+    batch, length, channels = sequences.shape
+    offsets = torch.arange(batch, device=indices.device).unsqueeze(1) * length
+    rows = sequences.reshape(-1, channels).index_select(0, (indices + offsets).flatten())
+    return rows.view(batch, -1, channels)
+
+
+def attend_in_groups(
+    query: Tensor, key: Tensor, value: Tensor, codes: Tensor, group_size: int, neighbours: int = 0
+) -> Tensor:
+    """Softmax attention of every pixel to the pixels of its hash group, O(L·K·C).
+
+    Args:
+        query, key, value: B×L×C; scores are query·key, unscaled.
+        codes: B×L hash codes.
+        group_size: K; a sequence shorter than K is one group.
+        neighbours: how many adjacent groups on either side a group attends to besides itself.
+
+    Returns:
+        B×L×C, in the pixels' own order.
+    """
+    members, rank, size = _groups(codes, group_size)
+    attended = F.scaled_dot_product_attention(
+        _cut(query, members, size),
+        _with_neighbours(_cut(key, members, size), neighbours),
+        _with_neighbours(_cut(value, members, size), neighbours),
+        scale=1.0,
+    )
+    return take_rows(attended.flatten(1, 2), rank)
+
+
+def group_scores(
+    query: Tensor, key: Tensor, codes: Tensor, group_size: int, neighbours: int = 0
+) -> Tensor:
+    """Log of the sum of every pixel's exponentiated attention scores: B×L (arguments as above).
+
+    Several hash rounds are combined by the softmax of these (Mei et al. 2021, NLSA).
+    """
+    members, rank, size = _groups(codes, group_size)
+    keys = _with_neighbours(_cut(key, members, size), neighbours)
+    scores = (_cut(query, members, size) @ keys.transpose(-2, -1)).float().logsumexp(-1)
+    return scores.flatten(1, 2).gather(1, rank)
+
+
+def _groups(codes: Tensor, group_size: int) -> tuple[Tensor, Tensor, int]:
+    size = min(group_size, codes.shape[1])
+    members, rank = group_order(codes, size)
+    return members, rank, size
+
+
+def _cut(sequences: Tensor, members: Tensor, size: int) -> Tensor:
+    """B×L×C -> B×M×K×C."""
+    return take_rows(sequences, members).unflatten(1, (-1, size))
+
+
+def _with_neighbours(groups: Tensor, neighbours: int) -> Tensor:
+    """B×M×K×C -> B×M×(1+2·neighbours)K×C; the first and the last group are neighbours."""
+    if neighbours == 0:
+        return groups
+    shifts = range(-neighbours, neighbours + 1)
+    return torch.cat([groups.roll(shift, dims=1) for shift in shifts], dim=2)

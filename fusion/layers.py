@@ -1,0 +1,117 @@
+"""Building blocks that fusion networks share.
+
+Feature maps are B×C×H×W. Everything here works in either memory format; in `channels_last` the
+layer norm and the hash groups need no copies.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class ChannelLayerNorm(nn.LayerNorm):
+    """Layer normalisation over the channels of every pixel (with bias): B×C×H×W -> B×C×H×W."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        pixels_last = super().forward(features.permute(0, 2, 3, 1))
+        return pixels_last.permute(0, 3, 1, 2)
+
+
+class TransposedAttention(nn.Module):
+    """Multi-Dconv head transposed attention (MDTA; Zamir et al. 2022, Restormer).
+
+    Attention between channels: with L2-normalised q, k along the pixels, each head computes
+    softmax(temperature · q kᵀ) v, a (C/heads)×(C/heads) matrix, so the cost is linear in pixels.
+    """
+
+    def __init__(self, channels: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.temperature = nn.Parameter(torch.ones(heads, 1, 1))
+        self.expand = nn.Conv2d(channels, 3 * channels, 1, bias=False)
+        self.depthwise = nn.Conv2d(
+            3 * channels, 3 * channels, 3, padding=1, groups=3 * channels, bias=False
+        )
+        self.project = nn.Conv2d(channels, channels, 1, bias=False)
+
+    def forward(self, features: Tensor) -> Tensor:
+        batch, channels, height, width = features.shape
+        qkv = self.depthwise(self.expand(features)).flatten(2)  # B × 3C × L
+        query, key, value = qkv.unflatten(1, (3, self.heads, -1)).unbind(1)  # B × h × C/h × L
+        attention = channel_cosines(query, key) * self.temperature
+        attention = attention.softmax(-1)
+        # project ∘ attention is one C×C matrix an image: a single pass over the pixels
+        weight = self.project.weight.view(channels, self.heads, -1)
+        mixing = torch.einsum("ohc,bhcd->bohd", weight.to(attention.dtype), attention).flatten(2)
+        mixed = mixing.to(value.dtype) @ value.flatten(1, 2)
+        return mixed.view(batch, channels, height, width)
+
+
+def channel_cosines(query: Tensor, key: Tensor) -> Tensor:
+    """Cosines between the rows of two matrices: …×N×L, …×M×L -> …×N×M, in float32.
+
+    Normalising the product costs N·M instead of two passes over all L columns.
+    """
+    query_norm = torch.linalg.vector_norm(query, dim=-1, dtype=torch.float32).clamp_min(1e-12)
+    key_norm = torch.linalg.vector_norm(key, dim=-1, dtype=torch.float32).clamp_min(1e-12)
+    products = (query @ key.transpose(-2, -1)).float()
+    return products / (query_norm.unsqueeze(-1) * key_norm.unsqueeze(-2))
+
+
+class GatedFeedForward(nn.Module):
+    """Gated-Dconv feed-forward network (GDFN; Zamir et al. 2022): GELU(a) · b, each of width e·C."""
+
+    def __init__(self, channels: int, expansion: float) -> None:
+        super().__init__()
+        hidden = int(channels * expansion)
+        self.expand = nn.Conv2d(channels, 2 * hidden, 1, bias=False)
+        self.depthwise = nn.Conv2d(
+            2 * hidden, 2 * hidden, 3, padding=1, groups=2 * hidden, bias=False
+        )
+        self.project = nn.Conv2d(hidden, channels, 1, bias=False)
+
+    def forward(self, features: Tensor) -> Tensor:
+        gate, value = self.depthwise(self.expand(features)).chunk(2, dim=1)
+        return self.project(F.gelu(gate) * value)
+
+
+class RestormerBlock(nn.Module):
+    """x + MDTA(LN(x)), then x + GDFN(LN(x)): B×C×H×W -> B×C×H×W (Zamir et al. 2022)."""
+
+    def __init__(self, channels: int, heads: int, expansion: float = 2.0) -> None:
+        super().__init__()
+        self.attention_norm = ChannelLayerNorm(channels)
+        self.attention = TransposedAttention(channels, heads)
+        self.feed_forward_norm = ChannelLayerNorm(channels)
+        self.feed_forward = GatedFeedForward(channels, expansion)
+
+    def forward(self, features: Tensor) -> Tensor:
+        features = features + self.attention(self.attention_norm(features))
+        return features + self.feed_forward(self.feed_forward_norm(features))
+
+
+class SpatialAttention(nn.Module):
+    """7×7 convolution over the channel mean and maximum: B×C×H×W -> B×1×H×W logits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(2, 1, 7, padding=3, padding_mode="reflect")
+
+    def forward(self, features: Tensor) -> Tensor:
+        mean = features.mean(1, keepdim=True)
+        maximum = features.amax(1, keepdim=True)
+        return self.conv(torch.cat([mean, maximum], dim=1))
+
+
+class ChannelAttention(nn.Module):
+    """Global average pool, 1×1 to C/reduction, ReLU, 1×1 to C: B×C×H×W -> B×C×1×1 logits."""
+
+    def __init__(self, channels: int, reduction: int) -> None:
+        super().__init__()
+        hidden = max(1, channels // reduction)
+        self.squeeze = nn.Conv2d(channels, hidden, 1)
+        self.excite = nn.Conv2d(hidden, channels, 1)
+
+    def forward(self, features: Tensor) -> Tensor:
+        pooled = features.mean((2, 3), keepdim=True)
+        return self.excite(F.relu(self.squeeze(pooled)))

@@ -1,0 +1,110 @@
+"""Losses between a fused image and its sources, all on luminance in [0, 1], all in float32."""
+
+from collections.abc import Sequence
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from fusion.config import Config
+
+
+def gaussian_window(size: int, sigma: float) -> Tensor:
+    """One-dimensional Gaussian of `size` taps that sums to one, float32."""
+    offsets = torch.arange(size, dtype=torch.float32) - (size - 1) / 2
+    weights = torch.exp(-offsets.square() / (2 * sigma**2))
+    return weights / weights.sum()
+
+
+def blur(planes: Tensor, window: Tensor) -> Tensor:
+    """Separable 'valid' convolution of every plane: B×C×H×W -> B×C×(H−n+1)×(W−n+1)."""
+    flat = planes.flatten(0, 1).unsqueeze(1)
+    flat = F.conv2d(flat, window.view(1, 1, -1, 1))
+    flat = F.conv2d(flat, window.view(1, 1, 1, -1))
+    return flat.view(*planes.shape[:2], *flat.shape[-2:])
+
+
+class StructuralSimilarity(nn.Module):
+    """Mean SSIM of one image with each of several (Wang et al. 2004).
+
+    Gaussian window of 11 taps, σ 1.5, K1 = 0.01, K2 = 0.03, range 1; only positions where the
+    window lies inside the image count (choice: no padding, so borders invent no structure).
+    """
+
+    window: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("window", gaussian_window(11, 1.5), persistent=False)
+
+    def forward(self, image: Tensor, references: Sequence[Tensor]) -> list[Tensor]:
+        """Scalars, one a reference; `image` and every reference are B×1×H×W."""
+        x, ys = image, torch.cat(list(references), dim=1)
+        count = ys.shape[1]
+        moments = blur(torch.cat([x, x * x, ys, ys * ys, x * ys], dim=1), self.window)
+        mean_x, square_x, mean_y, square_y, product = moments.split([1, 1, count, count, count], 1)
+        variance_x = square_x - mean_x.square()
+        variance_y = square_y - mean_y.square()
+        covariance = product - mean_x * mean_y
+        c1, c2 = 0.01**2, 0.03**2
+        similarity = (2 * mean_x * mean_y + c1) * (2 * covariance + c2)
+        similarity = similarity / (mean_x.square() + mean_y.square() + c1)
+        similarity = similarity / (variance_x + variance_y + c2)
+        return list(similarity.mean((0, 2, 3)).unbind())
+
+
+class SobelMagnitude(nn.Module):
+    """|S_x ∗ x| + |S_y ∗ x| with Sobel kernels, reflect padding: B×1×H×W -> B×1×H×W."""
+
+    kernels: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        horizontal = torch.tensor([[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]])
+        kernels = torch.stack([horizontal, horizontal.T]).unsqueeze(1)
+        self.register_buffer("kernels", kernels, persistent=False)
+
+    def forward(self, image: Tensor) -> Tensor:
+        padded = F.pad(image, (1, 1, 1, 1), mode="reflect")
+        return F.conv2d(padded, self.kernels).abs().sum(1, keepdim=True)
+
+
+class FusionLossConfig(Config):
+    """Weights of the four terms (PoMAI, equation 14)."""
+
+    ssim: float = Field(5.0, ge=0)
+    mse: float = Field(1.0, ge=0)
+    intensity: float = Field(1.0, ge=0)
+    gradient: float = Field(10.0, ge=0)
+
+
+class FusionLoss(nn.Module):
+    """PoMAI's loss, equations 14-18, the same in both stages.
+
+    ssim: (1 − SSIM(F, I)) + (1 − SSIM(F, V)).
+    mse: mean (F − I)² + mean (F − V)² (choice: means, so that the crop size does not matter).
+    intensity: mean |F − max(I, V)|.
+    gradient: mean | |∇F| − max(|∇I|, |∇V|) |, Sobel (choice: |∇x| = |S_x∗x| + |S_y∗x|, mean).
+    """
+
+    def __init__(self, weights: FusionLossConfig) -> None:
+        super().__init__()
+        self.weights = weights
+        self.ssim = StructuralSimilarity()
+        self.gradient = SobelMagnitude()
+
+    def forward(self, fused: Tensor, infrared: Tensor, visible: Tensor) -> dict[str, Tensor]:
+        """The weighted sum "loss" and the four unweighted terms, from B×1×H×W luminances."""
+        with torch.autocast(fused.device.type, enabled=False):
+            fused, infrared, visible = fused.float(), infrared.float(), visible.float()
+            similarities = self.ssim(fused, (infrared, visible))
+            gradients = self.gradient(torch.cat([fused, infrared, visible])).chunk(3)
+            terms = {
+                "ssim": sum((1 - value for value in similarities), fused.new_zeros(())),
+                "mse": F.mse_loss(fused, infrared) + F.mse_loss(fused, visible),
+                "intensity": F.l1_loss(fused, torch.maximum(infrared, visible)),
+                "gradient": F.l1_loss(gradients[0], torch.maximum(gradients[1], gradients[2])),
+            }
+            weighted = [getattr(self.weights, name) * term for name, term in terms.items()]
+            return {"loss": torch.stack(weighted).sum(), **terms}

@@ -1,0 +1,295 @@
+"""PoMAI: Progressive Modality-Adaptive Interactive Network (Huang et al., IJCAI 2025).
+
+No implementation was published. Equation numbers are the paper's; what the paper leaves open is
+marked "choice" and is a field of the settings below.
+"""
+
+from collections.abc import Mapping
+from typing import ClassVar, Literal, Self, cast
+
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from fusion.color import luminance
+from fusion.config import Config
+from fusion.hashing import attend_in_groups, bucket_count, cross_polytope_codes, group_scores
+from fusion.layers import ChannelAttention, ChannelLayerNorm, RestormerBlock, SpatialAttention
+from fusion.losses import FusionLoss, FusionLossConfig
+from fusion.methods.base import Batch, FusionMethod, PhaseConfig, TrainingPhase, register
+
+
+class NGMMConfig(Config):
+    """Neighbor-Group Matching Model; all choices, after NLSA (Mei et al. 2021)."""
+
+    group_size: int = Field(144, ge=1)
+    buckets: int = Field(128, ge=2, multiple_of=2)
+    rounds: int = Field(1, ge=1)
+    neighbours: int = Field(0, ge=0)
+    temperature: float = Field(10.0, gt=0)
+
+
+class CAMNConfig(Config):
+    """Context-Aware Modeling Network; choices where equations 4-5 are silent."""
+
+    dilation: int = Field(3, ge=1)
+    expansion: float = Field(2.0, gt=0)
+
+
+class MICMConfig(Config):
+    """Modality-Interactive Compensation Module; choice after DEA-Net's attention."""
+
+    reduction: int = Field(8, ge=1)
+
+
+class PoMAIConfig(Config):
+    """PoMAI's network and loss.
+
+    `ngmm` or `camn` set to null leaves the module out (the paper's Table 2). `micm` is null until
+    stage two adds the module.
+    """
+
+    channels: int = Field(64, ge=2, multiple_of=2)
+    heads: int = Field(8, ge=1)
+    blocks: int = Field(4, ge=1)
+    expansion: float = Field(2.0, gt=0)
+    stem: Literal["separate", "luminance"] = "separate"
+    ngmm: NGMMConfig | None = NGMMConfig()
+    camn: CAMNConfig | None = CAMNConfig()
+    micm: MICMConfig | None = None
+    loss: FusionLossConfig = FusionLossConfig()
+
+    @model_validator(mode="after")
+    def _heads_divide_channels(self) -> Self:
+        if self.channels % self.heads:
+            raise ValueError(
+                f"channels ({self.channels}) must be a multiple of heads ({self.heads})"
+            )
+        return self
+
+
+class StageOne(PhaseConfig):
+    """Encoder, NGMM, CAMN and decoder are trained together."""
+
+
+class StageTwo(PhaseConfig):
+    """MICM is added; with `freeze` it alone is trained. `micm: null` keeps stage one's network."""
+
+    micm: MICMConfig | None = MICMConfig()
+    freeze: bool = True
+
+    @model_validator(mode="after")
+    def _something_to_train(self) -> Self:
+        if self.micm is None and self.freeze and self.epochs > 0:
+            raise ValueError("micm is null and freeze is true: nothing to train, set epochs to 0")
+        return self
+
+
+class NeighborGroupMatching(nn.Module):
+    """NGMM, equations 2-3: B×C×H×W -> B×C×H×W, cost and memory linear in pixels.
+
+    HFN hashes the right branch (directions only: the unit sphere) and sorts pixels into groups of
+    K neighbours in feature space; GAM attends inside each group, with cosines of the right branch
+    as scores and the left branch as values. The hash rotation is drawn anew for every training
+    forward; at inference it is a saved buffer, so the result is a function of weights and input.
+    """
+
+    rotation: Tensor
+
+    def __init__(self, channels: int, config: NGMMConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.left = nn.Conv2d(channels, channels, 1)
+        self.right = nn.Conv2d(channels, channels, 1)
+        self.temperature = nn.Parameter(torch.tensor(config.temperature))
+        self.register_buffer("rotation", self._draw(channels))
+
+    def _draw(self, channels: int) -> Tensor:
+        return torch.randn(self.config.rounds, channels, self.config.buckets // 2)
+
+    def forward(self, features: Tensor) -> Tensor:
+        shape = features.shape
+        left = self.left(features).flatten(2).transpose(1, 2)  # B × L × C
+        right = self.right(features).flatten(2).transpose(1, 2)
+        key = F.normalize(right.float(), dim=-1).to(left.dtype)
+        query = key * self.temperature.to(key.dtype)
+        attended = self._attend(query, key, left)
+        return features + attended.transpose(1, 2).reshape(shape)
+
+    def _attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        size, neighbours = self.config.group_size, self.config.neighbours
+        buckets = bucket_count(key.shape[1], size, self.config.buckets)
+        rotation = self._draw(key.shape[2]).to(key.device) if self.training else self.rotation
+        outputs, scores = [], []
+        for turn in rotation[..., : buckets // 2].unbind():
+            codes = cross_polytope_codes(key, turn)
+            outputs.append(attend_in_groups(query, key, value, codes, size, neighbours))
+            if len(rotation) > 1:
+                scores.append(group_scores(query, key, codes, size, neighbours))
+        if len(outputs) == 1:
+            return outputs[0]
+        weights = torch.stack(scores).softmax(0).unsqueeze(-1).to(value.dtype)
+        return (torch.stack(outputs) * weights).sum(0)
+
+
+class ContextAwareModeling(nn.Module):
+    """CAMN, equations 4-5: B×C×H×W -> B×C×H×W.
+
+    Spatial context: 1×1, 7×7 depthwise dilated (choice: depthwise), 1×1, residual. Channel context:
+    norm (choice: channel LayerNorm), 1×1, GELU (choice: without it the two 1×1 are one), 1×1.
+    """
+
+    def __init__(self, channels: int, config: CAMNConfig) -> None:
+        super().__init__()
+        hidden = int(channels * config.expansion)
+        padding = 3 * config.dilation
+        self.spatial = nn.Sequential(
+            nn.Conv2d(channels, channels, 1),
+            nn.Conv2d(
+                channels, channels, 7, padding=padding, dilation=config.dilation, groups=channels
+            ),
+            nn.Conv2d(channels, channels, 1),
+        )
+        self.channel = nn.Sequential(
+            ChannelLayerNorm(channels),
+            nn.Conv2d(channels, hidden, 1),
+            nn.GELU(),
+            nn.Conv2d(hidden, channels, 1),
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        spatial = self.spatial(features) + features
+        return self.channel(spatial) + spatial + features
+
+
+class ModalityInteractiveCompensation(nn.Module):
+    """MICM's gate W, equations 6-8: two B×C×H×W -> B×C×H×W in [0, 1].
+
+    The 7×7 convolution is grouped (choice, after DEA-Net): group c sees channel c of the attention
+    and of the sum.
+    """
+
+    def __init__(self, channels: int, config: MICMConfig) -> None:
+        super().__init__()
+        self.spatial = SpatialAttention()
+        self.channel = ChannelAttention(channels, config.reduction)
+        self.gate = nn.Conv2d(
+            2 * channels, channels, 7, padding=3, padding_mode="reflect", groups=channels
+        )
+
+    def forward(self, infrared: Tensor, visible: Tensor) -> Tensor:
+        total = infrared + visible
+        attention = self.spatial(total) + self.channel(total)
+        interleaved = torch.stack([attention, total], dim=2).flatten(1, 2)
+        return torch.sigmoid(self.gate(interleaved))
+
+
+class Decoder(nn.Module):
+    """Equations 12-13: B×2C×H×W -> fused luminance B×1×H×W in [0, 1]; mirrors the encoder."""
+
+    def __init__(self, config: PoMAIConfig) -> None:
+        super().__init__()
+        channels = config.channels
+        self.reduce = nn.Conv2d(2 * channels, channels, 1, bias=False)
+        self.blocks = restormer_blocks(config)
+        self.head = nn.Sequential(
+            nn.Conv2d(channels, channels // 2, 3, padding=1, bias=False),
+            nn.LeakyReLU(),
+            nn.Conv2d(channels // 2, 1, 3, padding=1, bias=False),
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        return torch.sigmoid(self.head(self.blocks(self.reduce(features))).float())
+
+
+def restormer_blocks(config: PoMAIConfig) -> nn.Sequential:
+    """The cascade that encoder and decoder share in form."""
+    return nn.Sequential(
+        *(
+            RestormerBlock(config.channels, config.heads, config.expansion)
+            for _ in range(config.blocks)
+        )
+    )
+
+
+def _new_weights(network: "PoMAI") -> dict[str, Tensor]:
+    """MICM's own initial weights: the only ones that stage one does not have."""
+    return {name: value for name, value in network.state_dict().items() if name.startswith("micm.")}
+
+
+@register("pomai")
+class PoMAI(FusionMethod):
+    """Shared encoder, NGMM on infrared, CAMN on visible, MICM between them, decoder."""
+
+    config_class: ClassVar[type[Config]] = PoMAIConfig
+    phases: ClassVar[Mapping[str, type[PhaseConfig]]] = {
+        "stage_one": StageOne,
+        "stage_two": StageTwo,
+    }
+
+    def __init__(self, config: PoMAIConfig) -> None:
+        super().__init__(config)
+        separate = config.stem == "separate"
+        self.infrared_stem = nn.Conv2d(1, config.channels, 3, padding=1, bias=False)
+        self.visible_stem = (
+            nn.Conv2d(3, config.channels, 3, padding=1, bias=False)
+            if separate
+            else self.infrared_stem
+        )
+        self.encoder = restormer_blocks(config)
+        self.ngmm = NeighborGroupMatching(config.channels, config.ngmm) if config.ngmm else None
+        self.camn = ContextAwareModeling(config.channels, config.camn) if config.camn else None
+        self.decoder = Decoder(config)
+        self.micm = (
+            ModalityInteractiveCompensation(config.channels, config.micm) if config.micm else None
+        )
+
+    def forward(self, infrared: Tensor, visible: Tensor) -> Tensor:
+        color = visible if self.visible_stem is not self.infrared_stem else luminance(visible)
+        stems = torch.cat([self.infrared_stem(infrared), self.visible_stem(color)])
+        encoded_infrared, encoded_visible = self.encoder(stems).chunk(2)
+        matched = self.ngmm(encoded_infrared) if self.ngmm else encoded_infrared
+        context = self.camn(encoded_visible) if self.camn else encoded_visible
+        if self.micm:
+            gate = self.micm(encoded_infrared, encoded_visible)
+            context = gate * encoded_visible + context  # equation 9
+            matched = (1 - gate) * encoded_infrared + matched  # equation 10
+        return self.decoder(torch.cat([matched, context], dim=1))  # equation 11: infrared first
+
+    @classmethod
+    def start_phase(
+        cls, name: str, config: Config, settings: PhaseConfig, previous: FusionMethod | None
+    ) -> TrainingPhase:
+        config = cast(PoMAIConfig, config)
+        if not isinstance(settings, StageTwo):
+            if config.micm:
+                raise ValueError("pomai: micm is a setting of stage two, not of the network")
+            return PoMAIPhase(cls(config), frozen=False)
+        if previous is None:
+            raise ValueError("stage two of pomai starts from the weights of stage one")
+        network = cls(config.model_copy(update={"micm": settings.micm}))
+        network.load_state_dict(previous.state_dict() | _new_weights(network), strict=True)
+        return PoMAIPhase(network, frozen=settings.freeze)
+
+
+class PoMAIPhase(TrainingPhase):
+    """Either stage: the same loss on the same kind of crops.
+
+    Frozen modules are in eval mode too: the hash rotation they will have at inference is the one
+    that MICM learns with.
+    """
+
+    def __init__(self, network: PoMAI, frozen: bool) -> None:
+        super().__init__()
+        self.method = network
+        self.loss = FusionLoss(cast(PoMAIConfig, network.config).loss)
+        self.train()
+        if frozen:
+            network.requires_grad_(False).eval()
+        if network.micm:
+            network.micm.requires_grad_(True).train()
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        fused = self.method(batch.infrared, batch.visible)
+        return self.loss(fused, batch.infrared, luminance(batch.visible))
