@@ -59,7 +59,7 @@ def channel_cosines(query: Tensor, key: Tensor) -> Tensor:
 
 
 class GatedFeedForward(nn.Module):
-    """Gated-Dconv feed-forward network (GDFN; Zamir et al. 2022): GELU(a) · b, each of width e·C."""
+    """Gated-Dconv feed-forward network (GDFN; Zamir et al. 2022): GELU(a) · b of width e·C."""
 
     def __init__(self, channels: int, expansion: float) -> None:
         super().__init__()

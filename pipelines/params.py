@@ -1,0 +1,144 @@
+"""`params.yaml` as typed, validated objects: the only place where hyperparameters are read."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import yaml
+from pydantic import BaseModel, Field, ValidationError, model_validator
+
+from detection.config import DetectionConfig
+from fusion import methods
+from fusion.config import Config
+from fusion.images import InputError
+from fusion.methods import PhaseConfig
+from fusion.runtime import RuntimeConfig
+from pipelines.datasets.config import DatasetConfig, SampleConfig
+from segmentation.config import SegmentationConfig
+
+
+class MethodParams(Config):
+    """One row of the leaderboard.
+
+    kind: the registered method, if the row has another name.
+    source: what its images come from: the folder that its last training phase writes, the code of
+        a method that is not trained, or a folder.
+    config: the method's own settings (its `config_class`).
+    """
+
+    kind: str | None = None
+    source: str
+    config: dict[str, Any] = {}
+
+
+class TrainingParams(Config):
+    """One training phase, a DVC stage of its own.
+
+    after: the folder that must exist before: an earlier phase's weights, or the training pairs.
+    settings: the phase's own settings (the method's `phases[phase]`).
+    """
+
+    method: str
+    phase: str
+    after: str = "data/train"
+    settings: dict[str, Any]
+
+
+class FusionParams(Config):
+    """The fuse stage. `stretch` is the same for every method of a leaderboard."""
+
+    stretch: bool = False
+    batch_size: int = Field(1, ge=1)
+
+
+class Params(Config):
+    """All of params.yaml; cross-references are checked as well as values."""
+
+    seed: int = Field(ge=0)
+    runtime: RuntimeConfig
+    sample: SampleConfig
+    datasets: dict[str, DatasetConfig]
+    fuse_on: list[str]
+    detect_on: list[str]
+    segment_on: list[str]
+    methods: dict[str, MethodParams]
+    training: dict[str, TrainingParams]
+    fusion: FusionParams
+    detection: DetectionConfig
+    segmentation: SegmentationConfig
+
+    @model_validator(mode="after")
+    def _references_exist(self) -> Self:
+        for key in ("fuse_on", "detect_on", "segment_on"):
+            allowed = self.datasets if key == "fuse_on" else self.fuse_on
+            for name in getattr(self, key):
+                _require(name in allowed, key, name, allowed)
+        for name, row in self.methods.items():
+            kind = row.kind or name
+            _require(kind in methods.names(), f"methods.{name}", kind, methods.names())
+            _nested(methods.get(kind).config_class, row.config, f"methods.{name}.config")
+        for key, step in self.training.items():
+            where = f"training.{key}"
+            _require(step.method in self.methods, f"{where}.method", step.method, self.methods)
+            phases = methods.get(self.kind(step.method)).phases
+            _require(step.phase in phases, f"{where}.phase", step.phase, phases)
+            _nested(phases[step.phase], step.settings, f"{where}.settings")
+        return self
+
+    def kind(self, method: str) -> str:
+        """The registered name of a leaderboard row."""
+        return self.methods[method].kind or method
+
+    def method_config(self, method: str) -> Config:
+        """A row's settings as its method's own class."""
+        return methods.get(self.kind(method)).config_class(**self.methods[method].config)
+
+    def phase_settings(self, key: str) -> PhaseConfig:
+        """A training phase's settings as the method's own class."""
+        step = self.training[key]
+        return methods.get(self.kind(step.method)).phases[step.phase](**step.settings)
+
+
+def load(path: Path = Path("params.yaml")) -> Params:
+    """Read and validate params.yaml.
+
+    Raises:
+        InputError: the file is missing or not YAML, a key is unknown or missing, a value has the
+            wrong type or is impossible; the message names each key, its value and what is allowed.
+    """
+    try:
+        content = yaml.safe_load(path.read_text())
+    except FileNotFoundError as error:
+        raise InputError(path, "is missing", "run from the project's root folder") from error
+    except yaml.YAMLError as error:
+        raise InputError(path, f"is not valid YAML: {error}", "correct it") from error
+    try:
+        return Params(**content)
+    except ValidationError as error:
+        problems = "; ".join(_problem(item) for item in error.errors())
+        raise InputError(path, problems, "correct these keys") from error
+
+
+def _require(condition: bool, key: str, value: str, allowed: Sequence[str] | Mapping[str, Any]) -> None:
+    if not condition:
+        raise ValueError(f"{key}: '{value}' is not one of {', '.join(allowed) or '(none)'}")
+
+
+def _nested(model: type[BaseModel], values: dict[str, Any], where: str) -> None:
+    """Validate a method's own settings; problems carry the full key."""
+    try:
+        model(**values)
+    except ValidationError as error:
+        problems = "; ".join(_problem(item, where) for item in error.errors())
+        raise ValueError(problems) from error
+
+
+def _problem(item: Any, where: str = "") -> str:
+    location = ".".join([where] * bool(where) + [str(part) for part in item["loc"]])
+    message = item["msg"].removeprefix("Value error, ")
+    if item["type"] == "extra_forbidden":
+        return f"{location}: unknown key"
+    if item["type"] == "value_error":
+        return f"{location}: {message}" if location else message
+    shown = "" if item["type"] == "missing" else f" (is {item['input']!r})"
+    return f"{location}: {message}{shown}"

@@ -1,0 +1,60 @@
+import torch
+from torch.nn import functional as F
+
+from fusion.layers import ChannelLayerNorm, GatedFeedForward, RestormerBlock, TransposedAttention
+
+
+def randomised(module):
+    torch.manual_seed(1)
+    for parameter in module.parameters():
+        torch.nn.init.normal_(parameter, std=0.5)
+    return module
+
+
+def test_layer_norm_normalises_the_channels_of_each_pixel():
+    norm = randomised(ChannelLayerNorm(6))
+    features = torch.randn(2, 6, 3, 5)
+    for y in range(3):
+        for x in range(5):
+            pixel = features[1, :, y, x]
+            centred = (pixel - pixel.mean()) / (pixel.var(unbiased=False) + norm.eps).sqrt()
+            expected = centred * norm.weight + norm.bias
+            torch.testing.assert_close(norm(features)[1, :, y, x], expected, atol=1e-5, rtol=1e-4)
+
+
+def test_transposed_attention_is_restormers_formula_head_by_head():
+    heads, channels = 2, 6
+    attention = randomised(TransposedAttention(channels, heads))
+    features = torch.randn(2, channels, 7, 5)
+    qkv = attention.depthwise(attention.expand(features))
+    query, key, value = qkv.chunk(3, dim=1)
+    width = channels // heads
+    outputs = []
+    for head in range(heads):
+        part = slice(head * width, (head + 1) * width)
+        q = F.normalize(query[:, part].flatten(2), dim=-1)
+        k = F.normalize(key[:, part].flatten(2), dim=-1)
+        scores = (q @ k.transpose(1, 2)) * attention.temperature[head]
+        outputs.append(scores.softmax(-1) @ value[:, part].flatten(2))
+    expected = attention.project(torch.cat(outputs, dim=1).view_as(features))
+    torch.testing.assert_close(attention(features), expected, atol=1e-4, rtol=1e-4)
+
+
+def test_gated_feed_forward_multiplies_gelu_of_one_half_with_the_other():
+    layer = randomised(GatedFeedForward(4, 2.0))
+    features = torch.randn(1, 4, 6, 6)
+    hidden = layer.depthwise(layer.expand(features))
+    expected = layer.project(F.gelu(hidden[:, :8]) * hidden[:, 8:])
+    torch.testing.assert_close(layer(features), expected)
+
+
+def test_a_block_has_restormers_number_of_parameters():
+    # CDDFuse's and PoMAI's block: 64 channels, 8 heads, expansion 2
+    assert sum(p.numel() for p in RestormerBlock(64, 8, 2.0).parameters()) == 45_256
+
+
+def test_memory_format_does_not_change_the_result():
+    block = randomised(RestormerBlock(8, 2))
+    features = torch.randn(2, 8, 9, 11)
+    result = block(features.to(memory_format=torch.channels_last))
+    torch.testing.assert_close(result, block(features), atol=1e-4, rtol=1e-4)
