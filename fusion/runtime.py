@@ -1,0 +1,44 @@
+"""Where and how networks run: one object for training and inference."""
+
+from contextlib import AbstractContextManager
+from typing import Literal
+
+import torch
+from pydantic import Field
+
+from fusion.config import Config
+
+
+class RuntimeConfig(Config):
+    """Device, precision and speed settings; none of them changes what is computed.
+
+    accelerator: "auto" takes a CUDA device where there is one.
+    devices, num_nodes: processes of distributed training (DDP).
+    precision: "bf16-mixed" runs the networks in bfloat16 autocast; losses, hashing and norms of
+        attention stay in float32.
+    channels_last: memory format of the networks and images.
+    compile: compile networks with torch.compile.
+    device_cache: where decoded training images are kept: in RAM, on the device, or ("auto") on
+        the device when they fit.
+    """
+
+    accelerator: Literal["auto", "cpu", "cuda"] = "auto"
+    devices: int = Field(1, ge=1)
+    num_nodes: int = Field(1, ge=1)
+    precision: Literal["32-true", "bf16-mixed"] = "32-true"
+    channels_last: bool = True
+    compile: bool = False
+    device_cache: Literal["auto", "ram", "device"] = "auto"
+
+
+def pick_device(runtime: RuntimeConfig) -> torch.device:
+    """The device that one process computes on."""
+    if runtime.accelerator == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return torch.device(runtime.accelerator)
+
+
+def autocast(runtime: RuntimeConfig, device: torch.device) -> AbstractContextManager[None]:
+    """The autocast context of the wanted precision."""
+    enabled = runtime.precision == "bf16-mixed"
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled)
