@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any, Self
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from detection.config import DetectionConfig
 from fusion import methods
 from fusion.config import Config
 from fusion.images import InputError
 from fusion.methods import PhaseConfig
+from fusion.metrics import METRICS
 from fusion.runtime import RuntimeConfig
 from pipelines.datasets.config import DatasetConfig, SampleConfig
 from segmentation.config import SegmentationConfig
@@ -51,6 +52,19 @@ class FusionParams(Config):
     batch_size: int = Field(1, ge=1)
 
 
+class EvaluationParams(Config):
+    """The evaluate stage: which fusion metrics the leaderboard shows."""
+
+    metrics: list[str]
+
+    @field_validator("metrics")
+    @classmethod
+    def _known(cls, names: list[str]) -> list[str]:
+        for name in names:
+            _require(name in METRICS, "metric", name, METRICS)
+        return names
+
+
 class Params(Config):
     """All of params.yaml; cross-references are checked as well as values."""
 
@@ -64,6 +78,7 @@ class Params(Config):
     methods: dict[str, MethodParams]
     training: dict[str, TrainingParams]
     fusion: FusionParams
+    evaluation: EvaluationParams
     detection: DetectionConfig
     segmentation: SegmentationConfig
 

@@ -1,0 +1,121 @@
+"""A list of pairs -> a folder of fused images."""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fusion.color import restore_color, stretch
+from fusion.images import InputError, Pair, image_size, read_infrared, read_visible, write_image
+from fusion.methods import FusionMethod
+from fusion.runtime import RuntimeConfig, autocast, pick_device
+
+
+def fuse_batch(
+    method: FusionMethod, infrared: Tensor, visible: Tensor, *, stretched: bool
+) -> Tensor:
+    """Fuse one batch of equally large pairs.
+
+    Args:
+        method: in eval mode, on the images' device.
+        infrared: B×1×H×W uint8.
+        visible: B×3×H×W uint8 RGB.
+        stretched: stretch every fused image to its own full range.
+
+    Returns:
+        B×3×H×W uint8 RGB; three equal channels where the visible image is grey or the method
+        does not restore colour.
+
+    Raises:
+        FloatingPointError: the network's output has undefined values.
+    """
+    infrared, visible = infrared.float() / 255, visible.float() / 255
+    fused = method(infrared, visible).float()
+    if not fused.isfinite().all():
+        raise FloatingPointError("the fused image has undefined values")
+    if stretched:
+        fused = stretch(fused)
+    if method.restores_color:
+        colored = restore_color(fused, visible)
+    else:
+        colored = fused.expand(-1, 3, -1, -1)
+    return (colored * 255).round().clamp(0, 255).to(torch.uint8)
+
+
+def fuse_pairs(
+    method: FusionMethod,
+    pairs: Sequence[Pair],
+    output: Path,
+    *,
+    stretched: bool,
+    batch_size: int,
+    runtime: RuntimeConfig,
+    on_image: Callable[[Pair], None] = lambda pair: None,
+) -> None:
+    """Fuse pairs into `output/<name>.png`; reading and writing overlap with the network.
+
+    Pairs of one size share batches. Files are 8-bit RGB, or grey where the result is grey.
+
+    Raises:
+        InputError: the fused image has undefined values, or is flat although its sources are not.
+    """
+    device = pick_device(runtime)
+    method = method.to(device).eval()
+    output.mkdir(parents=True, exist_ok=True)
+    batches = list(_batches(pairs, batch_size))
+    with ThreadPoolExecutor(4) as pool, torch.inference_mode(), autocast(runtime, device):
+        waiting = [pool.submit(_read, batch) for batch in batches[:2]]
+        writing: list[Future[None]] = []
+        for index, batch in enumerate(batches):
+            infrared, visible = waiting.pop(0).result()
+            if index + 2 < len(batches):
+                waiting.append(pool.submit(_read, batches[index + 2]))
+            try:
+                fused = fuse_batch(
+                    method, infrared.to(device), visible.to(device), stretched=stretched
+                )
+            except FloatingPointError as error:
+                raise InputError(batch[0].visible, str(error), "retrain the method") from error
+            for pair, image, source in zip(batch, fused.cpu(), visible, strict=True):
+                _check(pair, image, source)
+                writing.append(pool.submit(_write, output / f"{pair.name}.png", image))
+                on_image(pair)
+        for future in writing:
+            future.result()
+
+
+def _batches(pairs: Sequence[Pair], batch_size: int) -> Iterator[list[Pair]]:
+    def size(pair: Pair) -> tuple[int, int]:
+        return image_size(pair.visible)
+
+    for _, group in groupby(sorted(pairs, key=lambda pair: (size(pair), pair.name)), size):
+        same = list(group)
+        yield from (same[start : start + batch_size] for start in range(0, len(same), batch_size))
+
+
+def _read(batch: Sequence[Pair]) -> tuple[Tensor, Tensor]:
+    infrared = [torch.from_numpy(read_infrared(pair.infrared).pixels) for pair in batch]
+    visible = [_three_channels(read_visible(pair.visible).pixels) for pair in batch]
+    return torch.stack(infrared).unsqueeze(1), torch.stack(visible)
+
+
+def _three_channels(pixels: np.ndarray) -> Tensor:
+    tensor = torch.from_numpy(pixels)
+    return tensor.permute(2, 0, 1) if tensor.ndim == 3 else tensor.expand(3, -1, -1)
+
+
+def _check(pair: Pair, fused: Tensor, visible: Tensor) -> None:
+    flat = bool((fused == fused[:, :1, :1]).all())
+    if flat and not bool((visible == visible[:, :1, :1]).all()):
+        raise InputError(
+            pair.visible, "its fused image is one flat colour", "check the method's weights"
+        )
+
+
+def _write(path: Path, image: Tensor) -> None:
+    grey = bool((image == image[:1]).all())
+    write_image(path, image[0].numpy() if grey else image.permute(1, 2, 0).contiguous().numpy())

@@ -1,0 +1,48 @@
+"""The `pomai` command."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fusion.images import InputError
+from pipelines.commands.evaluate import evaluate
+from pipelines.commands.prepare import prepare
+
+app = typer.Typer(
+    name="pomai",
+    help="Infrared-visible image fusion: train, fuse, detect, segment, compare.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.command()(evaluate)
+app.command()(prepare)
+
+
+@app.command()
+def params(
+    overrides: Annotated[list[str] | None, typer.Argument(help="profile=paper seed=1 …")] = None,
+    output: Annotated[Path, typer.Option(help="File to write.")] = Path("params.yaml"),
+) -> None:
+    """Compose params.yaml from conf/ without running anything."""
+    from pipelines.compose import compose
+
+    compose(output, overrides or [])
+
+
+@app.command()
+def check() -> None:
+    """Validate params.yaml."""
+    from pipelines import params as parameters
+
+    settings = parameters.load()
+    print(f"params.yaml is valid: {', '.join(settings.methods)} on {', '.join(settings.fuse_on)}")
+
+
+def main() -> None:
+    """Entry point: problems with the user's input end in one line and exit code 1."""
+    try:
+        app()
+    except InputError as error:
+        sys.exit(f"error: {error}")

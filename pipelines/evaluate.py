@@ -1,0 +1,29 @@
+"""Stage: fused test images -> fusion metrics, an image and as a whole."""
+
+import json
+
+from pipelines import params
+from pipelines.stage import FUSED, PREPARED, SCORES, run
+
+
+def main(method: str, dataset: str) -> None:
+    """Measure METHOD's fused test images of DATASET."""
+    from fusion.metrics.folders import evaluate_folders, summarise
+
+    settings = params.load()
+    pairs = PREPARED / dataset / "test"
+    frame = evaluate_folders(
+        pairs / "ir",
+        pairs / "vi",
+        FUSED / f"{method}-{dataset}" / "test",
+        names=settings.evaluation.metrics,
+    )
+    output = SCORES / f"evaluate-{method}-{dataset}"
+    output.mkdir(parents=True, exist_ok=True)
+    frame.to_csv(output / "images.csv", index=False)
+    summary = summarise(frame) | {"stretch": settings.fusion.stretch}
+    (output / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    run(main)

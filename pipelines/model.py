@@ -1,0 +1,27 @@
+"""Stage: what a method's images come from -> a folder that the fuse stage can load."""
+
+from pathlib import Path
+
+from fusion import methods
+from fusion.images import InputError
+from fusion.weights import copy_model, save_model
+from pipelines import params
+from pipelines.stage import MODELS, run
+
+
+def main(method: str) -> None:
+    """Put METHOD's trained weights, or its card alone if nothing is trained, into models/METHOD."""
+    settings = params.load()
+    kind = methods.get(settings.kind(method))
+    source = Path(settings.methods[method].source)
+    if kind.phases:
+        if not source.is_dir():
+            raise InputError(source, "is not a folder of weights", f"train {method} first")
+        copy_model(source, MODELS / method)
+    else:
+        untrained = kind(settings.method_config(method))
+        save_model(MODELS / method, settings.kind(method), untrained, {"source": str(source)})
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,15 @@
+"""Stage: a source of image pairs -> the one layout that all later stages read."""
+
+from pipelines import params
+from pipelines.datasets.prepare import prepare
+from pipelines.stage import PREPARED, TRAINING_PAIRS, run
+
+
+def main(dataset: str) -> None:
+    """Check DATASET completely, split it and write it."""
+    config = params.load().datasets[dataset]
+    print(prepare(dataset, config, PREPARED / dataset, TRAINING_PAIRS / dataset))
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,26 @@
+"""The border of every command: options in, a clear word and an exit code out."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from fusion.images import InputError
+
+PREPARED = Path("data/prepared")
+TRAINING_PAIRS = Path("data/train")
+MODELS = Path("models")
+FUSED = Path("fused")
+SCORES = Path("scores")
+PLOTS = Path("plots")
+RUNS = Path("runs")
+
+
+def run(command: Callable[..., Any]) -> None:
+    """Run a stage's function as a command line; problems with the user's input end in one line."""
+    try:
+        typer.run(command)
+    except InputError as error:
+        sys.exit(f"error: {error}")
