@@ -63,20 +63,22 @@ def read_label(path: Path) -> NDArray[np.uint8]:
             mode, pixels = image.mode, np.array(image)
     except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises for a broken PNG
         raise InputError(
-            f"{path}: the label cannot be read ({error}); copy or download it again"
+            path, f"the label cannot be read ({error})", "copy or download it again"
         ) from error
     if mode in ("RGB", "RGBA"):
         return _from_colours(path, pixels[..., :3])
     if mode not in _INDEX_MODES:
         raise InputError(
-            f"{path}: a label has one channel of class indices, not colour mode {mode}; "
-            "export it as a single-channel PNG"
+            path,
+            f"a label has one channel of class indices, not colour mode {mode}",
+            "export it as a single-channel PNG",
         )
     outside = np.unique(pixels[(pixels < 0) | (pixels >= len(CLASSES))]) if pixels.size else pixels
     if outside.size:
         raise InputError(
-            f"{path}: label value {int(outside[0])} is no class; "
-            f"allowed are 0..{len(CLASSES) - 1} ({', '.join(CLASSES)})"
+            path,
+            f"label value {int(outside[0])} is no class",
+            f"allowed are 0..{len(CLASSES) - 1} ({', '.join(CLASSES)})",
         )
     return pixels.astype(np.uint8)
 
@@ -90,8 +92,10 @@ def _from_colours(path: Path, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
     if unknown.any():
         colour = tuple(int(value) for value in rgb[unknown][0])
         raise InputError(
-            f"{path}: colour {colour} is not in the MSRS palette; a label is a single-channel PNG "
-            f"of class indices 0..{len(CLASSES) - 1}, or an RGB image in the palette's colours"
+            path,
+            f"colour {colour} is not in the MSRS palette",
+            f"a label is a single-channel PNG of class indices 0..{len(CLASSES) - 1}, "
+            "or an RGB image in the palette's colours",
         )
     return label.astype(np.uint8)
 
