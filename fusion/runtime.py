@@ -20,6 +20,7 @@ class RuntimeConfig(Config):
     compile: compile networks with torch.compile.
     device_cache: where decoded training images are kept: in RAM, on the device, or ("auto") on
         the device when they fit.
+    checkpoint_seconds: at most this much training is lost when a run is killed.
     """
 
     accelerator: Literal["auto", "cpu", "cuda"] = "auto"
@@ -29,6 +30,7 @@ class RuntimeConfig(Config):
     channels_last: bool = True
     compile: bool = False
     device_cache: Literal["auto", "ram", "device"] = "auto"
+    checkpoint_seconds: float = Field(60.0, ge=0)
 
 
 def pick_device(runtime: RuntimeConfig) -> torch.device:

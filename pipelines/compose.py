@@ -6,9 +6,7 @@ from pathlib import Path
 from dvc.utils.hydra import compose_and_dump
 
 
-def compose(
-    output: Path, overrides: Sequence[str] = (), config: Path = Path("conf")
-) -> None:
+def compose(output: Path, overrides: Sequence[str] = (), config: Path = Path("conf")) -> None:
     """Write the parameters that `overrides` (`profile=paper`, `seed=1`, …) compose.
 
     Args:

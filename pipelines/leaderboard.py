@@ -95,7 +95,9 @@ def collect(
             conditions[f"{dataset}: {segmentation['protocol']}"] = None
     expected = len(fuse_on) + len(detect_on) + len(segment_on)
     if len(conditions) > expected:
-        raise InputError(scores, "rows were measured differently", "run `dvc repro`: " + "; ".join(conditions))
+        raise InputError(
+            scores, "rows were measured differently", "run `dvc repro`: " + "; ".join(conditions)
+        )
     table = pd.DataFrame.from_dict(rows, orient="index")
     table.columns = pd.MultiIndex.from_tuples(table.columns)
     return Leaderboard(table, list(conditions))

@@ -1,0 +1,91 @@
+"""A fusion method on disk: weights in safetensors and a card that describes them."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from fusion import methods
+from fusion.images import InputError, write_bytes
+from fusion.methods import FusionMethod
+
+WEIGHTS = "weights.safetensors"
+CARD = "card.json"
+
+
+def save_model(folder: Path, kind: str, method: FusionMethod, facts: dict[str, Any]) -> None:
+    """Write a method so that `load_model` can rebuild it.
+
+    Args:
+        folder: gets `weights.safetensors` (if the method has weights) and, last, `card.json`.
+        kind: the method's registered name.
+        method: what to save.
+        facts: JSON-able additions to the card: data, training, commit.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    state = {name: value.contiguous().cpu() for name, value in method.state_dict().items()}
+    if state:
+        temporary = folder / f".{WEIGHTS}"
+        save_file(state, temporary)
+        temporary.replace(folder / WEIGHTS)
+    card = {
+        "method": kind,
+        "config": method.config.model_dump(mode="json"),
+        "parameters": sum(parameter.numel() for parameter in method.parameters()),
+        **facts,
+    }
+    write_bytes(folder / CARD, (json.dumps(card, indent=2) + "\n").encode())
+
+
+def load_model(folder: Path) -> FusionMethod:
+    """Rebuild a saved method, in eval mode on the CPU.
+
+    Raises:
+        InputError: a file is missing or damaged, the method is unknown, or weights and settings
+            do not belong together.
+    """
+    card = read_card(folder)
+    try:
+        kind = methods.get(card["method"])
+        method = kind(kind.config_class(**card["config"]))
+    except (KeyError, ValueError, ValidationError) as error:
+        reason = f"describes no method known here ({error})"
+        raise InputError(folder / CARD, reason, "train again") from error
+    if method.state_dict():
+        _load_weights(method, folder / WEIGHTS)
+    return method.eval()
+
+
+def read_card(folder: Path) -> dict[str, Any]:
+    """The card of a saved method.
+
+    Raises:
+        InputError: it is missing or not JSON.
+    """
+    try:
+        card: dict[str, Any] = json.loads((folder / CARD).read_text())
+    except (FileNotFoundError, json.JSONDecodeError) as error:
+        raise InputError(folder / CARD, f"cannot be read ({error})", "train the method") from error
+    return card
+
+
+def copy_model(source: Path, folder: Path) -> None:
+    """Copy a saved method, the card last."""
+    read_card(source)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in (WEIGHTS, CARD):
+        shutil.copyfile(source / name, folder / name)
+
+
+def _load_weights(method: FusionMethod, path: Path) -> None:
+    try:
+        method.load_state_dict(load_file(path))
+    except (FileNotFoundError, SafetensorError) as error:
+        raise InputError(path, f"cannot be read ({error})", "train again") from error
+    except RuntimeError as error:
+        reason = f"has other weights than its card says ({error})"
+        raise InputError(path, reason, "train again") from error
