@@ -102,7 +102,8 @@ def _from_colours(path: Path, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def _pack(rgb: NDArray[np.uint8]) -> NDArray[np.uint32]:
     wide = rgb.astype(np.uint32)
-    return wide[..., 0] << 16 | wide[..., 1] << 8 | wide[..., 2]
+    packed: NDArray[np.uint32] = wide @ np.array([1 << 16, 1 << 8, 1], np.uint32)
+    return packed
 
 
 def is_night(stem: str) -> bool | None:

@@ -1,0 +1,92 @@
+"""Confusion matrices and what is read off them: IoU, mIoU, pixel accuracy."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from segmentation.msrs import CLASSES
+
+Matrices = NDArray[np.int64]
+
+
+def confusion_matrices(prediction: Tensor, truth: Tensor) -> Tensor:
+    """Count pixels of each (true class, predicted class), for every image of a batch.
+
+    Args:
+        prediction: class indices, B×H×W, 0..8.
+        truth: class indices, B×H×W, 0..8.
+
+    Returns:
+        int64, B×9×9; rows are the truth, columns the prediction.
+    """
+    classes, images = len(CLASSES), truth.shape[0]
+    image = torch.arange(images, device=truth.device).view(-1, 1, 1)
+    cell = (image * classes + truth.long()) * classes + prediction.long()
+    counts = torch.bincount(cell.flatten(), minlength=images * classes**2)
+    return counts.view(images, classes, classes)
+
+
+def iou(matrices: NDArray[np.number]) -> NDArray[np.float64]:
+    """Intersection over union of each class.
+
+    Args:
+        matrices: counts, …×K×K.
+
+    Returns:
+        …×K in [0, 1]; NaN for a class that is neither in the truth nor in the prediction.
+    """
+    intersection = np.diagonal(matrices, axis1=-2, axis2=-1).astype(np.float64)
+    union = matrices.sum(-1) + matrices.sum(-2) - intersection
+    return np.divide(intersection, union, out=np.full_like(intersection, np.nan), where=union > 0)
+
+
+def mean_iou(matrices: NDArray[np.number]) -> NDArray[np.float64]:
+    """Mean of the classes' IoU, those that are NaN left out: …×K×K -> …"""
+    values = iou(matrices)
+    present = ~np.isnan(values)
+    total = np.where(present, values, 0).sum(-1)
+    number = present.sum(-1)
+    return np.divide(total, number, out=np.full_like(total, np.nan), where=number > 0)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What one confusion matrix over a set of images says; fractions in [0, 1], None for NaN.
+
+    Attributes:
+        miou: mean IoU over the classes that are not absent.
+        iou: IoU by class name; None for an absent class.
+        absent: classes neither in the truth nor predicted.
+        pixel_accuracy: correct pixels / all pixels.
+        pixels: pixels of each class in the truth.
+        images: number of images.
+    """
+
+    miou: float | None
+    iou: dict[str, float | None]
+    absent: list[str]
+    pixel_accuracy: float | None
+    pixels: dict[str, int]
+    images: int
+
+
+def scores(per_image: Matrices) -> Scores:
+    """Score a set of images by ONE confusion matrix, the sum of theirs (N×9×9)."""
+    matrix = per_image.sum(0)
+    by_class = dict(zip(CLASSES, map(_none_for_nan, iou(matrix)), strict=True))
+    total = int(matrix.sum())
+    return Scores(
+        miou=_none_for_nan(mean_iou(matrix)),
+        iou=by_class,
+        absent=[name for name, value in by_class.items() if value is None],
+        pixel_accuracy=int(np.trace(matrix)) / total if total else None,
+        pixels=dict(zip(CLASSES, matrix.sum(1).tolist(), strict=True)),
+        images=len(per_image),
+    )
+
+
+def _none_for_nan(value: np.float64 | NDArray[np.float64]) -> float | None:
+    return None if np.isnan(value) else float(value)

@@ -1,0 +1,194 @@
+"""Fused images with labels: loaded once into memory, cropped and scaled at random for training."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from fusion.images import InputError, read_visible
+from segmentation.msrs import read_label
+
+IGNORE = 255
+"""Label of the padding around an image smaller than the crop; no loss is taken there."""
+
+
+@dataclass(frozen=True)
+class LabelledImages:
+    """A split in memory.
+
+    Attributes:
+        stems: names, one an image.
+        images: RGB, 3×H×W uint8 each (a view of H×W×3 memory); sizes can differ.
+        labels: class indices, H×W uint8 each.
+        image_digests: SHA-256 of each image's pixels.
+        label_digests: SHA-256 of each label's.
+    """
+
+    stems: list[str]
+    images: list[Tensor]
+    labels: list[Tensor]
+    image_digests: list[str]
+    label_digests: list[str]
+
+    def __len__(self) -> int:
+        return len(self.stems)
+
+    def subset(self, indices: Sequence[int]) -> "LabelledImages":
+        """The images at `indices`, in that order."""
+        return LabelledImages(
+            *([column[index] for index in indices] for column in vars(self).values())
+        )
+
+
+def split_stems(dataset: Path, split: str) -> list[str]:
+    """Names of a split's images, as `dataset/dataset.json` lists them.
+
+    Raises:
+        InputError: the data set is not prepared, or has no such split or an empty one.
+    """
+    listing = dataset / "dataset.json"
+    if not listing.is_file():
+        raise InputError(listing, "is missing", "prepare the data set first")
+    stems = json.loads(listing.read_text())["splits"].get(split)
+    if not stems:
+        raise InputError(
+            listing, f"has no '{split}' images", "segmentation needs both a train and a test split"
+        )
+    return list(stems)
+
+
+def load(images: Path, dataset: Path, split: str) -> LabelledImages:
+    """Read a split's fused images and labels, in parallel.
+
+    Args:
+        images: folder of one method's fused images, `<split>/<stem>.png`; grey or RGB.
+        dataset: the prepared data set, `dataset.json` and `<split>/labels/<stem>.png`.
+        split: "train" or "test".
+
+    Raises:
+        InputError: images or labels are missing (all named at once), unreadable, of different
+            sizes, or hold a value that is no class.
+    """
+    stems = split_stems(dataset, split)
+    pairs = [
+        (images / split / f"{stem}.png", dataset / split / "labels" / f"{stem}.png")
+        for stem in stems
+    ]
+    missing = [str(path) for pair in pairs for path in pair if not path.is_file()]
+    if missing:
+        more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+        raise InputError(
+            images,
+            f"{len(missing)} files of split '{split}' are missing: {', '.join(missing[:5])}{more}",
+            "fuse the split again, and check that the data set has segmentation labels",
+        )
+    with ThreadPoolExecutor() as pool:  # decoding and hashing release the interpreter lock
+        columns = zip(*pool.map(_read_pair, pairs), strict=True)
+    return LabelledImages(stems, *map(list, columns))
+
+
+def _read_pair(pair: tuple[Path, Path]) -> tuple[Tensor, Tensor, str, str]:
+    image_path, label_path = pair
+    image = np.array(as_rgb(read_visible(image_path).pixels))  # a copy that tensors may share
+    label = read_label(label_path)
+    if image.shape[:2] != label.shape:
+        raise InputError(
+            image_path,
+            f"is {image.shape[1]}×{image.shape[0]} but its label {label_path} is "
+            f"{label.shape[1]}×{label.shape[0]}",
+            "an image and its label must have one size",
+        )
+    return (
+        torch.from_numpy(image).movedim(-1, 0),
+        torch.from_numpy(label),
+        _digest(image),
+        _digest(label),
+    )
+
+
+def as_rgb(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Grey H×W as three equal channels; RGB H×W×3 as it is."""
+    return pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=-1)
+
+
+def _digest(pixels: NDArray[np.uint8]) -> str:
+    return hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()
+
+
+def hold_out(
+    data: LabelledImages, fraction: float, seed: int
+) -> tuple[LabelledImages, LabelledImages]:
+    """Cut a validation part off: (training, validation), the same for the same stems and seed.
+
+    Raises:
+        ValueError: fewer than two images.
+    """
+    if len(data) < 2:
+        raise ValueError("segmentation needs two training images or more, one to validate on")
+    order = np.random.default_rng(seed).permutation(len(data))
+    held = min(max(1, round(fraction * len(data))), len(data) - 1)
+    return data.subset(np.sort(order[held:]).tolist()), data.subset(np.sort(order[:held]).tolist())
+
+
+def augmented_batch(
+    data: LabelledImages,
+    indices: Sequence[int],
+    crop: int,
+    scale: Sequence[float],
+    rng: np.random.Generator,
+    device: torch.device,
+) -> tuple[Tensor, Tensor]:
+    """Scale, crop and mirror at random: a function of the arguments and the state of `rng`.
+
+    The window that becomes the crop is cut first and only then resampled, so the cost is that of
+    the crop and not of the scaled image. Shrinking is antialiased.
+
+    Args:
+        data: where the images come from.
+        indices: which images.
+        crop: side of the square result.
+        scale: smallest and largest magnification, drawn uniformly.
+        rng: source of the random numbers.
+        device: where the result is computed.
+
+    Returns:
+        RGB, B×3×crop×crop float32 in [0, 1], and labels, B×crop×crop int64 (`IGNORE` outside).
+    """
+    draws = rng.random((len(indices), 4))
+    images, labels = [], []
+    for index, (magnification, down, right, mirror) in zip(indices, draws, strict=True):
+        height, width = data.labels[index].shape
+        side = max(1, round(crop / (scale[0] + magnification * (scale[1] - scale[0]))))
+        rows, columns = _window(height, side, down), _window(width, side, right)
+        padding = (*columns.padding, *rows.padding)
+        image = data.images[index][:, rows.inside, columns.inside].to(device)
+        label = data.labels[index][rows.inside, columns.inside].to(device)
+        image = F.pad(image, padding)[None].float()
+        label = F.pad(label, padding, value=IGNORE)[None, None].float()
+        image = F.interpolate(image, (crop, crop), mode="bilinear", antialias=True)
+        label = F.interpolate(label, (crop, crop), mode="nearest-exact")
+        images.append(image.flip(-1) if mirror < 0.5 else image)
+        labels.append(label.flip(-1) if mirror < 0.5 else label)
+    return torch.cat(images) / 255, torch.cat(labels)[:, 0].long()
+
+
+@dataclass(frozen=True)
+class _Window:
+    inside: slice
+    padding: tuple[int, int]
+
+
+def _window(length: int, side: int, draw: float) -> _Window:
+    """Place `side` pixels on an axis of `length` at random; the shorter lies inside the longer."""
+    start = int(draw * (abs(length - side) + 1))
+    if side <= length:
+        return _Window(slice(start, start + side), (0, 0))
+    return _Window(slice(0, length), (start, side - length - start))

@@ -1,0 +1,220 @@
+"""Training a segmenter: SGD, cosine schedule, best checkpoint by validation, resumable.
+
+Device and precision are plain PyTorch: one device and autocast need no more, and importing
+Lightning takes longer than training on the sample.
+"""
+
+import io
+import math
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file, save
+from segmentation_models_pytorch.losses import DiceLoss
+from torch import Tensor
+
+from fusion.images import InputError
+from fusion.runtime import RuntimeConfig, autocast, pick_device
+from segmentation.config import SegmentationConfig
+from segmentation.confusion import mean_iou
+from segmentation.data import IGNORE, LabelledImages, augmented_batch
+from segmentation.evaluate import per_image_confusion
+from segmentation.models import Segmenter
+
+Record = dict[str, float | int | None]
+"""One epoch of the curve: epoch (from 1), learning_rate, loss, val_miou (None: not validated)."""
+
+LAST, BEST = "last.pt", "best.safetensors"
+
+_ORDER, _AUGMENTATION, _DROPOUT = range(3)  # independent streams of random numbers
+
+
+def learning_rate(step: int, steps: int, peak: float) -> float:
+    """Half a cosine from `peak` (step 0) to 1 % of it (the last step)."""
+    progress = step / max(1, steps - 1)
+    return peak * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress)))
+
+
+def segmentation_loss(logits: Tensor, labels: Tensor, kind: str) -> Tensor:
+    """Cross-entropy ("ce"), or that plus the Dice loss ("ce+dice"); no class weights.
+
+    Args:
+        logits: B×9×H×W.
+        labels: B×H×W int64; pixels of value `IGNORE` do not count.
+        kind: "ce" or "ce+dice".
+    """
+    # Flat, because CUDA has no deterministic backward pass for the two-dimensional loss.
+    flat = logits.movedim(1, -1).flatten(0, -2)
+    loss = F.cross_entropy(flat, labels.flatten(), ignore_index=IGNORE)
+    if kind == "ce+dice":
+        loss = loss + DiceLoss("multiclass", ignore_index=IGNORE)(logits, labels)
+    return loss
+
+
+def fit(
+    model: Segmenter,
+    training: LabelledImages,
+    validation: LabelledImages,
+    config: SegmentationConfig,
+    seed: int,
+    runtime: RuntimeConfig,
+    work: Path,
+    fingerprint: str,
+    log: Callable[[Record], None] | None = None,
+) -> list[Record]:
+    """Train `model`; it ends with the weights of the best validated epoch.
+
+    Every `validate_every` epochs, and after the last, the model is validated, the best weights go
+    to `work/best.safetensors`, and all that is needed to continue goes to `work/last.pt`. A run
+    with the same `fingerprint` continues there and ends as if it had never stopped: all
+    randomness is a function of the seed, the epoch and the step. A checkpoint with another
+    fingerprint is replaced.
+
+    Args:
+        model: as `segmentation.models.build` made it, on any device.
+        training: images to learn from.
+        validation: images that choose the checkpoint by mIoU.
+        config: the experiment's settings.
+        seed: of order, augmentation and dropout.
+        runtime: where and how to compute.
+        work: folder of the checkpoints.
+        fingerprint: identifies settings and data; see `segmentation.experiment`.
+        log: called with each new epoch's record, after its checkpoint is written.
+
+    Returns:
+        The curve, one record for each epoch.
+
+    Raises:
+        InputError: the loss is not finite any more.
+    """
+    work.mkdir(parents=True, exist_ok=True)
+    device = pick_device(runtime)
+    model.to(device)
+    optimizer = torch.optim.SGD(
+        model.parameters(),
+        lr=config.learning_rate,
+        momentum=config.momentum,
+        weight_decay=config.weight_decay,
+    )
+    curve = _resume(work / LAST, fingerprint, model, optimizer, device)
+    best = max((_validated(record) for record in curve), default=-1.0)
+    for epoch in range(len(curve), config.epochs):
+        model.freeze_encoder(epoch < config.frozen_epochs)
+        record = _train_epoch(model, optimizer, training, config, seed, epoch, runtime)
+        curve.append(record)
+        if (epoch + 1) % config.validate_every == 0 or epoch + 1 == config.epochs:
+            matrices = per_image_confusion(model, validation, config.batch_size, runtime)
+            record["val_miou"] = float(mean_iou(matrices.sum(0)))
+            if _validated(record) > best:
+                best = _validated(record)
+                _write(work / BEST, save(_on_cpu(model.state_dict()), {"epoch": str(epoch + 1)}))
+            _checkpoint(work / LAST, fingerprint, model, optimizer, curve)
+        if log:
+            log(record)
+    model.load_state_dict(load_file(work / BEST))
+    return curve
+
+
+def best_epoch(curve: list[Record]) -> int:
+    """The first epoch, counted from 1, with the highest validation mIoU."""
+    return 1 + max(range(len(curve)), key=lambda index: _validated(curve[index]))
+
+
+def _validated(record: Record) -> float:
+    miou = record["val_miou"]
+    return -1.0 if miou is None else miou
+
+
+def _train_epoch(
+    model: Segmenter,
+    optimizer: torch.optim.Optimizer,
+    data: LabelledImages,
+    config: SegmentationConfig,
+    seed: int,
+    epoch: int,
+    runtime: RuntimeConfig,
+) -> Record:
+    device = pick_device(runtime)
+    model.train()
+    torch.manual_seed(int(np.random.default_rng((seed, _DROPOUT, epoch)).integers(2**63)))
+    per_epoch = math.ceil(len(data) / config.batch_size)
+    order = np.random.default_rng((seed, _ORDER, epoch)).permutation(len(data))
+    # The last batch is filled from the start of the order: BatchNorm cannot take a batch of one.
+    order = np.resize(order, per_epoch * config.batch_size)
+    total, rate = torch.zeros((), device=device), 0.0
+    for step, indices in enumerate(order.reshape(per_epoch, -1), epoch * per_epoch):
+        rate = learning_rate(step, config.epochs * per_epoch, config.learning_rate)
+        optimizer.param_groups[0]["lr"] = rate
+        rng = np.random.default_rng((seed, _AUGMENTATION, step))
+        images, labels = augmented_batch(
+            data, indices.tolist(), config.crop, config.scale, rng, device
+        )
+        with autocast(runtime, device):
+            logits = model(images)
+        loss = segmentation_loss(logits, labels, config.loss)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        total += loss.detach()
+    mean = total.item() / per_epoch
+    if not math.isfinite(mean):
+        raise InputError(
+            f"segmentation epoch {epoch + 1}",
+            f"the loss is {mean}",
+            f"lower the learning rate ({config.learning_rate})",
+        )
+    return {"epoch": epoch + 1, "learning_rate": rate, "loss": mean, "val_miou": None}
+
+
+def _checkpoint(
+    path: Path,
+    fingerprint: str,
+    model: Segmenter,
+    optimizer: torch.optim.Optimizer,
+    curve: list[Record],
+) -> None:
+    buffer = io.BytesIO()
+    state = {
+        "fingerprint": fingerprint,
+        "model": model.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "curve": curve,
+    }
+    torch.save(state, buffer)
+    _write(path, buffer.getbuffer())
+
+
+def _resume(
+    path: Path,
+    fingerprint: str,
+    model: Segmenter,
+    optimizer: torch.optim.Optimizer,
+    device: torch.device,
+) -> list[Record]:
+    if not path.is_file():
+        return []
+    state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    if state["fingerprint"] != fingerprint:
+        return []
+    model.load_state_dict(state["model"])
+    optimizer.load_state_dict(state["optimizer"])
+    return list(state["curve"])
+
+
+def _write(path: Path, content: bytes | memoryview) -> None:
+    """Replace a file so that a kill leaves the old or the new one, whole."""
+    partial = path.with_name(path.name + ".partial")
+    with partial.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+
+
+def _on_cpu(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: value.cpu().contiguous() for name, value in state.items()}
