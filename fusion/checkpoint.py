@@ -15,6 +15,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+DAMAGE = (OSError, ValueError, KeyError, RuntimeError, SafetensorError, UnpicklingError)
+"""What reading a damaged checkpoint can raise."""
+
 
 @dataclass(frozen=True)
 class Checkpoint:
@@ -45,7 +48,6 @@ class CheckpointFolder:
         temporary = self.path / ".writing"
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
-        # "optimizer" shares no tensors with "weights", so nothing is written twice
         save_file(checkpoint.weights, temporary / "weights.safetensors")
         torch.save(checkpoint.optimizer, temporary / "optimizer.pt")
         facts = {"step": checkpoint.step, "identity": self.identity}
@@ -67,14 +69,7 @@ class CheckpointFolder:
         for folder in self._folders():
             try:
                 checkpoint = self._read(folder)
-            except (
-                OSError,
-                ValueError,
-                KeyError,
-                RuntimeError,
-                SafetensorError,
-                UnpicklingError,
-            ) as error:
+            except DAMAGE as error:
                 warnings.warn(f"{folder} is damaged ({error}); trying the one before", stacklevel=2)
                 continue
             if checkpoint:

@@ -54,7 +54,7 @@ def fuse_pairs(
     stretched: bool,
     batch_size: int,
     runtime: RuntimeConfig,
-    on_image: Callable[[Pair], None] = lambda pair: None,
+    on_image: Callable[[Pair], None] = lambda _: None,
 ) -> None:
     """Fuse pairs into `output/<name>.png`; reading and writing overlap with the network.
 

@@ -56,8 +56,8 @@ class PairStore:
         top = (draws[:, 0] * (self.heights[images] - size + 1)).long()
         left = (draws[:, 1] * (self.widths[images] - size + 1)).long()
         span = torch.arange(size, device=draws.device)
-        rows = torch.where(draws[:, 2:3] < 0.5, span, span.flip(0)) + top.unsqueeze(1)
-        columns = torch.where(draws[:, 3:4] < 0.5, span, span.flip(0)) + left.unsqueeze(1)
+        rows = torch.where(draws[:, 2:3] < 0.5, span.flip(0), span) + top.unsqueeze(1)
+        columns = torch.where(draws[:, 3:4] < 0.5, span.flip(0), span) + left.unsqueeze(1)
         positions = rows.unsqueeze(2) * self.widths[images].view(-1, 1, 1) + columns.unsqueeze(1)
         positions += self.starts[images].view(-1, 1, 1)
         crops = (

@@ -25,7 +25,7 @@ from fusion.methods import Batch, PhaseConfig, TrainingPhase
 from fusion.runtime import RuntimeConfig
 from fusion.sampler import CropSampler, PairStore
 
-OnEpoch = Callable[[int, dict[str, float]], None]
+OnEpoch = Callable[[dict[str, float]], None]
 
 
 class TrainingError(RuntimeError):
@@ -65,7 +65,7 @@ def train_phase(
     runtime: RuntimeConfig,
     seed: int,
     checkpoints: Path,
-    on_epoch: OnEpoch = lambda epoch, means: None,
+    on_epoch: OnEpoch = lambda _: None,
 ) -> TrainingReport:
     """Train a phase in place.
 
@@ -77,8 +77,8 @@ def train_phase(
         runtime: precision and speed.
         seed: of crops and of everything random in the phase.
         checkpoints: folder of this run's checkpoints.
-        on_epoch: called on the first process with the epoch's number and the means of all losses,
-            the gradient norm and the learning rate.
+        on_epoch: called on the first process after every epoch with the means of all losses and of
+            the gradient norm, and the learning rate.
 
     Raises:
         TrainingError: the loss is not finite, memory runs out, or the batch cannot be shared.
@@ -95,8 +95,9 @@ def train_phase(
     first = _resume(folder, phase, optimizer)
     if runtime.channels_last:
         phase.to(memory_format=torch.channels_last)
-    module = torch.compile(phase) if runtime.compile else phase
-    module, optimizer = fabric.setup(module, optimizer)
+    if runtime.compile:
+        phase.compile()
+    module, optimizer = fabric.setup(phase, optimizer)
     store = store.to(cache_device(store, runtime, fabric.device))
     sampler = CropSampler(store, settings.batch_size, settings.crop, seed)
     total = settings.epochs * sampler.steps_per_epoch
@@ -119,7 +120,7 @@ def train_phase(
 
         means.add(losses | {"gradient_norm": norm})
         if position + 1 == sampler.steps_per_epoch and fabric.is_global_zero:
-            on_epoch(epoch, means.take() | {"learning_rate": rate})
+            on_epoch(means.take() | {"learning_rate": rate})
         due = time.monotonic() - saved >= runtime.checkpoint_seconds or step + 1 == total
         if due and fabric.is_global_zero:
             folder.save(Checkpoint(step + 1, _weights(phase), optimizer.state_dict()))
@@ -179,7 +180,7 @@ def _in_format(batch: Batch, runtime: RuntimeConfig) -> Batch:
 
 def _require_finite(values: dict[str, Tensor]) -> None:
     if not all(value.isfinite() for value in values.values()):
-        shown = ", ".join(f"{name} {float(value):g}" for name, value in values.items())
+        shown = ", ".join(f"{name} {value.item():g}" for name, value in values.items())
         raise FloatingPointError(shown)
 
 

@@ -29,7 +29,7 @@ class MethodParams(Config):
 
     kind: str | None = None
     source: str
-    config: dict[str, Any] = {}
+    config: dict[str, Any] = Field(default_factory=dict)
 
 
 class TrainingParams(Config):

@@ -30,7 +30,7 @@ def main(key: str) -> None:
     # DVC's own file and experiments are the pipeline's business, not the logger's
     with Live(str(PLOTS / f"train-{key}"), dvcyaml=None, save_dvc_exp=False) as live:
 
-        def log(epoch: int, means: dict[str, float]) -> None:
+        def log(means: dict[str, float]) -> None:
             for name, value in means.items():
                 live.log_metric(name, value)
             live.next_step()

@@ -1,0 +1,59 @@
+import json
+
+import pytest
+import torch
+
+from fusion.images import InputError
+from fusion.methods.baselines import Average
+from fusion.methods.pomai import MICMConfig, NGMMConfig, PoMAI, PoMAIConfig
+from fusion.weights import CARD, WEIGHTS, load_model, save_model
+
+CONFIG = PoMAIConfig(
+    channels=4, heads=2, blocks=1, ngmm=NGMMConfig(group_size=9), camn=None, micm=MICMConfig()
+)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    torch.manual_seed(0)
+    save_model(tmp_path / "model", "pomai", PoMAI(CONFIG), {"seed": 0})
+    return tmp_path / "model"
+
+
+def test_a_loaded_model_is_the_saved_one(folder):
+    torch.manual_seed(0)
+    saved, loaded = PoMAI(CONFIG).eval(), load_model(folder)
+    assert loaded.config == CONFIG
+    assert loaded.training is False
+    images = torch.rand(1, 1, 20, 20), torch.rand(1, 3, 20, 20)
+    assert torch.equal(saved(*images), loaded(*images))
+    card = json.loads((folder / CARD).read_text())
+    assert card["parameters"] == sum(p.numel() for p in saved.parameters())
+    assert card["seed"] == 0
+
+
+def test_a_method_without_weights_is_its_card(tmp_path):
+    save_model(tmp_path, "average", Average(Average.config_class()), {})
+    assert isinstance(load_model(tmp_path), Average)
+    assert not (tmp_path / WEIGHTS).exists()
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda f: (f / CARD).unlink(), "cannot be read"),
+        (lambda f: (f / WEIGHTS).unlink(), "cannot be read"),
+        (lambda f: (f / WEIGHTS).write_bytes(b"\x00" * 40), "cannot be read"),
+        (lambda f: edit(f, method="nothing"), "no fusion method is called 'nothing'"),
+        (lambda f: edit(f, config={"channels": 8, "heads": 2}), "other weights than its card"),
+    ],
+)
+def test_damage_is_named(folder, damage, message):
+    damage(folder)
+    with pytest.raises(InputError, match=message):
+        load_model(folder)
+
+
+def edit(folder, **changes):
+    card = json.loads((folder / CARD).read_text()) | changes
+    (folder / CARD).write_text(json.dumps(card))
