@@ -1,0 +1,86 @@
+"""Settings of the data: sample scenes and data sets; light to import."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from fusion.config import Config
+
+MSRS_SPLITS = {"train": "train", "test": "test"}
+"""Split -> folder, as MSRS is published."""
+
+_Pair = Annotated[tuple[float, float], Field(strict=False)]  # YAML has lists, not tuples
+_Triple = Annotated[tuple[float, float, float], Field(strict=False)]
+
+
+class SampleConfig(Config):
+    """Generated scenes.
+
+    Attributes:
+        seed: another seed, other scenes; every image has a seed of its own beneath it, so counts
+            do not change the images before.
+        msrs_train: number of pairs in MSRS/train.
+        msrs_test: number of pairs in MSRS/test.
+        m3fd: number of pairs in M3FD.
+        height: pixels of every image.
+        width: pixels of every image.
+    """
+
+    seed: int = Field(0, ge=0)
+    msrs_train: int = Field(48, ge=1)
+    msrs_test: int = Field(24, ge=1)
+    m3fd: int = Field(200, ge=1)
+    height: int = Field(128, ge=32, le=2048)
+    width: int = Field(160, ge=32, le=2048)
+
+
+class DatasetConfig(Config):
+    """A data set as it lies on disk, and what it is used for.
+
+    Attributes:
+        layout: `msrs` ({train,test}/{ir,vi,Segmentation_labels}), `m3fd` (Ir, Vis, Annotation) or
+            `pairs` (<split>/{ir,vi}, or {ir,vi} alone, which is a test split).
+        source: its folder.
+        train_fusion: whether fusion networks learn from its train split.
+        fuse: the splits that every method fuses.
+        infrared_range: values of infrared files of more than 8 bits that become 0 and 255; null
+            is the full range of 16 bits.
+        splits: msrs and pairs: split -> folder under `source`; null finds the layout's own.
+        infrared: name of the folder of infrared images; null is the layout's own.
+        visible: name of the folder of visible images; null is the layout's own.
+        labels: name of the folder of labels, VOC XML or YOLO text for m3fd; null is the layout's.
+        split: m3fd: images drawn one by one (the papers' way), contiguous blocks of frames, or
+            groups of near-duplicate frames that stay together.
+        fractions: m3fd: of train, val and test.
+        seed: m3fd: draws the split.
+        block: m3fd: frames in a block.
+    """
+
+    layout: Literal["msrs", "m3fd", "pairs"]
+    source: str
+    train_fusion: bool = False
+    fuse: list[Literal["train", "val", "test"]] = ["test"]
+    infrared_range: _Pair | None = None
+    splits: dict[Literal["train", "val", "test"], str] | None = None
+    infrared: str | None = None
+    visible: str | None = None
+    labels: str | None = None
+    split: Literal["random", "blocks", "grouped"] = "random"
+    fractions: _Triple = (0.8, 0.1, 0.1)
+    seed: int = Field(0, ge=0)
+    block: int = Field(100, ge=1)
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if self.infrared_range and self.infrared_range[0] >= self.infrared_range[1]:
+            raise ValueError(f"infrared_range is [lowest, highest]; got {self.infrared_range}")
+        if min(self.fractions) < 0 or self.fractions[0] == 0 or abs(sum(self.fractions) - 1) > 1e-6:
+            raise ValueError(f"fractions of train, val, test sum to 1; got {self.fractions}")
+        others = {"m3fd": {"splits"}, "msrs": _M3FD_ONLY, "pairs": {"labels", *_M3FD_ONLY}}
+        misplaced = sorted(others[self.layout] & self.model_fields_set)
+        if misplaced:
+            raise ValueError(f"{', '.join(misplaced)}: not a setting of layout '{self.layout}'")
+        return self
+
+
+_M3FD_ONLY = {"split", "fractions", "seed", "block"}
