@@ -1,0 +1,129 @@
+"""Bounding boxes: M3FD's VOC XML and YOLO text, for M3FD's classes or any others."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree.ElementTree import Element, ParseError
+
+import numpy as np
+from defusedxml import ElementTree
+from numpy.typing import NDArray
+
+from fusion.images import InputError, write_bytes
+
+CLASSES = ("People", "Car", "Bus", "Motorcycle", "Lamp", "Truck")
+"""M3FD's classes; repositories order them differently, so they are always mapped by name."""
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """The objects of one image.
+
+    labels: class indices.
+    boxes: N×4 float64, xmin, ymin, xmax, ymax in pixels, inside the image.
+    clipped: how many boxes reached over the border.
+    dropped: how many had no area, or none inside the image.
+    """
+
+    labels: list[int]
+    boxes: NDArray[np.float64]
+    clipped: int = 0
+    dropped: int = 0
+
+
+def read_annotation(path: Path, classes: Sequence[str], image_size: tuple[int, int]) -> Annotation:
+    """Read a VOC XML or YOLO text file; no objects make a negative image.
+
+    Args:
+        path: `.xml` or `.txt`.
+        classes: names in the order of their indices; XML names match whatever their case.
+        image_size: (width, height) in pixels.
+
+    Raises:
+        InputError: the file is missing or malformed, or names a class that is not in `classes`.
+    """
+    try:
+        text = path.read_text()
+    except (FileNotFoundError, UnicodeDecodeError) as error:
+        raise InputError(path, f"cannot be read ({error})", "add the annotation") from error
+    objects = _read_voc if path.suffix.lower() == ".xml" else _read_yolo
+    labels, boxes = objects(path, text, classes, image_size)
+    return _inside(labels, np.array(boxes, np.float64).reshape(-1, 4), image_size)
+
+
+def write_yolo(path: Path, annotation: Annotation, width: int, height: int) -> None:
+    """Write `class x y w h` lines, centres and sizes as shares of the image; empty if negative."""
+    scale = np.array([width, height, width, height])
+    boxes = annotation.boxes / scale
+    centers, sizes = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
+    lines = [
+        " ".join([str(label), *(f"{value:.8f}" for value in (*center, *size))]) + "\n"
+        for label, center, size in zip(annotation.labels, centers, sizes, strict=True)
+    ]
+    write_bytes(path, "".join(lines).encode())
+
+
+def _read_voc(
+    path: Path, text: str, classes: Sequence[str], _: tuple[int, int]
+) -> tuple[list[int], list[list[float]]]:
+    try:
+        root = ElementTree.fromstring(text)
+    except ParseError as error:
+        raise InputError(path, f"is not XML ({error})", "replace it") from error
+    known = {name.lower(): index for index, name in enumerate(classes)}
+    labels, boxes = [], []
+    for item in root.iter("object"):
+        name = (item.findtext("name") or "").strip()
+        if not name:
+            continue  # releases have <object> elements with nothing in them
+        if name.lower() not in known:
+            raise InputError(path, f"has an unknown class '{name}'", f"known: {', '.join(classes)}")
+        labels.append(known[name.lower()])
+        boxes.append([_corner(path, item, key) for key in ("xmin", "ymin", "xmax", "ymax")])
+    return labels, boxes
+
+
+def _corner(path: Path, item: Element, key: str) -> float:
+    try:
+        return float(item.findtext(f"bndbox/{key}") or "")
+    except ValueError as error:
+        raise InputError(path, f"has an object without a valid {key}", "correct it") from error
+
+
+def _read_yolo(
+    path: Path, text: str, classes: Sequence[str], image_size: tuple[int, int]
+) -> tuple[list[int], list[list[float]]]:
+    width, height = image_size
+    labels, boxes = [], []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not (fields := line.split()):
+            continue
+        try:
+            label, (x, y, w, h) = int(fields[0]), map(float, fields[1:])
+        except ValueError as error:
+            raise InputError(
+                path, f"line {number} is not 'class x y w h': {line!r}", "correct it"
+            ) from error
+        if not 0 <= label < len(classes):
+            raise InputError(
+                path, f"line {number} has class {label}", f"classes are 0 to {len(classes) - 1}"
+            )
+        labels.append(label)
+        boxes.append(
+            [(x - w / 2) * width, (y - h / 2) * height, (x + w / 2) * width, (y + h / 2) * height]
+        )
+    return labels, boxes
+
+
+def _inside(
+    labels: list[int], boxes: NDArray[np.float64], image_size: tuple[int, int]
+) -> Annotation:
+    """Clip to the image; boxes without area go. Rounding of YOLO text is no clipping."""
+    limit = np.array([*image_size, *image_size], np.float64)
+    inside = boxes.clip(0, limit)
+    clipped = (np.abs(boxes - inside) > 1e-3).any(1)
+    sized = (inside[:, 2] - inside[:, 0] > 1e-6) & (inside[:, 3] - inside[:, 1] > 1e-6)
+    kept = [label for label, keep in zip(labels, sized, strict=True) if keep]
+    return Annotation(
+        kept, inside[sized], clipped=int((clipped & sized).sum()), dropped=int((~sized).sum())
+    )
