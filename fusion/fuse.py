@@ -98,13 +98,13 @@ def _batches(pairs: Sequence[Pair], batch_size: int) -> Iterator[list[Pair]]:
 
 
 def _read(batch: Sequence[Pair]) -> tuple[Tensor, Tensor]:
-    infrared = [torch.from_numpy(read_infrared(pair.infrared).pixels) for pair in batch]
+    infrared = [torch.tensor(read_infrared(pair.infrared).pixels) for pair in batch]
     visible = [_three_channels(read_visible(pair.visible).pixels) for pair in batch]
     return torch.stack(infrared).unsqueeze(1), torch.stack(visible)
 
 
 def _three_channels(pixels: np.ndarray) -> Tensor:
-    tensor = torch.from_numpy(pixels)
+    tensor = torch.tensor(pixels)
     return tensor.permute(2, 0, 1) if tensor.ndim == 3 else tensor.expand(3, -1, -1)
 
 
