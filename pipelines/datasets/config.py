@@ -59,7 +59,7 @@ class DatasetConfig(Config):
     layout: Literal["msrs", "m3fd", "pairs"]
     source: str
     train_fusion: bool = False
-    fuse: list[Literal["train", "val", "test"]] = ["test"]
+    fuse: list[Literal["train", "val", "test"]] = Field(["test"])
     infrared_range: _Pair | None = None
     splits: dict[Literal["train", "val", "test"], str] | None = None
     infrared: str | None = None

@@ -1,0 +1,77 @@
+"""Sample data: generated street scenes in the official layouts of MSRS and M3FD."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+
+from fusion.images import write_bytes, write_image
+from pipelines.datasets.config import SampleConfig
+from pipelines.datasets.sample.scenes import M3FD_CLASSES, m3fd_scene, msrs_scene
+
+__all__ = ["generate"]
+
+_TRAIN, _TEST, _M3FD = range(3)
+_FIRST_TEST = 10000
+"""Test names start here, so that no stem is in both splits."""
+
+
+def generate(folder: Path, config: SampleConfig) -> None:
+    """Write `MSRS` and `M3FD` under `folder`; the same settings give the same bytes.
+
+    Names of MSRS end in D (day, even numbers) or N (night). Each image is drawn from
+    (seed, set, number) alone.
+    """
+    jobs: list[Callable[[], None]] = []
+    for split, number, first, count in (
+        ("train", _TRAIN, 0, config.msrs_train),
+        ("test", _TEST, _FIRST_TEST, config.msrs_test),
+    ):
+        target = folder / "MSRS" / split
+        for name in ("ir", "vi", "Segmentation_labels"):
+            (target / name).mkdir(parents=True, exist_ok=True)
+        jobs += [partial(_msrs, target, config, number, first + i) for i in range(count)]
+    target = folder / "M3FD"
+    for name in ("Ir", "Vis", "Annotation"):
+        (target / name).mkdir(parents=True, exist_ok=True)
+    jobs += [partial(_m3fd, target, config, i) for i in range(config.m3fd)]
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda job: job(), jobs))
+
+
+def _msrs(target: Path, config: SampleConfig, split: int, number: int) -> None:
+    night = bool(number % 2)
+    rng = np.random.default_rng([config.seed, split, number])
+    (infrared, visible), label = msrs_scene(config.height, config.width, night, rng)
+    name = f"{number:05d}{'N' if night else 'D'}.png"
+    write_image(target / "ir" / name, infrared)
+    write_image(target / "vi" / name, visible)
+    write_image(target / "Segmentation_labels" / name, label)
+
+
+def _m3fd(target: Path, config: SampleConfig, number: int) -> None:
+    rng = np.random.default_rng([config.seed, _M3FD, number])
+    (infrared, visible), boxes = m3fd_scene(config.height, config.width, bool(number % 2), rng)
+    write_image(target / "Ir" / f"{number:05d}.png", infrared)
+    write_image(target / "Vis" / f"{number:05d}.png", visible)
+    content = _voc(f"{number:05d}.png", config, boxes)
+    write_bytes(target / "Annotation" / f"{number:05d}.xml", content)
+
+
+def _voc(name: str, config: SampleConfig, boxes: list[tuple[int, tuple[int, ...]]]) -> bytes:
+    root = ElementTree.Element("annotation")
+    ElementTree.SubElement(root, "filename").text = name
+    size = ElementTree.SubElement(root, "size")
+    for key, value in (("width", config.width), ("height", config.height), ("depth", 3)):
+        ElementTree.SubElement(size, key).text = str(value)
+    for kind, box in boxes:
+        item = ElementTree.SubElement(root, "object")
+        ElementTree.SubElement(item, "name").text = M3FD_CLASSES[kind]
+        place = ElementTree.SubElement(item, "bndbox")
+        for key, value in zip(("xmin", "ymin", "xmax", "ymax"), box, strict=True):
+            ElementTree.SubElement(place, key).text = str(value)
+    ElementTree.indent(root)
+    return ElementTree.tostring(root)
