@@ -1,38 +1,47 @@
 """Checkpoints of a training run: complete or absent, never half."""
 
+import hashlib
+import io
 import json
 import os
 import shutil
 import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors import torch as safetensors
 from torch import Tensor
 
-DAMAGE = (OSError, ValueError, KeyError, RuntimeError, SafetensorError, UnpicklingError)
-"""What reading a damaged checkpoint can raise."""
+from fusion.methods import PhaseConfig, TrainingPhase
+from fusion.runtime import RuntimeConfig
+from fusion.sampler import PairStore
+from fusion.weights import weights_of
+
+WEIGHTS, STATE, FACTS = "weights.safetensors", "state.pt", "run.json"
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The state of a run after `step` updates."""
+    """A run after `step` updates.
+
+    weights: of the phase.
+    state: whatever else the run needs to go on (optimiser, means of the running epoch): tensors,
+        numbers, strings and containers of these, so that it can be loaded as data, not as code.
+    """
 
     step: int
     weights: dict[str, Tensor]
-    optimizer: dict[str, Any]
+    state: dict[str, Any]
 
 
 class CheckpointFolder:
     """The last two checkpoints of one run.
 
     A checkpoint is a folder that is written under a temporary name, flushed to the disk and
-    renamed. It carries the run's identity, so that a run never resumes from another's.
+    renamed: at any moment of a crash it is there or not. Its name carries the run's identity, so
+    runs of other settings may share `path`; they are neither resumed from nor removed.
 
     Args:
         path: the folder; made when needed.
@@ -44,49 +53,84 @@ class CheckpointFolder:
         self.identity = identity
 
     def save(self, checkpoint: Checkpoint) -> None:
-        """Write a checkpoint, then drop all but the last two."""
+        """Write a checkpoint, then drop all of this run but the last two."""
+        state = io.BytesIO()
+        torch.save(checkpoint.state, state)
+        contents = {WEIGHTS: safetensors.save(checkpoint.weights), STATE: state.getvalue()}
+        digests = {name: _digest(content) for name, content in contents.items()}
+        facts = {"step": checkpoint.step, "identity": self.identity, "sha256": digests}
+        contents[FACTS] = json.dumps(facts, indent=2).encode()
+
         temporary = self.path / ".writing"
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
-        save_file(checkpoint.weights, temporary / "weights.safetensors")
-        torch.save(checkpoint.optimizer, temporary / "optimizer.pt")
-        facts = {"step": checkpoint.step, "identity": self.identity}
-        (temporary / "run.json").write_text(json.dumps(facts))
-        for file in temporary.iterdir():
-            _flush(file)
-        final = self.path / f"step-{checkpoint.step:09d}"
+        for name, content in contents.items():
+            (temporary / name).write_bytes(content)
+            _flush(temporary / name)
+        _flush(temporary)
+        final = self.path / f"{self._prefix}{checkpoint.step:09d}"
         shutil.rmtree(final, ignore_errors=True)
         temporary.rename(final)
         _flush(self.path)
-        for old in self._folders()[2:]:
+        for old in self._own()[2:]:
             shutil.rmtree(old)
 
     def latest(self) -> Checkpoint | None:
-        """The newest checkpoint of this run that can be read; damaged ones are reported."""
-        return next(self._readable(), None)
-
-    def _readable(self) -> Iterator[Checkpoint]:
-        for folder in self._folders():
+        """The newest checkpoint of this run that is whole; damaged ones are reported."""
+        own = self._own()
+        if not own and any(self.path.glob("*-step-*")):
+            warnings.warn(
+                f"{self.path} holds checkpoints of other settings or data only: starting afresh",
+                stacklevel=2,
+            )
+        for folder in own:
             try:
-                checkpoint = self._read(folder)
-            except DAMAGE as error:
+                return self._read(folder)
+            except (OSError, ValueError, KeyError) as error:
                 warnings.warn(f"{folder} is damaged ({error}); trying the one before", stacklevel=2)
-                continue
-            if checkpoint:
-                yield checkpoint
+        return None
 
-    def _read(self, folder: Path) -> Checkpoint | None:
-        facts = json.loads((folder / "run.json").read_text())
+    def _read(self, folder: Path) -> Checkpoint:
+        facts = json.loads((folder / FACTS).read_text())
         if facts["identity"] != self.identity:
-            return None
-        optimizer = torch.load(folder / "optimizer.pt", weights_only=True, map_location="cpu")
-        return Checkpoint(facts["step"], load_file(folder / "weights.safetensors"), optimizer)
+            raise ValueError("it belongs to another run")
+        contents = {name: (folder / name).read_bytes() for name in (WEIGHTS, STATE)}
+        for name, content in contents.items():
+            if _digest(content) != facts["sha256"][name]:
+                raise ValueError(f"{name} is not as it was written")
+        state = torch.load(io.BytesIO(contents[STATE]), weights_only=True, map_location="cpu")
+        return Checkpoint(facts["step"], safetensors.load(contents[WEIGHTS]), state)
 
-    def _folders(self) -> list[Path]:
-        return sorted(self.path.glob("step-*"), reverse=True)
+    @property
+    def _prefix(self) -> str:
+        return f"{self.identity[:12]}-step-"
+
+    def _own(self) -> list[Path]:
+        """Newest first."""
+        return sorted(self.path.glob(f"{self._prefix}*"), reverse=True)
+
+
+def run_identity(
+    phase: TrainingPhase, store: PairStore, settings: PhaseConfig, runtime: RuntimeConfig, seed: int
+) -> str:
+    """Digest of everything that decides a run's result: initial weights, pairs, settings, seed."""
+    digest = hashlib.sha256(settings.model_dump_json().encode())
+    speed = runtime.precision, runtime.compile, runtime.channels_last
+    digest.update(repr((type(phase).__name__, seed, speed, store.names)).encode())
+    for tensor in (store.heights, store.widths, store.pixels):
+        digest.update(tensor.cpu().numpy().data)
+    for name, value in weights_of(phase).items():
+        digest.update(name.encode())
+        digest.update(value.numpy().data)
+    return digest.hexdigest()
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def _flush(path: Path) -> None:
+    """Wait until a file or a folder's entries are on the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -3,37 +3,42 @@
 A run is a function of its phase, its pairs, its settings and its seed: each step seeds the random
 generators from (seed, step) and draws its crops from (seed, step), so a run that was killed and
 resumed ends with the weights of one that never stopped.
+
+Several devices on one machine: `runtime.devices: N`; the command that calls `launch` is started
+again for every further process. Several machines: `runtime.num_nodes: M`, and on each machine
+`torchrun --nnodes M --nproc-per-node N --rdzv-backend c10d --rdzv-endpoint HOST:PORT -m …`.
 """
 
-import hashlib
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from lightning.fabric import Fabric
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+from numpy.typing import NDArray
 from torch import Tensor
 
-from fusion.checkpoint import Checkpoint, CheckpointFolder
+from fusion.checkpoint import Checkpoint, CheckpointFolder, run_identity
+from fusion.images import InputError
+from fusion.meter import Meter, Reporter
 from fusion.methods import Batch, PhaseConfig, TrainingPhase
+from fusion.preview import picture_grid
 from fusion.runtime import RuntimeConfig
-from fusion.sampler import CropSampler, PairStore
+from fusion.sampler import CropSampler, PairStore, step_seed
+from fusion.weights import weights_of
 
 OnEpoch = Callable[[dict[str, float]], None]
+OnPictures = Callable[[int, NDArray[np.uint8]], None]
 
 
-class TrainingError(RuntimeError):
-    """Training cannot go on; the message says where it stopped and what to change."""
+class TrainingError(InputError):
+    """Training cannot go on; says where it stopped and what to change."""
 
 
-@dataclass(frozen=True)
-class TrainingReport:
+class TrainingReport(NamedTuple):
     """What a run did: updates in all, and the update it resumed from (0: a fresh start)."""
 
     updates: int
@@ -43,8 +48,15 @@ class TrainingReport:
 def launch(runtime: RuntimeConfig) -> Fabric:
     """Start the processes that `runtime` asks for; every one of them returns from here.
 
-    With several nodes, `torchrun` starts the processes and Fabric finds itself among them.
+    Only the first process (`fabric.is_global_zero`) may write outputs.
+
+    Raises:
+        InputError: there are fewer CUDA devices than wanted.
     """
+    available = torch.cuda.device_count()
+    if runtime.accelerator == "cuda" and runtime.devices > available:
+        reason = f"{runtime.devices} CUDA devices are wanted, {available} found"
+        raise InputError("runtime.accelerator", reason, "lower runtime.devices or choose cpu")
     fabric = Fabric(
         accelerator=runtime.accelerator,
         devices=runtime.devices,
@@ -66,6 +78,8 @@ def train_phase(
     seed: int,
     checkpoints: Path,
     on_epoch: OnEpoch = lambda _: None,
+    on_pictures: OnPictures | None = None,
+    pictures_every: int = 10,
 ) -> TrainingReport:
     """Train a phase in place.
 
@@ -76,62 +90,87 @@ def train_phase(
         settings: schedule; `batch_size` is that of all processes together.
         runtime: precision and speed.
         seed: of crops and of everything random in the phase.
-        checkpoints: folder of this run's checkpoints.
+        checkpoints: folder of checkpoints; one is written at the end of every epoch and every
+            `runtime.checkpoint_seconds`.
         on_epoch: called on the first process after every epoch with the means of all losses and of
-            the gradient norm, and the learning rate.
+            the gradient norm, and the learning rate. A resumed run begins with the calls for the
+            epochs already done, so a log made anew is complete.
+        on_pictures: called on the first process after every `pictures_every` epochs and the last,
+            with the number of epochs done and a `picture_grid`.
 
     Raises:
-        TrainingError: the loss is not finite, memory runs out, or the batch cannot be shared.
+        TrainingError: the loss or its gradient is not finite, memory runs out, or the batch cannot
+            be shared evenly.
     """
     if settings.epochs == 0:
         return TrainingReport(0, 0)
-    if settings.batch_size % fabric.world_size:
-        raise TrainingError(
-            f"batch_size {settings.batch_size} cannot be shared by {fabric.world_size} processes"
-        )
+    _require_equal_shares(fabric, settings)
     folder = CheckpointFolder(checkpoints, run_identity(phase, store, settings, runtime, seed))
-    trained = [parameter for parameter in phase.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.Adam(trained, lr=settings.learning_rate)
-    first = _resume(folder, phase, optimizer)
+    phase.to(fabric.device)
     if runtime.channels_last:
         phase.to(memory_format=torch.channels_last)
     if runtime.compile:
         phase.compile()
-    module, optimizer = fabric.setup(phase, optimizer)
-    store = store.to(cache_device(store, runtime, fabric.device))
-    sampler = CropSampler(store, settings.batch_size, settings.crop, seed)
+    trained = [parameter for parameter in phase.parameters() if parameter.requires_grad]
+    adam = torch.optim.Adam(trained, lr=settings.learning_rate, fused=True)
+    module, optimizer = fabric.setup(phase, adam)
+    meter = Meter()
+    first = _resume(fabric, folder, phase, adam, meter)
+    sampler = CropSampler(
+        store.to(cache_device(store, runtime, fabric.device)),
+        settings.batch_size,
+        settings.crop,
+        seed,
+    )
     total = settings.epochs * sampler.steps_per_epoch
-    means, saved = _Means(), time.monotonic()
-    for step in _with_progress(fabric, first, total):
-        epoch, position = divmod(step, sampler.steps_per_epoch)
-        rate = settings.learning_rate * settings.decay ** (epoch // settings.decay_epochs)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
+    # looking at the losses makes a GPU wait, so there it happens rarely
+    look_every = 1 if fabric.device.type == "cpu" else 20
+    saved = time.monotonic()
+    if fabric.is_global_zero:
+        for means in meter.history:
+            on_epoch(means)
 
-        torch.manual_seed(step_seed(seed, step))
-        batch = sampler.batch(step, fabric.device, fabric.global_rank, fabric.world_size)
-        with _explained(step, sampler, checkpoints):
-            losses = module(_in_format(batch, runtime))
-            fabric.backward(losses["loss"])
-            norm = torch.nn.utils.clip_grad_norm_(trained, settings.gradient_clip or torch.inf)
-            _require_finite(losses | {"gradient_norm": norm})
-        optimizer.step()
-        optimizer.zero_grad()
+    with Reporter(first, total, visible=fabric.is_global_zero) as reporter:
+        for step in range(first, total):
+            rate = learning_rate(settings, step // sampler.steps_per_epoch)
+            for group in adam.param_groups:
+                group["lr"] = rate
+            torch.manual_seed(step_seed(seed, step))
+            with _memory_explained(checkpoints, step):
+                batch = sampler.batch(step, fabric.device, fabric.global_rank, fabric.world_size)
+                losses = module(_in_format(batch, runtime))
+                fabric.backward(losses["loss"])
+                norm = _clip(trained, settings.gradient_clip)
+                optimizer.step()
+                optimizer.zero_grad()
+            meter.add(step, losses | {"gradient_norm": norm})
 
-        means.add(losses | {"gradient_norm": norm})
-        if position + 1 == sampler.steps_per_epoch and fabric.is_global_zero:
-            on_epoch(means.take() | {"learning_rate": rate})
-        due = time.monotonic() - saved >= runtime.checkpoint_seconds or step + 1 == total
-        if due and fabric.is_global_zero:
-            folder.save(Checkpoint(step + 1, _weights(phase), optimizer.state_dict()))
-            saved = time.monotonic()
+            done = step + 1
+            epoch, within_epoch = divmod(done, sampler.steps_per_epoch)
+            if within_epoch and done % look_every:
+                continue
+            meter.merge(fabric)
+            _require_finite(meter, sampler, checkpoints)
+            if fabric.is_global_zero:
+                reporter.update(done, step // sampler.steps_per_epoch + 1, meter.means()["loss"])
+            if not within_epoch:
+                meter.end_epoch(rate)
+            due = not within_epoch or time.monotonic() - saved >= runtime.checkpoint_seconds
+            if fabric.is_global_zero and due:
+                state = {"optimizer": adam.state_dict(), "meter": meter.state_dict()}
+                folder.save(Checkpoint(done, weights_of(phase), state))
+                saved = time.monotonic()
+            if fabric.is_global_zero and not within_epoch:
+                on_epoch(meter.history[-1])
+                if on_pictures and (epoch % pictures_every == 0 or done == total):
+                    on_pictures(epoch, picture_grid(phase.method, sampler.store, settings.crop))
     fabric.barrier()
     return TrainingReport(total, first)
 
 
-def step_seed(seed: int, step: int) -> int:
-    """Seed of everything random inside one step's forward pass; the same in all processes."""
-    return int(np.random.SeedSequence((seed, 2, step)).generate_state(1, np.uint64)[0] >> 1)
+def learning_rate(settings: PhaseConfig, epoch: int) -> float:
+    """The rate of epoch 0, 1, …: multiplied by `decay` every `decay_epochs`."""
+    return settings.learning_rate * settings.decay ** (epoch // settings.decay_epochs)
 
 
 def cache_device(store: PairStore, runtime: RuntimeConfig, device: torch.device) -> torch.device:
@@ -143,34 +182,30 @@ def cache_device(store: PairStore, runtime: RuntimeConfig, device: torch.device)
     return device if fits or runtime.device_cache == "device" else torch.device("cpu")
 
 
-def run_identity(
-    phase: TrainingPhase, store: PairStore, settings: PhaseConfig, runtime: RuntimeConfig, seed: int
-) -> str:
-    """Digest of everything that decides a run's result: initial weights, pairs, settings, seed."""
-    digest = hashlib.blake2b(digest_size=16)
-    digest.update(settings.model_dump_json().encode())
-    speed = runtime.precision, runtime.compile, runtime.channels_last
-    digest.update(repr((type(phase).__name__, seed, speed, store.names)).encode())
-    digest.update(store.pixels.cpu().numpy().data)
-    for name, value in phase.state_dict().items():
-        digest.update(name.encode())
-        digest.update(value.contiguous().cpu().numpy().data)
-    return digest.hexdigest()
+def _require_equal_shares(fabric: Fabric, settings: PhaseConfig) -> None:
+    if settings.batch_size % fabric.world_size:
+        raise TrainingError(
+            "batch_size",
+            f"{settings.batch_size} crops cannot be shared evenly by {fabric.world_size} processes",
+            "batch_size is that of all processes together: choose a multiple",
+        )
 
 
 def _resume(
-    folder: CheckpointFolder, phase: TrainingPhase, optimizer: torch.optim.Optimizer
+    fabric: Fabric,
+    folder: CheckpointFolder,
+    phase: TrainingPhase,
+    adam: torch.optim.Adam,
+    meter: Meter,
 ) -> int:
-    found = folder.latest()
+    """Load the latest checkpoint into all processes; the update to go on with."""
+    found = fabric.broadcast(folder.latest() if fabric.is_global_zero else None)
     if found is None:
         return 0
     phase.load_state_dict(found.weights)
-    optimizer.load_state_dict(found.optimizer)
+    adam.load_state_dict(found.state["optimizer"])
+    meter.load_state_dict(found.state["meter"])
     return found.step
-
-
-def _weights(phase: TrainingPhase) -> dict[str, Tensor]:
-    return {name: value.contiguous().cpu() for name, value in phase.state_dict().items()}
 
 
 def _in_format(batch: Batch, runtime: RuntimeConfig) -> Batch:
@@ -178,54 +213,34 @@ def _in_format(batch: Batch, runtime: RuntimeConfig) -> Batch:
     return Batch(*(images.contiguous(memory_format=wanted) for images in batch))
 
 
-def _require_finite(values: dict[str, Tensor]) -> None:
-    if not all(value.isfinite() for value in values.values()):
-        shown = ", ".join(f"{name} {value.item():g}" for name, value in values.items())
-        raise FloatingPointError(shown)
+def _clip(parameters: list[torch.nn.Parameter], limit: float) -> Tensor:
+    """Limit the global gradient norm (0: leave it) and return what it was."""
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    norm = torch.nn.utils.get_total_norm(gradients)
+    if limit:
+        torch.nn.utils.clip_grads_with_norm_(parameters, limit, norm)
+    return norm
+
+
+def _require_finite(meter: Meter, sampler: CropSampler, checkpoints: Path) -> None:
+    bad = meter.first_bad()
+    if bad:
+        step, names = bad
+        raise TrainingError(
+            checkpoints,
+            f"{', '.join(names)} not finite at step {step}, with {', '.join(sampler.names(step))}",
+            "checkpoints of before are kept here; lower learning_rate or set gradient_clip",
+        )
 
 
 @contextmanager
-def _explained(step: int, sampler: CropSampler, checkpoints: Path) -> Iterator[None]:
-    """Turn what can go wrong in an update into words."""
+def _memory_explained(checkpoints: Path, step: int) -> Iterator[None]:
     try:
         yield
     except torch.OutOfMemoryError as error:
         raise TrainingError(
-            f"out of memory at step {step}: lower batch_size or crop, or set runtime.precision "
-            "to bf16-mixed"
+            checkpoints,
+            f"the device is out of memory at step {step}",
+            "lower batch_size or crop, set runtime.precision to bf16-mixed or "
+            "runtime.device_cache to ram, or use more devices",
         ) from error
-    except FloatingPointError as error:
-        names = ", ".join(sampler.store.names[i] for i in sampler.images(step).tolist())
-        raise TrainingError(
-            f"not finite at step {step}: {error}; the batch was {names}; lower the learning rate "
-            f"or clip gradients; the last good checkpoint is kept in {checkpoints}"
-        ) from error
-
-
-class _Means:
-    """Means of named scalars since the last `take`; adding waits for no device."""
-
-    def __init__(self) -> None:
-        self.sums: dict[str, Tensor] = {}
-        self.count = 0
-
-    def add(self, values: dict[str, Tensor]) -> None:
-        for name, value in values.items():
-            self.sums[name] = self.sums.get(name, torch.zeros_like(value)) + value.detach()
-        self.count += 1
-
-    def take(self) -> dict[str, float]:
-        means = {name: float(total) / self.count for name, total in self.sums.items()}
-        self.sums, self.count = {}, 0
-        return means
-
-
-def _with_progress(fabric: Fabric, first: int, total: int) -> Iterator[int]:
-    """Steps `first` to `total`, with a bar and a time to go on the first process's terminal."""
-    columns = BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    hidden = not (fabric.is_global_zero and sys.stderr.isatty())
-    with Progress(*columns, console=Console(stderr=True), disable=hidden) as progress:
-        task = progress.add_task("training", total=total, completed=first)
-        for step in range(first, total):
-            yield step
-            progress.advance(task)

@@ -5,9 +5,11 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
 
 from fusion import methods
 from fusion.images import InputError, write_bytes
@@ -27,7 +29,7 @@ def save_model(folder: Path, kind: str, method: FusionMethod, facts: dict[str, A
         facts: JSON-able additions to the card: data, training, commit.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    state = {name: value.contiguous().cpu() for name, value in method.state_dict().items()}
+    state = weights_of(method)
     if state:
         temporary = folder / f".{WEIGHTS}"
         save_file(state, temporary)
@@ -41,6 +43,17 @@ def save_model(folder: Path, kind: str, method: FusionMethod, facts: dict[str, A
     write_bytes(folder / CARD, (json.dumps(card, indent=2) + "\n").encode())
 
 
+def weights_of(module: nn.Module) -> dict[str, Tensor]:
+    """A module's state on the CPU, every tensor contiguous and its own: safetensors asks for that.
+
+    Modules may share tensors (one stem for both modalities); here they are copies.
+    """
+    return {
+        name: value.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for name, value in module.state_dict().items()
+    }
+
+
 def load_model(folder: Path) -> FusionMethod:
     """Rebuild a saved method, in eval mode on the CPU.
 
@@ -51,7 +64,7 @@ def load_model(folder: Path) -> FusionMethod:
     card = read_card(folder)
     try:
         kind = methods.get(card["method"])
-        method = kind(kind.config_class(**card["config"]))
+        method = kind(kind.config_class.model_validate_json(json.dumps(card["config"])))
     except (KeyError, ValueError, ValidationError) as error:
         reason = f"describes no method known here ({error})"
         raise InputError(folder / CARD, reason, "train again") from error

@@ -11,8 +11,8 @@ from safetensors.torch import load_file
 
 from fusion.methods.pomai import MICMConfig, NGMMConfig, PoMAI, PoMAIConfig, StageOne, StageTwo
 from fusion.runtime import RuntimeConfig
-from fusion.sampler import CropSampler, load_pairs
-from fusion.train import TrainingError, launch, step_seed, train_phase
+from fusion.sampler import CropSampler, load_pairs, step_seed
+from fusion.train import TrainingError, launch, train_phase
 
 TINY = PoMAIConfig(channels=4, heads=2, blocks=1, ngmm=NGMMConfig(group_size=30))
 RUNTIME = RuntimeConfig(accelerator="cpu", checkpoint_seconds=0.0)
@@ -91,7 +91,7 @@ def test_a_finished_run_is_not_redone_and_another_one_is_not_mistaken_for_it(fol
 
 def test_a_damaged_checkpoint_is_reported_and_the_one_before_used(folder, tmp_path):
     weights, _ = trained(folder, tmp_path)
-    newest = max(tmp_path.glob("step-*"))
+    newest = max(tmp_path.glob("*-step-*"))
     (newest / "weights.safetensors").write_bytes(b"half")
     with pytest.warns(UserWarning, match="is damaged"):
         again, report = trained(folder, tmp_path)
@@ -122,9 +122,9 @@ def test_epoch_means_are_reported_with_norm_and_rate(folder, tmp_path):
 
 
 def test_a_loss_that_is_not_finite_stops_with_the_step_and_the_images(folder, tmp_path):
-    with pytest.raises(TrainingError, match=r"not finite at step [0-9]+: loss .*\d\d.png"):
+    with pytest.raises(TrainingError, match=r"loss, .*not finite at step 1, with pairs\d/\d\d"):
         trained(folder, tmp_path, schedule(epochs=20, learning_rate=1e30))
-    assert list(tmp_path.glob("step-*"))
+    assert list(tmp_path.glob("*-step-*"))
 
 
 def test_nothing_to_train_is_nothing_done(folder, tmp_path):
