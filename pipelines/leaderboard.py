@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import inf, isnan, nan
 from pathlib import Path
 from typing import Any
 
@@ -10,45 +11,72 @@ import pandas as pd
 
 from fusion.images import InputError
 
+Column = tuple[str, str]
+
 
 @dataclass(frozen=True)
 class Leaderboard:
     """The table and the conditions under which its numbers hold.
 
-    table: one row a method, columns (data set, quantity).
+    rows: method -> (data set, quantity) -> value; NaN where undefined. All rows have the same
+        columns in the same order.
     conditions: sentences for the reader: protocol, stretch, numbers of images, splits.
     """
 
-    table: pd.DataFrame
+    rows: dict[str, dict[Column, float]]
     conditions: list[str]
+
+    @property
+    def columns(self) -> list[Column]:
+        """(data set, quantity), in the order shown."""
+        return list(next(iter(self.rows.values())))
 
     def to_csv(self) -> str:
         """CSV with one header line, columns named `<data set> <quantity>`."""
-        flat = self.table.copy()
-        flat.columns = pd.Index([" ".join(column) for column in flat.columns])
-        return flat.to_csv(index_label="method", float_format="%.6g")
+        names = [" ".join(column) for column in self.columns]
+        values = [list(row.values()) for row in self.rows.values()]
+        table = pd.DataFrame(values, index=list(self.rows), columns=names)
+        return table.to_csv(index_label="method", float_format="%.6g")
 
     def to_markdown(self) -> str:
         """The table with the best value of each column in bold, and the conditions below."""
-        names = [f"{dataset} {quantity}" for dataset, quantity in self.table.columns]
+        names = [" ".join(column) for column in self.columns]
         lines = ["| method | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
-        best = self.table.max()
-        for method, row in self.table.iterrows():
+        best = {
+            column: max((row[column] for row in self.rows.values()), key=_nan_last)
+            for column in self.columns
+        }
+        for method, row in self.rows.items():
             cells = [_cell(value, value == best[column]) for column, value in row.items()]
             lines.append(f"| {method} | " + " | ".join(cells) + " |")
         return "\n".join([*lines, "", *(f"- {line}" for line in self.conditions)]) + "\n"
 
-    def to_metrics(self) -> dict[str, Any]:
+    def to_metrics(self) -> dict[str, dict[str, dict[str, float]]]:
         """Nested numbers, method → data set → quantity; undefined values are left out."""
-        metrics: dict[str, Any] = {}
-        for method, row in self.table.iterrows():
-            for (dataset, quantity), value in row.dropna().items():
-                metrics.setdefault(method, {}).setdefault(dataset, {})[quantity] = value
+        metrics: dict[str, dict[str, dict[str, float]]] = {}
+        for method, row in self.rows.items():
+            for (dataset, quantity), value in row.items():
+                if not isnan(value):
+                    metrics.setdefault(method, {}).setdefault(dataset, {})[quantity] = value
         return metrics
+
+    def to_long(self) -> pd.DataFrame:
+        """Columns method, dataset, metric, value: what bar charts are drawn from."""
+        return pd.DataFrame(
+            [
+                {"method": method, "dataset": dataset, "metric": quantity, "value": value}
+                for method, row in self.rows.items()
+                for (dataset, quantity), value in row.items()
+            ]
+        )
+
+
+def _nan_last(value: float) -> float:
+    return -inf if isnan(value) else value
 
 
 def _cell(value: float, best: bool) -> str:
-    if pd.isna(value):
+    if isnan(value):
         return "–"
     shown = f"{value:.3f}" if abs(value) < 10 else f"{value:.2f}"
     return f"**{shown}**" if best else shown
@@ -72,13 +100,15 @@ def collect(
     Raises:
         InputError: a score is missing, or scores of one column were measured differently.
     """
-    rows: dict[str, dict[tuple[str, str], float]] = {}
+    rows: dict[str, dict[Column, float]] = {}
     conditions: dict[str, None] = {}
+    protocols: dict[str, set[tuple[str, ...]]] = {}
     for method in methods:
         row = rows.setdefault(method, {})
         for dataset in fuse_on:
             summary = _read(scores / f"evaluate-{method}-{dataset}" / "summary.json")
-            row |= {(dataset, name): item["mean"] for name, item in summary["metrics"].items()}
+            for name, item in summary["metrics"].items():
+                row[dataset, name] = nan if item["mean"] is None else item["mean"]
             stretched = "on" if summary["stretch"] else "off"
             conditions[
                 f"{dataset}: fusion metrics are means over {summary['images']} test images, "
@@ -88,19 +118,26 @@ def collect(
             detection = _read(scores / f"detect-{method}-{dataset}" / "scores.json")
             row[dataset, "mAP@0.5"] = detection["map50"]
             row[dataset, "mAP@0.5:0.95"] = detection["map50_95"]
-            conditions[f"{dataset}: {detection['protocol']}"] = None
+            conditions[f"{dataset}: detection by {detection['conditions']}"] = None
+            protocols.setdefault(f"detection on {dataset}", set()).add(tuple(detection["protocol"]))
         for dataset in segment_on:
             segmentation = _read(scores / f"segment-{method}-{dataset}" / "scores.json")
             row[dataset, "mIoU"] = segmentation["miou"]
-            conditions[f"{dataset}: {segmentation['protocol']}"] = None
-    expected = len(fuse_on) + len(detect_on) + len(segment_on)
-    if len(conditions) > expected:
-        raise InputError(
-            scores, "rows were measured differently", "run `dvc repro`: " + "; ".join(conditions)
-        )
-    table = pd.DataFrame.from_dict(rows, orient="index")
-    table.columns = pd.MultiIndex.from_tuples(table.columns)
-    return Leaderboard(table, list(conditions))
+            conditions[f"{dataset}: segmentation by {segmentation['conditions']}"] = None
+            protocols.setdefault(f"segmentation on {dataset}", set()).add(
+                tuple(segmentation["protocol"])
+            )
+    _same_protocols(scores, protocols)
+    return Leaderboard(rows, list(conditions))
+
+
+def _same_protocols(scores: Path, protocols: dict[str, set[tuple[str, ...]]]) -> None:
+    """Rows compare only if settings, split, labels and seeds were the same for all of them."""
+    for measured, found in protocols.items():
+        if len(found) > 1:
+            raise InputError(
+                scores, f"{measured} was not measured alike for all methods", "run `dvc repro`"
+            )
 
 
 def _read(path: Path) -> dict[str, Any]:

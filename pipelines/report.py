@@ -20,10 +20,8 @@ def main() -> None:
     (RESULTS / "leaderboard.csv").write_text(board.to_csv())
     (RESULTS / "leaderboard.md").write_text(board.to_markdown())
     (RESULTS / "metrics.json").write_text(json.dumps(board.to_metrics(), indent=2) + "\n")
-    long = board.table.rename_axis("method").melt(
-        var_name=["dataset", "metric"], value_name="value", ignore_index=False
-    )
-    long.reset_index().to_csv(RESULTS / "leaderboard_long.csv", index=False, float_format="%.6g")
+    long = RESULTS / "leaderboard_long.csv"
+    board.to_long().to_csv(long, index=False, float_format="%.6g")
     print(board.to_markdown())
 
 

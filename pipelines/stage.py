@@ -15,6 +15,7 @@ MODELS = Path("models")
 FUSED = Path("fused")
 SCORES = Path("scores")
 PLOTS = Path("plots")
+PICTURES = Path("pictures")
 RUNS = Path("runs")
 
 

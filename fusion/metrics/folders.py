@@ -46,11 +46,11 @@ def evaluate_folders(
 
 def _measure(pair: Pair, fused: Path, names: Sequence[str]) -> dict[str, Any]:
     check_same_size(pair)
-    image, *sources = (_grey(path) for path in (fused, pair.infrared, pair.visible))
-    if image.shape != sources[0].shape:
-        sizes = " and ".join(f"{i.shape[3]}x{i.shape[2]}" for i in (image, sources[0]))
+    image, infrared, visible = _grey(fused), _grey(pair.infrared), _grey(pair.visible)
+    if image.shape != infrared.shape:
+        sizes = " and ".join(f"{plane.shape[3]}x{plane.shape[2]}" for plane in (image, infrared))
         raise InputError(fused, f"differs in size from its pair: {sizes}", "fuse at full size")
-    values = compute(image, *sources, names=names)
+    values = compute(image, infrared, visible, names)
     return {"name": pair.name, **{name: float(value) for name, value in values.items()}}
 
 

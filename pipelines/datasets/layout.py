@@ -40,7 +40,8 @@ def find_source(config: DatasetConfig) -> Source:
 
 
 def _msrs(root: Path, config: DatasetConfig) -> Source:
-    splits, labels = {}, {}
+    splits: dict[str, list[Pair]] = {}
+    labels: dict[tuple[str, str], Path] = {}
     for split, folder in _split_folders(root, config, MSRS_SPLITS).items():
         splits[split] = find_pairs(
             folder / (config.infrared or "ir"), folder / (config.visible or "vi")

@@ -67,7 +67,7 @@ def test_the_paper_profile_has_the_papers_numbers(composed):
     [
         (("sead",), 1, "sead: unknown key"),
         (("seed",), "one", r"seed: .*valid integer.*'one'"),
-        (("methods", "pomai", "config", "channels"), 10, r"channels \(10\) must be a multiple of"),
+        (("methods", "pomai", "config", "heads"), 3, r"channels \(8\) must be a multiple of heads"),
         (("methods", "pomai", "config", "width"), 10, r"methods.pomai.config.width: unknown key"),
         (("training", "pomai-stage_one", "settings", "epochs"), -1, r"settings.epochs: .*-1"),
         (("training", "pomai-stage_one", "phase"), "three", "'three' is not one of stage_one, sta"),

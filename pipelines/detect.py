@@ -1,0 +1,59 @@
+"""Stage: fused images and boxes -> a detector, tested."""
+
+import json
+from statistics import fmean, stdev
+
+import pandas as pd
+
+from detection.experiment import DetectionResult, train_and_test
+from pipelines import params
+from pipelines.datasets.canonical import manifest
+from pipelines.plots import confusion_table
+from pipelines.stage import FUSED, PLOTS, PREPARED, RUNS, SCORES, run
+
+
+def main(method: str, dataset: str) -> None:
+    """Train and test the detector on METHOD's images of DATASET, once a seed."""
+    settings = params.load()
+    key = f"detect-{method}-{dataset}"
+    results = [
+        train_and_test(
+            FUSED / f"{method}-{dataset}",
+            PREPARED / dataset,
+            RUNS / key / f"seed-{seed}",
+            settings.detection,
+            seed,
+            settings.runtime,
+        )
+        for seed in settings.detection.seeds
+    ]
+    classes, split = (manifest(PREPARED / dataset)[name] for name in ("classes", "split_protocol"))
+    scores = summary(results) | {"conditions": f"{settings.detection.model}, split `{split}`"}
+    for folder in (SCORES / key, PLOTS / key):
+        folder.mkdir(parents=True, exist_ok=True)
+    (SCORES / key / "scores.json").write_text(json.dumps(scores, indent=2) + "\n")
+    first = results[0]
+    pd.DataFrame(first.curve).to_csv(PLOTS / key / "training.csv", index=False)
+    curve = {"recall": first.recall, "precision": first.precision}
+    pd.DataFrame(curve).to_csv(PLOTS / key / "precision_recall.csv", index=False)
+    confusion = confusion_table(first.confusion.T.astype(int), [*classes, "background"])
+    confusion.to_csv(PLOTS / key / "confusion.csv", index=False)
+
+
+def summary(results: list[DetectionResult]) -> dict[str, object]:
+    """Means over seeds, spread where there are several, and every seed's own numbers."""
+    several = len(results) > 1
+    return {
+        "map50": fmean(result.map50 for result in results),
+        "map50_95": fmean(result.map50_95 for result in results),
+        "map50_sd": stdev(result.map50 for result in results) if several else None,
+        "seeds": {
+            result.seed: {"map50": result.map50, "map50_95": result.map50_95, "ap50": result.ap50}
+            for result in results
+        },
+        "protocol": [result.protocol for result in results],
+    }
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,58 @@
+"""Stage: fused images and labels -> a segmentation network, tested."""
+
+import json
+from statistics import fmean, stdev
+
+import numpy as np
+import pandas as pd
+
+from pipelines import params
+from pipelines.plots import confusion_table
+from pipelines.stage import FUSED, PICTURES, PLOTS, PREPARED, RUNS, SCORES, run
+from segmentation.experiment import SegmentationResult, train_and_test
+from segmentation.msrs import CLASSES
+
+
+def main(method: str, dataset: str) -> None:
+    """Train and test the segmentation network on METHOD's images of DATASET, once a seed."""
+    settings = params.load()
+    key = f"segment-{method}-{dataset}"
+    results = [
+        train_and_test(
+            FUSED / f"{method}-{dataset}",
+            PREPARED / dataset,
+            RUNS / key / f"seed-{seed}",
+            settings.segmentation,
+            seed,
+            settings.runtime,
+            pictures=PICTURES / key if index == 0 else None,
+        )
+        for index, seed in enumerate(settings.segmentation.seeds)
+    ]
+    network = f"{settings.segmentation.architecture} ({settings.segmentation.encoder})"
+    scores = summary(results) | {"conditions": network}
+    for folder in (SCORES / key, PLOTS / key):
+        folder.mkdir(parents=True, exist_ok=True)
+    (SCORES / key / "scores.json").write_text(json.dumps(scores, indent=2) + "\n")
+    for result in results:
+        result.save_per_image(SCORES / key / f"per-image-{result.seed}.npz")
+    first = results[0]
+    pd.DataFrame(first.curve).to_csv(PLOTS / key / "training.csv", index=False)
+    total = first.per_image.sum(0)
+    thousandths = np.rint(1000 * total / total.sum(1, keepdims=True).clip(1)).astype(int)
+    confusion_table(thousandths, CLASSES).to_csv(PLOTS / key / "confusion.csv", index=False)
+
+
+def summary(results: list[SegmentationResult]) -> dict[str, object]:
+    """Means over seeds, spread where there are several, and every seed's own numbers."""
+    values = [result.test.miou for result in results if result.test.miou is not None]
+    return {
+        "miou": fmean(values),
+        "miou_sd": stdev(values) if len(values) > 1 else None,
+        "seeds": {result.seed: result.summary() for result in results},
+        "protocol": [result.protocol for result in results],
+    }
+
+
+if __name__ == "__main__":
+    run(main)
