@@ -1,14 +1,11 @@
-import os
-import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
+import itertools
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
 
+from fusion.images import InputError, read_infrared, write_image
 from fusion.methods.pomai import MICMConfig, NGMMConfig, PoMAI, PoMAIConfig, StageOne, StageTwo
 from fusion.runtime import RuntimeConfig
 from fusion.sampler import CropSampler, load_pairs, step_seed
@@ -28,9 +25,9 @@ def fresh_phase(settings, seed=0):
     return PoMAI.start_phase("stage_one", TINY, settings, None)
 
 
-def trained(folder, checkpoints, settings=None, seed=0, runtime=RUNTIME, on_epoch=lambda _: None):
+def trained(folder, checkpoints, settings=None, seed=0, start=0, runtime=RUNTIME, **hooks):
     settings = settings or schedule()
-    phase = fresh_phase(settings)
+    phase = fresh_phase(settings, start)
     report = train_phase(
         launch(runtime),
         phase,
@@ -39,7 +36,7 @@ def trained(folder, checkpoints, settings=None, seed=0, runtime=RUNTIME, on_epoc
         runtime=runtime,
         seed=seed,
         checkpoints=checkpoints,
-        on_epoch=on_epoch,
+        **hooks,
     )
     return phase.method.state_dict(), report
 
@@ -80,23 +77,39 @@ def test_seeds_decide_the_weights(folder, tmp_path):
     assert not same(first, other)
 
 
-def test_a_finished_run_is_not_redone_and_another_one_is_not_mistaken_for_it(folder, tmp_path):
+def test_a_finished_run_is_not_redone(folder, tmp_path):
     weights, _ = trained(folder, tmp_path)
     again, report = trained(folder, tmp_path)
     assert report.resumed_from == report.updates
     assert same(weights, again)
-    _, changed = trained(folder, tmp_path, schedule(learning_rate=2e-2))
-    assert changed.resumed_from == 0
 
 
-def test_a_damaged_checkpoint_is_reported_and_the_one_before_used(folder, tmp_path):
-    weights, _ = trained(folder, tmp_path)
-    newest = max(tmp_path.glob("*-step-*"))
-    (newest / "weights.safetensors").write_bytes(b"half")
-    with pytest.warns(UserWarning, match="is damaged"):
-        again, report = trained(folder, tmp_path)
-    assert report.resumed_from == report.updates - 1
-    assert same(weights, again)
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"settings": schedule(learning_rate=2e-2)},
+        {"seed": 1},
+        {"start": 1},
+        {"runtime": RUNTIME.model_copy(update={"precision": "bf16-mixed"})},
+    ],
+)
+def test_a_run_is_not_resumed_from_another_one(folder, tmp_path, change):
+    trained(folder, tmp_path)
+    with pytest.warns(UserWarning, match="of other settings or data only"):
+        _, report = trained(folder, tmp_path, **change)
+    assert report.resumed_from == 0
+    _, report = trained(folder, tmp_path)
+    assert report.resumed_from == report.updates
+
+
+def test_a_run_is_not_resumed_with_other_images(pair_folder, tmp_path):
+    folder = pair_folder()
+    trained(folder, tmp_path)
+    path = folder / "ir" / "00.png"
+    write_image(path, 255 - read_infrared(path).pixels)
+    with pytest.warns(UserWarning, match="of other settings or data only"):
+        _, report = trained(folder, tmp_path)
+    assert report.resumed_from == 0
 
 
 def test_frozen_weights_survive_the_loop_bit_by_bit(folder, tmp_path):
@@ -121,6 +134,71 @@ def test_epoch_means_are_reported_with_norm_and_rate(folder, tmp_path):
     assert [means["learning_rate"] for means in seen] == [1e-2, 5e-3, 2.5e-3]
 
 
+def test_a_resumed_run_reports_all_epochs_as_one_that_never_stopped(folder, tmp_path):
+    whole, resumed = [], []
+    trained(folder, tmp_path / "whole", on_epoch=whole.append)
+
+    calls = itertools.count(1)
+
+    def stop_in_the_sixth_step(module, inputs):
+        if isinstance(module, PoMAI) and next(calls) == 6:
+            raise KeyboardInterrupt
+
+    hook = torch.nn.modules.module.register_module_forward_pre_hook(stop_in_the_sixth_step)
+    with hook, pytest.raises(KeyboardInterrupt):
+        trained(folder, tmp_path / "resumed")
+    _, report = trained(folder, tmp_path / "resumed", on_epoch=resumed.append)
+    assert report.resumed_from == 5
+    assert resumed == whole
+
+
+def test_gradients_are_clipped_to_the_wanted_norm(folder, tmp_path):
+    """Adam forgives a constant factor, so the norms are read from its first moment."""
+    settings = schedule(epochs=1, batch_size=5, gradient_clip=0.5)
+    seen = []
+    trained(folder, tmp_path, settings, on_epoch=seen.append)
+    state = torch.load(next(tmp_path.glob("*-step-000000001")) / "state.pt", weights_only=True)
+    moments = [values["exp_avg"].norm() for values in state["optimizer"]["state"].values()]
+    assert seen[0]["gradient_norm"] > 0.5
+    assert torch.stack(moments).norm().item() == pytest.approx(0.1 * 0.5, rel=1e-3)
+
+
+def test_pictures_are_made_on_schedule_and_leave_no_trace(folder, tmp_path):
+    seen = {}
+    with_pictures, _ = trained(
+        folder, tmp_path / "a", on_pictures=seen.__setitem__, pictures_every=2
+    )
+    without, _ = trained(folder, tmp_path / "b")
+    assert same(with_pictures, without)
+    assert list(seen) == [2, 3]
+    assert seen[2].shape == (4 * 16, 3 * 16, 3)
+    assert seen[2].dtype == np.uint8
+    assert (seen[2][:, :16] == seen[2][:, :16, :1]).all(), "infrared is grey"
+    assert not (seen[2] == seen[3]).all()
+
+
+def test_a_batch_that_processes_cannot_share_evenly_is_refused(folder, tmp_path):
+    fabric = SimpleNamespace(world_size=2)
+    settings = schedule(batch_size=3)
+    store = load_pairs([folder], 16)
+    with pytest.raises(TrainingError, match=r"batch_size: 3 crops .* by 2 processes"):
+        train_phase(
+            fabric,
+            fresh_phase(settings),
+            store,
+            settings,
+            runtime=RUNTIME,
+            seed=0,
+            checkpoints=tmp_path,
+        )
+
+
+def test_missing_devices_are_named():
+    wanted = torch.cuda.device_count() + 1
+    with pytest.raises(InputError, match=f"{wanted} CUDA devices are wanted"):
+        launch(RuntimeConfig(accelerator="cuda", devices=wanted))
+
+
 def test_a_loss_that_is_not_finite_stops_with_the_step_and_the_images(folder, tmp_path):
     with pytest.raises(TrainingError, match=r"loss, .*not finite at step 1, with pairs\d/\d\d"):
         trained(folder, tmp_path, schedule(epochs=20, learning_rate=1e30))
@@ -141,38 +219,3 @@ def test_bfloat16_trains_to_nearly_the_same_loss(folder, tmp_path):
         trained(folder, tmp_path / precision, runtime=runtime, on_epoch=means.append)
         losses[precision] = means[-1]["loss"]
     assert losses["bf16-mixed"] == pytest.approx(losses["32-true"], rel=0.01)
-
-
-RUN = """
-import sys
-from pathlib import Path
-from safetensors.torch import save_file
-sys.path.insert(0, {tests!r})
-from test_train import schedule, trained
-weights, _ = trained(Path(sys.argv[1]), Path(sys.argv[2]), schedule(epochs=12))
-save_file({{name: value.contiguous() for name, value in weights.items()}}, sys.argv[3])
-"""
-
-
-@pytest.mark.slow
-def test_a_killed_run_ends_with_the_weights_of_one_that_never_stopped(folder, tmp_path):
-    script = tmp_path / "run.py"
-    script.write_text(RUN.format(tests=str(Path(__file__).parent)))
-
-    def start(name):
-        command = [sys.executable, script, folder, tmp_path / name, tmp_path / f"{name}.st"]
-        return subprocess.Popen(command, env=os.environ | {"OMP_NUM_THREADS": "1"})
-
-    assert start("whole").wait() == 0
-    for steps in (4, 13, 22):
-        process = start("killed")
-        while process.poll() is None and not _reached(tmp_path / "killed", steps):
-            time.sleep(0.005)
-        process.send_signal(signal.SIGKILL)
-        assert process.wait() == -signal.SIGKILL
-    assert start("killed").wait() == 0
-    assert same(load_file(tmp_path / "whole.st"), load_file(tmp_path / "killed.st"))
-
-
-def _reached(checkpoints, steps):
-    return any(int(path.name[5:]) >= steps for path in checkpoints.glob("step-*"))

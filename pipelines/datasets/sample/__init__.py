@@ -1,16 +1,19 @@
 """Sample data: generated street scenes in the official layouts of MSRS and M3FD."""
 
+import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from xml.etree import ElementTree
+from xml.etree import ElementTree  # writing only; reading goes through defusedxml
 
 import numpy as np
 
+from detection.m3fd import CLASSES as M3FD_CLASSES
 from fusion.images import write_bytes, write_image
 from pipelines.datasets.config import SampleConfig
-from pipelines.datasets.sample.scenes import M3FD_CLASSES, m3fd_scene, msrs_scene
+from pipelines.datasets.sample.canvas import Box
+from pipelines.datasets.sample.scenes import m3fd_scene, msrs_scene
 
 __all__ = ["generate"]
 
@@ -23,8 +26,10 @@ def generate(folder: Path, config: SampleConfig) -> None:
     """Write `MSRS` and `M3FD` under `folder`; the same settings give the same bytes.
 
     Names of MSRS end in D (day, even numbers) or N (night). Each image is drawn from
-    (seed, set, number) alone.
+    (seed, set, number) alone. Infrared of M3FD is stored as three equal channels, as published.
     """
+    for name in ("MSRS", "M3FD"):
+        shutil.rmtree(folder / name, ignore_errors=True)
     jobs: list[Callable[[], None]] = []
     for split, number, first, count in (
         ("train", _TRAIN, 0, config.msrs_train),
@@ -55,13 +60,13 @@ def _msrs(target: Path, config: SampleConfig, split: int, number: int) -> None:
 def _m3fd(target: Path, config: SampleConfig, number: int) -> None:
     rng = np.random.default_rng([config.seed, _M3FD, number])
     (infrared, visible), boxes = m3fd_scene(config.height, config.width, bool(number % 2), rng)
-    write_image(target / "Ir" / f"{number:05d}.png", infrared)
+    write_image(target / "Ir" / f"{number:05d}.png", infrared[..., None].repeat(3, axis=2))
     write_image(target / "Vis" / f"{number:05d}.png", visible)
     content = _voc(f"{number:05d}.png", config, boxes)
     write_bytes(target / "Annotation" / f"{number:05d}.xml", content)
 
 
-def _voc(name: str, config: SampleConfig, boxes: list[tuple[int, tuple[int, ...]]]) -> bytes:
+def _voc(name: str, config: SampleConfig, boxes: list[tuple[int, Box]]) -> bytes:
     root = ElementTree.Element("annotation")
     ElementTree.SubElement(root, "filename").text = name
     size = ElementTree.SubElement(root, "size")

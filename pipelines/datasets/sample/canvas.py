@@ -16,6 +16,10 @@ _SUBPIXEL_BITS = 4
 _NEAREST = 0.5  # metres; no polygon reaches behind the camera
 
 
+Box = tuple[int, int, int, int]
+"""xmin, ymin, xmax, ymax in pixels, the maxima exclusive."""
+
+
 @dataclass(frozen=True)
 class Surface:
     """What a surface does in both bands.
@@ -117,8 +121,8 @@ class Canvas:
         """Label of each image pixel, taken at its centre."""
         return np.asarray(self.labels, np.uint8)[self._centres()]
 
-    def boxes(self, visible_share: float, smallest: float) -> list[tuple[int, tuple[int, ...]]]:
-        """Class and box (xmin, ymin, xmax, ymax; pixel edges) of the visible part of each object.
+    def boxes(self, visible_share: float, smallest: float) -> list[tuple[int, Box]]:
+        """Class of each object and box of what is seen of it.
 
         Objects that others hide but for less than `visible_share`, or whose box has a side below
         `smallest` pixels, are left out.
@@ -130,7 +134,8 @@ class Canvas:
             rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
             if not rows.size or mask.sum() * OVERSAMPLING**2 < visible_share * painted:
                 continue
-            box = tuple(int(v) for v in (columns[0], rows[0], columns[-1] + 1, rows[-1] + 1))
+            left, top = int(columns[0]), int(rows[0])
+            box = left, top, int(columns[-1]) + 1, int(rows[-1]) + 1
             if min(box[2] - box[0], box[3] - box[1]) >= smallest:
                 found.append((kind, box))
         return found

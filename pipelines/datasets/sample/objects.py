@@ -5,7 +5,8 @@ have the air's: a thermal camera cannot tell them from the road.
 """
 
 import colorsys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -83,7 +84,9 @@ def motorcycle(canvas: Canvas, right: float, ahead: float, rng: Rng) -> None:
     part(disc(0.74, 0.92, 0.1), lamp)
 
 
-def _sideways(canvas: Canvas, right: float, ahead: float, rng: Rng):  # noqa: ANN202
+def _sideways(
+    canvas: Canvas, right: float, ahead: float, rng: Rng
+) -> Callable[[ArrayLike, Surface], None]:
     turn = rng.choice([-1, 1]) * rng.uniform(0.75, 1.0)
 
     def part(points: ArrayLike, surface: Surface) -> None:
@@ -110,8 +113,8 @@ def cone(canvas: Canvas, right: float, ahead: float, rng: Rng) -> None:
 
 
 def car_stop(canvas: Canvas, right: float, ahead: float, rng: Rng) -> None:
-    """A wheel stop of a parking bay: a low bar 1.9 m wide, black with yellow ends."""
-    half, height, depth = 0.95, 0.22, 0.3
+    """A wheel stop of a parking bay: a low bar 1.9 m wide, concrete with yellow stripes."""
+    half, height, depth = rng.uniform(0.85, 1.0), 0.22, 0.3
     body = Surface((0.4, 0.39, 0.37), texture=0.08)
     tread = body.shaded(1.4)
     for left, end, stripe in ((-half, half, False), (-0.8, -0.45, True), (0.45, 0.8, True)):
@@ -119,24 +122,24 @@ def car_stop(canvas: Canvas, right: float, ahead: float, rng: Rng) -> None:
         top = YELLOW.shaded(1.2) if stripe else tread
         near, far = ahead, ahead + depth
         corners = [(left, 0.0, near), (end, 0.0, near), (end, height, near), (left, height, near)]
-        canvas.polygon(np.array(corners) + (right, 0, 0), front)
+        canvas.polygon(np.add(corners, (right, 0, 0)), front)
         corners = [
             (left, height, near),
             (end, height, near),
             (end, height, far),
             (left, height, far),
         ]
-        canvas.polygon(np.array(corners) + (right, 0, 0), top)
+        canvas.polygon(np.add(corners, (right, 0, 0)), top)
 
 
-def bump(canvas: Canvas, left: float, end: float, ahead: float) -> None:
+def bump(canvas: Canvas, left: float, right: float, ahead: float) -> None:
     """A speed bump across the road, black and yellow."""
     pieces = 8
-    edges = np.linspace(left, end, pieces + 1)
+    edges = np.linspace(left, right, pieces + 1)
     profile = [(0.0, 0.0), (0.35, 0.14), (0.75, 0.14), (1.1, 0.0)]
     for piece in range(pieces):
         color = YELLOW if piece % 2 else BLACK
-        for (z0, y0), (z1, y1) in reversed(list(zip(profile, profile[1:], strict=False))):
+        for (z0, y0), (z1, y1) in reversed(list(pairwise(profile))):
             face = [
                 (edges[piece], y0, ahead + z0),
                 (edges[piece + 1], y0, ahead + z0),
@@ -195,4 +198,4 @@ def lantern(canvas: Canvas, right: float, ahead: float, lit: bool) -> None:
     )
     canvas.flat(ahead, right, disc(0, LANTERN_HEIGHT, 0.48), globe)
     cap = [(-0.52, 0.25), (0.52, 0.25), (0.14, 0.6), (-0.14, 0.6)]
-    canvas.flat(ahead, right, np.array(cap) + (0, LANTERN_HEIGHT), POLE)
+    canvas.flat(ahead, right, np.add(cap, (0, LANTERN_HEIGHT)), POLE)

@@ -94,24 +94,25 @@ def _table(canvas: Canvas, name: str) -> Field:
 def _downsample(field: Field) -> Field:
     height, width = field.shape[:2]
     size = (width // OVERSAMPLING, height // OVERSAMPLING)
-    return cv2.resize(field, size, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(field, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _noise(shape: tuple[int, ...], scale: float, rng: np.random.Generator) -> Field:
     """Smooth noise of unit standard deviation; `scale` is its grain in oversampled pixels."""
     small = (int(shape[0] / scale) + 2, int(shape[1] / scale) + 2)
     coarse = rng.standard_normal(small, np.float32)
-    return cv2.resize(coarse, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR) * 1.3
+    smooth = cv2.resize(coarse, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(smooth * 1.3, np.float32)
 
 
 def _asphalt(canvas: Canvas, rng: np.random.Generator) -> Field:
     """Texture that lies on the ground: speckle of 5 cm on patches of 1 m, in perspective."""
     right, ahead = canvas.camera.ground()
     tile = rng.standard_normal((128, 128), np.float32)
-    tile = 0.7 * tile + 4 * cv2.GaussianBlur(tile, (0, 0), 4)
-    coordinates = [(axis * 20 % 128).astype(np.float32) for axis in (right, ahead)]
-    speckle = cv2.remap(tile, *coordinates, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
-    return speckle * np.clip(12 / ahead, 0, 1)
+    tile += 4 * cv2.GaussianBlur(tile, (0, 0), 4)
+    across, along = right * 20 % 128, ahead * 20 % 128
+    speckle = cv2.remap(tile, across, along, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
+    return np.asarray(speckle * np.clip(12 / ahead, 0, 1), np.float32)
 
 
 def _pools(canvas: Canvas, light: Light) -> tuple[Field, Field]:

@@ -50,7 +50,7 @@ def new_street(night: bool, rng: Rng) -> Street:
     side = rng.choice([-1, 1])
     edge = (right if side > 0 else left) + side * rng.uniform(0.7, 1.2)
     first = rng.uniform(5.5, 9.0)
-    lamps = ((edge, first), (edge, first + 6.0))
+    lamps = ((edge, first), (edge, first + 6.0))[: rng.choice(3, p=[0.2, 0.3, 0.5])]
     return Street(left, right, rng.uniform(2.4, 4.0), night, lamps)
 
 
@@ -153,12 +153,10 @@ def _buildings(canvas: Canvas, street: Street, facade: float, rng: Rng) -> None:
         depth = rng.uniform(8, 16)
         near = max(far - depth, 1.0)
         if rng.uniform() < 0.3:
-            _tree(canvas, facade * 1.15, (near + far) / 2, street.night, rng)
+            _tree(canvas, facade * 1.15, (near + far) / 2, rng)
         else:
             _house(canvas, facade, near, far, street.night, rng)
         far = near
-        if near <= 1.0:
-            break
 
 
 def _house(canvas: Canvas, facade: float, near: float, far: float, night: bool, rng: Rng) -> None:
@@ -181,7 +179,7 @@ def _house(canvas: Canvas, facade: float, near: float, far: float, night: bool, 
             canvas.polygon([(facade, y, z) for y, z in ends], window)
 
 
-def _tree(canvas: Canvas, right: float, ahead: float, night: bool, rng: Rng) -> None:
+def _tree(canvas: Canvas, right: float, ahead: float, rng: Rng) -> None:
     trunk = Surface((0.16, 0.11, 0.08), temperature=-0.5, texture=0.2)
     canvas.flat(ahead, right, [(-0.2, 0), (0.2, 0), (0.15, 2.5), (-0.15, 2.5)], trunk)
     for _ in range(14):

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pipelines.datasets.sample.canvas import Canvas, Surface, disc, rectangle
 
 Rng = np.random.Generator
+Array = NDArray[np.float64]
 Patch = tuple[Sequence[tuple[float, float]], Surface]
 Place = Callable[[float, float, float], tuple[float, float, float]]
 
@@ -178,25 +179,32 @@ def _place(length: float, right: float, ahead: float, heading: int) -> Place:
 
 def _draw(canvas: Canvas, body: Body, coat: Surface, place: Place, running: bool) -> None:
     """Paint the faces that look at the camera, the far ones first."""
-    faces = [
-        face for face in _faces(body, coat, place) if _looks_at_camera(canvas, face[0], face[1])
-    ]
-    for _, corners, surface, patches in sorted(faces, key=lambda face: -face[1][:, 2].mean()):
-        canvas.polygon(corners, surface if running else _cold(surface))
-        for points, what in patches:
-            canvas.polygon(points, what if running else _cold(what))
+    eye = np.array([0.0, canvas.camera.elevation, 0.0])
+    faces = [face for face in _faces(body, coat, place) if face.seen_from(eye)]
+    for face in sorted(faces, key=lambda face: -face.corners[:, 2].mean()):
+        for points, surface in [(face.corners, face.surface), *face.patches]:
+            canvas.polygon(points, surface if running else _cold(surface))
 
 
-Face = tuple[
-    NDArray[np.float64], NDArray[np.float64], Surface, list[tuple[NDArray[np.float64], Surface]]
-]
+@dataclass(frozen=True)
+class _Face:
+    """A flat part of the hull in metres (right, up, ahead), and what is painted on it."""
+
+    corners: Array
+    normal: Array
+    surface: Surface
+    patches: list[tuple[Array, Surface]]
+
+    def seen_from(self, eye: Array) -> bool:
+        return bool(self.normal @ (eye - self.corners.mean(0)) > 0)
 
 
-def _faces(body: Body, coat: Surface, place: Place) -> list[Face]:
-    """(outward normal, corners, surface, patches) of every face of the hull and both sides."""
+def _faces(body: Body, coat: Surface, place: Place) -> list[_Face]:
+    """The edges of the profile pulled across the width, and both sides."""
     half = body.width / 2
-    middle = np.array(place(*np.mean(body.profile, axis=0), 0.0))
-    faces: list[Face] = []
+    along, up = np.mean(body.profile, axis=0)
+    middle = np.array(place(along, up, 0.0))
+    faces = []
     for (a0, u0), (a1, u1), kind in zip(body.profile, body.profile[1:], body.edges, strict=False):
         ring = [(a0, u0, -half), (a1, u1, -half), (a1, u1, half), (a0, u0, half)]
         corners = np.array([place(*corner) for corner in ring])
@@ -205,33 +213,22 @@ def _faces(body: Body, coat: Surface, place: Place) -> list[Face]:
         if kind == "h":
             surface = replace(surface, temperature=8.0)
         patches = {"r": body.rear, "f": body.front}.get(kind, ())
-        along = min(a0, a1) if kind == "r" else max(a0, a1)
-        drawn = [
-            (np.array([place(along, up, across) for across, up in points]), what)
-            for points, what in patches
-        ]
-        faces.append((normal, corners, surface, drawn))
+        end = min(a0, a1) if kind == "r" else max(a0, a1)
+        painted = [(np.array([place(end, u, c) for c, u in points]), s) for points, s in patches]
+        faces.append(_Face(corners, normal, surface, painted))
     for across in (-half, half):
         corners = np.array([place(a, u, across) for a, u in body.profile])
-        drawn = [
-            (np.array([place(a, u, across) for a, u in points]), what)
-            for points, what in body.sides
+        painted = [
+            (np.array([place(a, u, across) for a, u in points]), s) for points, s in body.sides
         ]
-        faces.append((_outward(corners, middle), corners, coat.shaded(0.9), drawn))
+        faces.append(_Face(corners, _outward(corners, middle), coat.shaded(0.9), painted))
     return faces
 
 
-def _outward(corners: NDArray[np.float64], middle: NDArray[np.float64]) -> NDArray[np.float64]:
+def _outward(corners: Array, middle: Array) -> Array:
     normal = np.cross(corners[1] - corners[0], corners[2] - corners[0])
     normal /= np.linalg.norm(normal)
     return normal if normal @ (corners.mean(0) - middle) > 0 else -normal
-
-
-def _looks_at_camera(
-    canvas: Canvas, normal: NDArray[np.float64], corners: NDArray[np.float64]
-) -> bool:
-    eye = np.array([0.0, canvas.camera.elevation, 0.0])
-    return bool(normal @ (eye - corners.mean(0)) > 0)
 
 
 def _cold(surface: Surface) -> Surface:
