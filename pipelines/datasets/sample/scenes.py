@@ -30,7 +30,7 @@ def msrs_scene(height: int, width: int, night: bool, rng: Rng) -> tuple[Images, 
     if night and rng.uniform() < 0.04:
         canvas, images = stage.shoot(kerbs=False)
         return images, canvas.label_map()
-    if rng.uniform() < 0.5:
+    if rng.uniform() < 0.6:
         _bump(stage)
     if rng.uniform() < 0.55:
         _guardrails(stage)

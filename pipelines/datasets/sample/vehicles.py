@@ -15,7 +15,7 @@ from pipelines.datasets.sample.canvas import Canvas, Surface, disc, rectangle
 
 Rng = np.random.Generator
 Array = NDArray[np.float64]
-Patch = tuple[Sequence[tuple[float, float]], Surface]
+Patch = tuple[Sequence[tuple[float, float]] | Array, Surface]
 Place = Callable[[float, float, float], tuple[float, float, float]]
 
 AWAY, TOWARDS, LEFTWARD, RIGHTWARD = range(4)
