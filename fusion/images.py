@@ -5,6 +5,7 @@ Whatever users have is decoded here to one of two forms: 8-bit grey H×W, or 8-b
 
 import os
 import tempfile
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +13,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile, ImageOps
 
 EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
 MINIMUM_SIDE = 16
+_ORIENTATION = 0x0112
 
 
 class InputError(ValueError):
@@ -32,10 +34,12 @@ class ImageRead:
 
     pixels: uint8, H×W (grey) or H×W×3 (RGB).
     notes: what had to be done to get there, e.g. "alpha dropped".
+    stored: the file is an 8-bit PNG of exactly these pixels already.
     """
 
     pixels: NDArray[np.uint8]
     notes: tuple[str, ...] = ()
+    stored: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,8 +60,10 @@ def read_infrared(path: Path, declared_range: tuple[float, float] | None = None)
     Raises:
         InputError: the file is missing, unreadable, truncated or too small.
     """
-    pixels, notes = _decode(path, declared_range)
-    return ImageRead(to_grey(pixels), notes)
+    image = _decode(path, declared_range)
+    if image.pixels.ndim == 2:
+        return image
+    return ImageRead(to_grey(image.pixels), image.notes)
 
 
 def read_visible(path: Path) -> ImageRead:
@@ -66,9 +72,11 @@ def read_visible(path: Path) -> ImageRead:
     Raises:
         InputError: as `read_infrared`.
     """
-    pixels, notes = _decode(path, None)
-    colorless = pixels.ndim == 3 and bool((pixels == pixels[..., :1]).all())
-    return ImageRead(np.ascontiguousarray(pixels[..., 0]) if colorless else pixels, notes)
+    image = _decode(path, None)
+    pixels = image.pixels
+    if pixels.ndim == 2 or (pixels != pixels[..., :1]).any():
+        return image
+    return ImageRead(np.ascontiguousarray(pixels[..., 0]), image.notes)
 
 
 def to_grey(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -87,7 +95,9 @@ def image_size(path: Path) -> tuple[int, int]:
     """
     with _open(path) as image:
         width, height = image.size
-        sideways = image.getexif().get(0x0112, 1) >= 5
+        # for a PNG without EXIF in its header, getexif() would decode the whole picture
+        exif = {} if image.format == "PNG" and "exif" not in image.info else image.getexif()
+        sideways = exif.get(_ORIENTATION, 1) >= 5
     return (width, height) if sideways else (height, width)
 
 
@@ -127,20 +137,17 @@ def find_images(folder: Path) -> dict[str, Path]:
     """
     if not folder.is_dir():
         raise InputError(folder, "is not a folder", "give a folder of images")
-    found: dict[str, Path] = {}
+    found: defaultdict[str, list[Path]] = defaultdict(list)
     for path in sorted(folder.iterdir()):
-        if path.suffix.lower() not in EXTENSIONS or path.name.startswith("."):
-            continue
-        if path.stem in found:
-            raise InputError(
-                path, f"has the same stem as {found[path.stem].name}", "keep one of the two"
-            )
-        found[path.stem] = path
+        if path.suffix.lower() in EXTENSIONS and not path.name.startswith("."):
+            found[path.stem].append(path)
     if not found:
         raise InputError(
             folder, "holds no images", f"images end in {', '.join(sorted(EXTENSIONS))}"
         )
-    return found
+    if double := [path.name for paths in found.values() if len(paths) > 1 for path in paths]:
+        raise InputError(folder, f"has two files with one stem: {list_names(double)}", "keep one")
+    return {stem: paths[0] for stem, paths in found.items()}
 
 
 def find_pairs(infrared_folder: Path, visible_folder: Path) -> list[Pair]:
@@ -150,16 +157,21 @@ def find_pairs(infrared_folder: Path, visible_folder: Path) -> list[Pair]:
         InputError: as `find_images`, or an image has no partner.
     """
     infrared, visible = find_images(infrared_folder), find_images(visible_folder)
-    for lonely, folder in (
-        (infrared.keys() - visible.keys(), visible_folder),
-        (visible.keys() - infrared.keys(), infrared_folder),
-    ):
-        if lonely:
-            raise InputError(
-                folder,
-                f"has no partner for {list_names(lonely)}",
-                "a pair shares its stem: add the images or remove their partners",
-            )
+    if infrared.keys() != visible.keys():
+        lonely = (
+            (infrared.keys() - visible.keys(), "infrared", visible_folder),
+            (visible.keys() - infrared.keys(), "visible", infrared_folder),
+        )
+        reasons = [
+            f"{len(names)} {kind} without a partner in {folder}: {list_names(names)}"
+            for names, kind, folder in lonely
+            if names
+        ]
+        raise InputError(
+            infrared_folder.parent,
+            ", and ".join(reasons),
+            "a pair shares its stem: add the partners or remove these images",
+        )
     return [Pair(name, infrared[name], visible[name]) for name in infrared]
 
 
@@ -186,45 +198,67 @@ def check_same_size(pair: Pair) -> None:
         )
 
 
-def _open(path: Path) -> Image.Image:
+_DAMAGE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+"""What Pillow raises for files that are no images, broken or absurdly large."""
+
+
+def _open(path: Path) -> ImageFile.ImageFile:
     try:
         return Image.open(path)
     except FileNotFoundError as error:
         raise InputError(path, "is missing", "add it") from error
-    except (UnidentifiedImageError, OSError) as error:
+    except _DAMAGE as error:
         raise InputError(path, f"is not a readable image ({error})", "replace it") from error
 
 
-def _decode(
-    path: Path, declared_range: tuple[float, float] | None
-) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
+def _decode(path: Path, declared_range: tuple[float, float] | None) -> ImageRead:
+    """H×W or H×W×3; three equal channels stay three."""
     with _open(path) as opened:
+        deep_color = any(";16" in str(tile[3]) for tile in opened.tile) and opened.mode == "RGB"
         try:
             opened.load()
             image = ImageOps.exif_transpose(opened)
-        except (OSError, SyntaxError, ValueError) as error:
+            pixels, notes = _eight_bits(path, image, declared_range)
+        except InputError:
+            raise
+        except _DAMAGE as error:
             raise InputError(path, f"is truncated or damaged ({error})", "replace it") from error
-    if min(image.size) < MINIMUM_SIDE:
-        shown = f"{image.size[0]}x{image.size[1]}"
+        if deep_color:
+            notes += ("16-bit colour read as 8-bit",)
+        if opened.getexif().get(_ORIENTATION, 1) > 1:
+            notes += ("turned as its EXIF says",)
+        stored = opened.format == "PNG" and opened.mode in {"L", "RGB"} and not notes
+    if min(pixels.shape[:2]) < MINIMUM_SIDE:
+        shown = f"{pixels.shape[1]}x{pixels.shape[0]}"
         raise InputError(path, f"is only {shown}", f"sides must be at least {MINIMUM_SIDE}")
+    return ImageRead(pixels, notes, stored)
+
+
+def _eight_bits(
+    path: Path, image: Image.Image, declared_range: tuple[float, float] | None
+) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
     if image.mode in {"I", "F"} or image.mode.startswith("I;16"):
         return _scale(path, np.asarray(image), declared_range)
-    notes = []
-    if image.mode in {"LA", "PA", "RGBA", "La", "RGBa"} or "transparency" in image.info:
-        notes.append("alpha dropped")
-    if image.mode not in {"L", "RGB"}:
-        grey = image.mode in {"1", "LA", "La"}
-        image = image.convert("RGBA").convert("RGB") if image.mode == "P" else image
-        image = image.convert("L" if grey else "RGB")
-    return np.asarray(image), tuple(notes)
+    alpha = image.has_transparency_data
+    if image.mode in {"1", "LA", "La"}:
+        image = image.convert("L")
+    elif image.mode not in {"L", "RGB"}:
+        image = image.convert("RGB")
+    return np.asarray(image), ("alpha dropped",) if alpha else ()
 
 
 def _scale(
     path: Path, values: NDArray[np.generic], declared_range: tuple[float, float] | None
 ) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
-    if declared_range is None and values.dtype.kind == "f":
-        raise InputError(path, "has floating-point values of unknown range", "declare their range")
+    wide = values.astype(np.float64)
+    if not np.isfinite(wide).all():
+        raise InputError(path, "has values that are not finite", "replace them")
+    if declared_range is None and (
+        values.dtype.kind == "f" or wide.min() < 0 or wide.max() > 65535
+    ):
+        raise InputError(
+            path, f"has values {wide.min():g}..{wide.max():g} of unknown range", "declare the range"
+        )
     low, high = declared_range or (0, 65535)
-    scaled = (values.astype(np.float64) - low) / (high - low)
-    note = f"16-bit scaled from {low:g}..{high:g}"
-    return np.rint(scaled.clip(0, 1) * 255).astype(np.uint8), (note,)
+    scaled = (wide - low) / (high - low)
+    return np.rint(scaled.clip(0, 1) * 255).astype(np.uint8), (f"scaled from {low:g}..{high:g}",)
