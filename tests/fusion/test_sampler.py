@@ -4,7 +4,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fusion.images import InputError
+from fusion.images import InputError, read_infrared, write_image
 from fusion.sampler import CropSampler, load_pairs
 
 CPU = torch.device("cpu")
@@ -63,6 +63,33 @@ def test_processes_share_a_batch_without_overlap(store):
     for rank, part in enumerate(parts):
         assert torch.equal(part.infrared, whole.infrared[rank::2])
         assert torch.equal(part.visible, whole.visible[rank::2])
+
+
+def test_partners_of_different_sizes_are_named(pair_folder):
+    folder = pair_folder()
+    path = folder / "ir" / "03.png"
+    write_image(path, read_infrared(path).pixels[:-1])
+    with pytest.raises(InputError, match=r"03.png: infrared and visible differ in size"):
+        load_pairs([folder], 16)
+
+
+def test_several_sets_are_one_store_and_names_tell_them_apart(pair_folder):
+    folders = [pair_folder(count=2), pair_folder(count=3, seed=1)]
+    store = load_pairs(folders, 16)
+    alone = load_pairs(folders[1:], 16)
+    assert store.names[2:] == alone.names == tuple(f"{folders[1].name}/{i:02d}" for i in range(3))
+    draws = torch.full((3, 4), 0.7)
+    for one, other in zip(
+        store.crops(torch.tensor([2, 3, 4]), 16, draws),
+        alone.crops(torch.tensor([0, 1, 2]), 16, draws),
+        strict=True,
+    ):
+        assert torch.equal(one, other)
+
+
+def test_no_folders_are_no_training():
+    with pytest.raises(InputError, match="no folder of pairs was given"):
+        load_pairs([], 16)
 
 
 def test_an_image_smaller_than_the_crop_is_named(folder):

@@ -38,6 +38,15 @@ def test_a_method_without_weights_is_its_card(tmp_path):
     assert not (tmp_path / WEIGHTS).exists()
 
 
+def test_a_stem_shared_by_both_modalities_is_saved_and_stays_shared(tmp_path):
+    shared = CONFIG.model_copy(update={"stem": "luminance"})
+    saved = PoMAI(shared)
+    save_model(tmp_path, "pomai", saved, {})
+    loaded = load_model(tmp_path)
+    assert torch.equal(loaded.visible_stem.weight, saved.visible_stem.weight)
+    assert loaded.visible_stem is loaded.infrared_stem
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
