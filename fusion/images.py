@@ -244,7 +244,7 @@ def _eight_bits(
         image = image.convert("L")
     elif image.mode not in {"L", "RGB"}:
         image = image.convert("RGB")
-    return np.asarray(image), ("alpha dropped",) if alpha else ()
+    return np.array(image), ("alpha dropped",) if alpha else ()
 
 
 def _scale(

@@ -1,82 +1,111 @@
 """Readers of data sets as they are published: a folder -> labelled pairs by split."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from detection import m3fd
 from detection.splits import make_split
-from fusion.images import InputError, Pair, find_images, find_pairs
+from fusion.images import InputError, Pair, find_images, find_pairs, list_names
 from pipelines.datasets.config import MSRS_SPLITS, DatasetConfig
+from pipelines.datasets.duplicates import near_duplicates
+from pipelines.datasets.problems import Problems
 from segmentation import msrs
 
 
 @dataclass(frozen=True)
+class Item:
+    """A pair of a split, with its label file if the data set has labels."""
+
+    split: str
+    pair: Pair
+    label: Path | None = None
+
+
+@dataclass
 class Source:
     """A data set found on disk, nothing decoded yet.
 
-    splits: pairs by split.
-    labels: label file by split and pair name; empty without labels.
-    classes: of the labels; None without labels.
+    items: all pairs.
     protocol: how it was split.
+    classes: of the labels; None without labels.
     """
 
-    splits: dict[str, list[Pair]]
-    labels: dict[tuple[str, str], Path]
-    classes: Sequence[str] | None
     protocol: str
+    classes: Sequence[str] | None = None
+    items: list[Item] = field(default_factory=list)
+
+    @property
+    def splits(self) -> dict[str, list[str]]:
+        """Sorted names by split."""
+        names: dict[str, list[str]] = {}
+        for item in self.items:
+            names.setdefault(item.split, []).append(item.pair.name)
+        return {split: sorted(members) for split, members in names.items()}
 
 
-def find_source(config: DatasetConfig) -> Source:
+def find_source(config: DatasetConfig, problems: Problems) -> Source:
     """Find the pairs and labels of a data set in its layout.
 
+    Missing or empty folders, and images without partner or label, go to `problems`; the source
+    then lacks what they concern.
+
     Raises:
-        InputError: folders are missing or empty, or images lack partners or labels.
+        InputError: there is no such folder, or nothing of this layout in it.
     """
     root = Path(config.source)
     if not root.is_dir():
         raise InputError(root, "is not a folder", "set the data set's `source` to where it lies")
-    return {"msrs": _msrs, "m3fd": _m3fd, "pairs": _pairs}[config.layout](root, config)
+    return {"msrs": _msrs, "m3fd": _m3fd, "pairs": _pairs}[config.layout](root, config, problems)
 
 
-def _msrs(root: Path, config: DatasetConfig) -> Source:
-    splits: dict[str, list[Pair]] = {}
-    labels: dict[tuple[str, str], Path] = {}
+def _msrs(root: Path, config: DatasetConfig, problems: Problems) -> Source:
+    source = Source("official", msrs.CLASSES)
     for split, folder in _split_folders(root, config, MSRS_SPLITS).items():
-        splits[split] = find_pairs(
-            folder / (config.infrared or "ir"), folder / (config.visible or "vi")
-        )
-        found = find_images(folder / (config.labels or "Segmentation_labels"))
-        labels |= _matched(split, splits[split], found, folder)
-    return Source(splits, labels, msrs.CLASSES, "official")
+        pairs = _find(folder, config.infrared or "ir", config.visible or "vi", problems)
+        with problems.collected():
+            labels = folder / (config.labels or "Segmentation_labels")
+            found = find_images(labels)
+            _require_labels(labels, pairs, found)
+            source.items += [Item(split, pair, found[pair.name]) for pair in pairs]
+    return source
 
 
-def _m3fd(root: Path, config: DatasetConfig) -> Source:
-    pairs = find_pairs(root / (config.infrared or "Ir"), root / (config.visible or "Vis"))
+def _m3fd(root: Path, config: DatasetConfig, problems: Problems) -> Source:
+    source = Source(config.split, m3fd.CLASSES)
+    pairs = _find(root, config.infrared or "Ir", config.visible or "Vis", problems)
     folder = root / (config.labels or "Annotation")
-    found = {path.stem: path for path in folder.glob("*") if path.suffix in {".xml", ".txt"}}
-    matched = _matched("", pairs, found, folder)
-    parts = make_split(
-        [pair.name for pair in pairs], config.split, config.fractions, config.seed, config.block
-    )
-    by_name = {pair.name: pair for pair in pairs}
-    splits = {split: [by_name[name] for name in names] for split, names in parts.items()}
-    labels = {
-        (split, pair.name): matched["", pair.name] for split in splits for pair in splits[split]
-    }
-    return Source(splits, labels, m3fd.CLASSES, config.split)
+    if not folder.is_dir():
+        raise InputError(folder, "is not a folder", "set `labels` to the folder of annotations")
+    found = {path.stem: path for path in folder.iterdir() if path.suffix in {".xml", ".txt"}}
+    with problems.collected():
+        _require_labels(folder, pairs, found)
+        names = [pair.name for pair in pairs]
+        groups = near_duplicates(pairs) if config.split == "grouped" and pairs else None
+        splits = make_split(
+            names, config.split, config.fractions, config.seed, config.block, groups
+        )
+        split_of = {name: split for split, members in splits.items() for name in members}
+        source.items = [Item(split_of[pair.name], pair, found[pair.name]) for pair in pairs]
+    return source
 
 
-def _pairs(root: Path, config: DatasetConfig) -> Source:
+def _pairs(root: Path, config: DatasetConfig, problems: Problems) -> Source:
     infrared, visible = config.infrared or "ir", config.visible or "vi"
+    source = Source("official")
     if config.splits is None and (root / infrared).is_dir():
         folders = {"test": root}
     else:
-        folders = _split_folders(root, config, {"train": "train", "val": "val", "test": "test"})
-    splits = {
-        split: find_pairs(folder / infrared, folder / visible) for split, folder in folders.items()
-    }
-    return Source(splits, {}, None, "official")
+        folders = _split_folders(root, config, {name: name for name in ("train", "val", "test")})
+    for split, folder in folders.items():
+        source.items += [Item(split, p) for p in _find(folder, infrared, visible, problems)]
+    return source
+
+
+def _find(folder: Path, infrared: str, visible: str, problems: Problems) -> list[Pair]:
+    with problems.collected():
+        return find_pairs(folder / infrared, folder / visible)
+    return []
 
 
 def _split_folders(
@@ -91,11 +120,6 @@ def _split_folders(
     return found
 
 
-def _matched(
-    split: str, pairs: Sequence[Pair], found: Mapping[str, Path], folder: Path
-) -> dict[tuple[str, str], Path]:
-    missing = [pair.name for pair in pairs if pair.name not in found]
-    if missing:
-        shown = ", ".join(missing[:10])
-        raise InputError(folder, f"has no label for {shown}", "add the labels")
-    return {(split, pair.name): found[pair.name] for pair in pairs}
+def _require_labels(folder: Path, pairs: Sequence[Pair], found: Mapping[str, Path]) -> None:
+    if missing := {pair.name for pair in pairs} - found.keys():
+        raise InputError(folder, f"has no label for {list_names(missing)}", "add the labels")

@@ -3,35 +3,32 @@
 import json
 import shutil
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from detection.m3fd import Annotation, read_annotation, write_yolo
-from detection.splits import split_checksum
-from fusion.images import (
-    InputError,
-    Pair,
-    check_same_size,
-    image_size,
-    read_infrared,
-    read_visible,
-    write_image,
-)
+from detection.m3fd import read_annotation, write_yolo
+from detection.splits import SPLITS, split_checksum
+from fusion.images import ImageRead, InputError, Pair, read_infrared, read_visible, write_image
 from pipelines.datasets.config import DatasetConfig
-from pipelines.datasets.layout import Source, find_source
+from pipelines.datasets.layout import Item, Source, find_source
+from pipelines.datasets.problems import Problems
 from segmentation.msrs import read_label
 
-MOST_PROBLEMS = 20
+Progress = Callable[[str, int, int], None]
+"""Told (what is being done, how many are done, how many there are)."""
+
+_BOXES = {".xml", ".txt"}
 
 
 @dataclass
 class Report:
-    """What was found: pairs by split, and how often each thing had to be done or was seen."""
+    """What was found: pairs by split, and how often each thing was seen or had to be done."""
 
     name: str
     splits: dict[str, int]
@@ -43,10 +40,18 @@ class Report:
         return f"{self.name}: {pairs} pairs{notes}"
 
 
-def prepare(name: str, config: DatasetConfig, output: Path, train_output: Path) -> Report:
+def prepare(
+    name: str,
+    config: DatasetConfig,
+    output: Path,
+    train_output: Path,
+    *,
+    progress: Progress | None = None,
+) -> Report:
     """Read, check and write a data set.
 
-    Everything is read and checked before anything is written; all problems are reported together.
+    Every file is decoded and checked before anything is written, and all problems are reported
+    together. What is written replaces an earlier version in one step.
 
     Args:
         name: of the data set.
@@ -54,119 +59,165 @@ def prepare(name: str, config: DatasetConfig, output: Path, train_output: Path) 
         output: gets `<split>/{ir,vi,labels}` and `dataset.json`.
         train_output: gets `{ir,vi}` of the train split if fusion networks learn from it; else it
             is left empty.
+        progress: called after every pair.
 
     Raises:
-        InputError: something cannot be used; the message lists up to twenty problems.
+        InputError: something cannot be used (up to twenty problems in words), or an output folder
+            holds anything else than a prepared data set.
     """
-    source = find_source(config)
-    report = Report(name, {split: len(pairs) for split, pairs in source.splits.items()})
-    items = [(split, pair) for split, pairs in source.splits.items() for pair in pairs]
+    problems = Problems()
+    with problems.collected():
+        _require_own(output, {"dataset.json", *SPLITS})
+    with problems.collected():
+        _require_own(train_output, {"ir", "vi"})
+    source = find_source(config, problems)
+    if config.train_fusion and not problems.found and "train" not in source.splits:
+        raise InputError(config.source, "has no train split", "set train_fusion to false")
+    report = Report(name, {split: len(names) for split, names in source.splits.items()})
     with ThreadPoolExecutor() as pool:
-        checks = pool.map(lambda item: _check(config, source, *item), items)
-        _collect(items, checks, report)
-        work = output.with_name(f".{output.name}.writing")
-        shutil.rmtree(work, ignore_errors=True)
-        for split in source.splits:
-            for kind in ("ir", "vi", *(["labels"] if source.labels else [])):
-                (work / split / kind).mkdir(parents=True)
-        for _ in pool.map(lambda item: _write(config, source, work, *item), items):
-            pass
-    _describe(work, name, config, source, report)
-    shutil.rmtree(output, ignore_errors=True)
-    work.rename(output)
-    _link_training_pairs(output, train_output, config, source)
+        checked = pool.map(lambda item: _check(config, source, item), source.items)
+        for result in _told(progress, f"checking {name}", checked, len(source.items)):
+            if isinstance(result, InputError):
+                problems.found.append(result)
+            else:
+                report.notes += result
+        problems.raise_any(name)
+        with _replacing(output) as work, _replacing(train_output) as train:
+            _make_folders(source, work, train if config.train_fusion else None)
+            written = pool.map(lambda item: _write(config, source, work, item), source.items)
+            for _ in _told(progress, f"writing {name}", written, len(source.items)):
+                pass
+            _describe(work, config, source, report)
+            if config.train_fusion:
+                for kind in ("ir", "vi"):
+                    shutil.copytree(
+                        work / "train" / kind,
+                        train / kind,
+                        copy_function=shutil.copyfile,
+                        dirs_exist_ok=True,
+                    )
     return report
 
 
-def _collect(
-    items: list[tuple[str, Pair]], checks: Iterable["Counter[str] | InputError"], report: Report
-) -> None:
-    problems = []
-    for _, result in zip(items, checks, strict=True):
-        if isinstance(result, InputError):
-            problems.append(str(result))
-        else:
-            report.notes += result
-    if problems:
-        shown = "\n  ".join(problems[:MOST_PROBLEMS])
-        more = f"\n  … and {len(problems) - MOST_PROBLEMS} more" * (len(problems) > MOST_PROBLEMS)
-        raise InputError(report.name, f"{len(problems)} problems:\n  {shown}{more}", "correct them")
-
-
-def _check(
-    config: DatasetConfig, source: Source, split: str, pair: Pair
-) -> "Counter[str] | InputError":
-    """Decode everything of one pair; what is wrong is returned, so that all problems are seen."""
+def _check(config: DatasetConfig, source: Source, item: Item) -> Counter[str] | InputError:
+    """Decode everything of one pair; a problem is returned, so that all are seen."""
     try:
-        check_same_size(pair)
-        notes = Counter(read_infrared(pair.infrared, config.infrared_range).notes)
-        notes.update(read_visible(pair.visible).notes)
-        if label := source.labels.get((split, pair.name)):
-            notes.update(_check_label(source, label, pair))
+        return _notes(config, source, item)
     except InputError as problem:
         return problem
-    return notes
 
 
-def _check_label(source: Source, label: Path, pair: Pair) -> dict[str, int]:
-    height, width = image_size(pair.visible)
-    if label.suffix.lower() in {".xml", ".txt"}:
-        boxes = _boxes(source, label, (width, height))
+def _notes(config: DatasetConfig, source: Source, item: Item) -> Counter[str]:
+    infrared, visible = _read(config, item.pair)
+    height, width = visible.pixels.shape[:2]
+    if infrared.pixels.shape != (height, width):
+        rows, columns = infrared.pixels.shape
+        raise InputError(
+            item.pair.infrared,
+            f"is {columns}x{rows} but {item.pair.visible} is {width}x{height}",
+            "pairs must be aligned pixel by pixel: register and crop them first",
+        )
+    notes = Counter(f"infrared: {note}" for note in infrared.notes)
+    notes.update(f"visible: {note}" for note in visible.notes)
+    notes["visible: grey"] = int(visible.pixels.ndim == 2)
+    if item.label is not None:
+        notes.update(_check_label(source, item.label, height, width))
+    return +notes
+
+
+def _read(config: DatasetConfig, pair: Pair) -> tuple[ImageRead, ImageRead]:
+    return read_infrared(pair.infrared, config.infrared_range), read_visible(pair.visible)
+
+
+def _check_label(source: Source, label: Path, height: int, width: int) -> dict[str, int]:
+    if label.suffix.lower() in _BOXES:
+        boxes = read_annotation(label, source.classes or (), (width, height))
         found = Counter(f"boxes of {(source.classes or ())[index]}" for index in boxes.labels)
         found["boxes clipped to the image"] = boxes.clipped
         found["boxes without area dropped"] = boxes.dropped
         found["images without objects"] = int(not boxes.labels)
-        return +found
-    shape = read_label(label).shape
-    if shape != (height, width):
+        return found
+    pixels = read_label(label)
+    if pixels.shape != (height, width):
         raise InputError(
-            label, f"is {shape[1]}x{shape[0]} but its image {width}x{height}", "replace it"
+            label,
+            f"is {pixels.shape[1]}x{pixels.shape[0]} but its image {width}x{height}",
+            "a label has its image's size: replace it",
         )
-    return {}
+    return {"images without objects": int(not pixels.any())}
 
 
-def _boxes(source: Source, label: Path, size: tuple[int, int]) -> Annotation:
-    return read_annotation(label, source.classes or (), size)
+def _make_folders(source: Source, work: Path, train: Path | None) -> None:
+    kinds = ["ir", "vi", *(["labels"] if source.classes else [])]
+    for folder in [work / split / kind for split in source.splits for kind in kinds]:
+        folder.mkdir(parents=True)
+    if train:
+        for kind in ("ir", "vi"):
+            (train / kind).mkdir(parents=True)
 
 
-def _write(config: DatasetConfig, source: Source, work: Path, split: str, pair: Pair) -> None:
-    base = work / split
-    infrared = read_infrared(pair.infrared, config.infrared_range).pixels
-    write_image(base / "ir" / f"{pair.name}.png", infrared)
-    write_image(base / "vi" / f"{pair.name}.png", read_visible(pair.visible).pixels)
-    label = source.labels.get((split, pair.name))
-    if label is None:
+def _write(config: DatasetConfig, source: Source, work: Path, item: Item) -> None:
+    base, pair = work / item.split, item.pair
+    infrared, visible = _read(config, pair)
+    for kind, path, image in (("ir", pair.infrared, infrared), ("vi", pair.visible, visible)):
+        target = base / kind / f"{pair.name}.png"
+        if image.stored:
+            shutil.copyfile(path, target)
+        else:
+            write_image(target, image.pixels)
+    if item.label is None:
         return
-    if label.suffix.lower() in {".xml", ".txt"}:
-        height, width = infrared.shape
-        annotation = _boxes(source, label, (width, height))
+    if item.label.suffix.lower() in _BOXES:
+        height, width = infrared.pixels.shape
+        annotation = read_annotation(item.label, source.classes or (), (width, height))
         write_yolo(base / "labels" / f"{pair.name}.txt", annotation, width, height)
     else:
-        write_image(base / "labels" / f"{pair.name}.png", np.ascontiguousarray(read_label(label)))
+        label = np.ascontiguousarray(read_label(item.label))
+        write_image(base / "labels" / f"{pair.name}.png", label)
 
 
-def _describe(work: Path, name: str, config: DatasetConfig, source: Source, report: Report) -> None:
-    names = {split: [pair.name for pair in pairs] for split, pairs in source.splits.items()}
+def _describe(work: Path, config: DatasetConfig, source: Source, report: Report) -> None:
     facts: dict[str, Any] = {
-        "name": name,
+        "name": report.name,
         "layout": config.layout,
         "classes": list(source.classes) if source.classes else None,
-        "splits": names,
+        "splits": source.splits,
         "split_protocol": source.protocol,
-        "checksum": split_checksum(names),
-        "notes": dict(sorted(report.notes.items())),
+        "checksum": split_checksum(source.splits),
+        "notes": dict(report.notes),
     }
-    (work / "dataset.json").write_text(json.dumps(facts, indent=1) + "\n")
+    (work / "dataset.json").write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n")
 
 
-def _link_training_pairs(
-    output: Path, train_output: Path, config: DatasetConfig, source: Source
-) -> None:
-    shutil.rmtree(train_output, ignore_errors=True)
-    train_output.mkdir(parents=True)
-    if not config.train_fusion:
+def _require_own(folder: Path, known: set[str]) -> None:
+    """Refuse to replace a folder that this project has not written."""
+    if not folder.exists():
         return
-    if "train" not in source.splits:
-        raise InputError(config.source, "has no train split", "set train_fusion to false")
-    for kind in ("ir", "vi"):
-        shutil.copytree(output / "train" / kind, train_output / kind, copy_function=shutil.copyfile)
+    if not folder.is_dir() or {path.name for path in folder.iterdir()} - known:
+        raise InputError(folder, "is in the way: it is not a prepared data set", "move it away")
+
+
+@contextmanager
+def _replacing(folder: Path) -> Iterator[Path]:
+    """A new empty folder that takes the place of `folder` once the block has ended well."""
+    new, old = (folder.with_name(f".{folder.name}.{what}") for what in ("writing", "replaced"))
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir(parents=True)
+    try:
+        yield new
+        if folder.exists():
+            shutil.rmtree(old, ignore_errors=True)
+            folder.rename(old)
+        new.rename(folder)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _told(
+    progress: Progress | None, what: str, results: Iterable[Any], total: int
+) -> Iterator[Any]:
+    for done, result in enumerate(results, start=1):
+        if progress:
+            progress(what, done, total)
+        yield result

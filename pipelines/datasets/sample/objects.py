@@ -1,7 +1,7 @@
 """People, two-wheelers and street furniture; each stands at a foot point (right, ahead), metres.
 
-Temperatures are degrees above the air's: skin 14, clothes 6-10. Cones, kerbs, bumps and car stops
-have the air's: a thermal camera cannot tell them from the road.
+Temperatures are degrees above the road's: skin 14, clothes 6-10. Cones, kerbs, bumps and car
+stops have the road's own: a thermal camera cannot tell them from the road.
 """
 
 import colorsys
@@ -22,7 +22,7 @@ BLACK = Surface((0.05, 0.05, 0.05))
 YELLOW = Surface((0.75, 0.52, 0.05), retro=0.2)
 WHITE = Surface((0.8, 0.8, 0.78), retro=0.35)
 ORANGE = Surface((0.85, 0.22, 0.04), retro=0.3)
-POLE = Surface((0.13, 0.15, 0.15), temperature=0.5)
+POLE = Surface((0.13, 0.15, 0.15), temperature=0.2)
 
 
 def person(canvas: Canvas, right: float, ahead: float, rng: Rng) -> None:
@@ -68,19 +68,24 @@ def bike(canvas: Canvas, right: float, ahead: float, rng: Rng) -> None:
 
 
 def motorcycle(canvas: Canvas, right: float, ahead: float, rng: Rng) -> None:
-    """A motorcycle seen from the side, 2.1 × 1.2 m, its engine and exhaust hot."""
+    """A motorcycle seen from the side, 2.1 × 1.2 m; two of three have a hot engine."""
+    hot = 1.0 if rng.uniform() < 0.67 else 0.05
     part = _sideways(canvas, right, ahead, rng)
     coat = _strong(rng, temperature=2.0)
     for middle in (-0.72, 0.72):
-        part(disc(middle, 0.34, 0.34), Surface(RUBBER.color, temperature=6.0))
-        part(disc(middle, 0.34, 0.17), Surface((0.4, 0.4, 0.42), temperature=4.0))
-    part([(-0.35, 0.3), (0.35, 0.3), (0.4, 0.7), (-0.4, 0.65)], Surface(BLACK.color, 17.0))
-    part(limb((-1.0, 0.36), (0.0, 0.3), 0.13), Surface((0.5, 0.5, 0.5), temperature=22.0))
+        part(disc(middle, 0.34, 0.34), Surface(RUBBER.color, temperature=6.0 * hot))
+        part(disc(middle, 0.34, 0.17), Surface((0.4, 0.4, 0.42), temperature=4.0 * hot))
+    part([(-0.35, 0.3), (0.35, 0.3), (0.4, 0.7), (-0.4, 0.65)], Surface(BLACK.color, 17.0 * hot))
+    part(limb((-1.0, 0.36), (0.0, 0.3), 0.13), Surface((0.5, 0.5, 0.5), temperature=22.0 * hot))
     part([(-0.15, 0.65), (0.45, 0.62), (0.5, 0.95), (0.1, 1.02)], coat)
-    part([(-0.95, 0.78), (-0.1, 0.66), (-0.05, 0.88), (-0.95, 0.98)], Surface(BLACK.color, 4.0))
+    part(
+        [(-0.95, 0.78), (-0.1, 0.66), (-0.05, 0.88), (-0.95, 0.98)], Surface(BLACK.color, 4.0 * hot)
+    )
     part(limb((0.72, 0.34), (0.48, 1.12), 0.11), STEEL)
     part([(0.45, 0.85), (0.78, 0.8), (0.62, 1.25), (0.42, 1.15)], coat.shaded(1.2))
-    lamp = Surface((0.85, 0.85, 0.8), temperature=5.0, emission=(1.2, 1.1, 0.9))
+    lamp = Surface(
+        (0.85, 0.85, 0.8), temperature=5.0 * hot, emission=(1.2 * hot, 1.1 * hot, 0.9 * hot)
+    )
     part(disc(0.74, 0.92, 0.1), lamp)
 
 
@@ -189,7 +194,7 @@ def lantern(canvas: Canvas, right: float, ahead: float, lit: bool) -> None:
     """The head of a street lamp: a globe under a cap; warm when it is lit."""
     globe = Surface(
         (0.85, 0.84, 0.78),
-        16.0 if lit else 1.5,
+        16.0 if lit else 0.3,
         0.01,
         emission=(2.0, 1.7, 1.1) if lit else (0,) * 3,
     )

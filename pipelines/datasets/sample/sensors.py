@@ -66,17 +66,21 @@ def visible_image(
     return np.rint(coded * 255).astype(np.uint8)
 
 
-def infrared_image(canvas: Canvas, light: Light, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Grey levels, H×W uint8."""
+def infrared_image(
+    canvas: Canvas, shadow: Field, light: Light, rng: np.random.Generator
+) -> NDArray[np.uint8]:
+    """Grey levels, H×W uint8. Ground in the shade is cooler."""
     index = canvas.map
     table = _table(canvas, "temperature")
     temperature = np.where(table > 0, table * light.contrast, table)[index]
-    temperature += 0.25 * _noise(index.shape, 6, rng)
-    seen = cv2.GaussianBlur(_downsample(temperature), (0, 0), 0.6 * max(1, _scale(index)))
+    temperature += 0.3 * _noise(index.shape, 6, rng)
+    if not light.night:
+        temperature -= 3 * (1 - shadow)
+    seen = cv2.GaussianBlur(_downsample(temperature), (0, 0), 0.9 * max(1, _scale(index)))
     height, width = seen.shape
     drift = cv2.resize(rng.standard_normal((3, 4), np.float32), (width, height))
     columns = rng.standard_normal((1, width), np.float32)
-    seen = seen + 0.25 * drift + 0.12 * columns + 0.22 * rng.standard_normal(seen.shape, np.float32)
+    seen = seen + 0.35 * drift + 0.18 * columns + 0.35 * rng.standard_normal(seen.shape, np.float32)
     low, high = np.percentile(seen, [0.5, 99.7])
     span = max(high - low, 9.0 if light.night else 12.0)
     return np.rint(((seen - low) / span).clip(0, 1) * 235 + 10).astype(np.uint8)

@@ -133,7 +133,7 @@ class Stage:
         shadow[canvas.map >= street_surfaces] = 1  # it lies on the ground, not on who casts it
         light = new_light(self.street, self.camera, self.rng)
         visible = visible_image(canvas, shadow, light, self.rng)
-        return canvas, (infrared_image(canvas, light, self.rng), visible)
+        return canvas, (infrared_image(canvas, shadow, light, self.rng), visible)
 
     def _fresh(self) -> Rng:
         """Randomness of one item's own, so that its looks do not move the others."""

@@ -12,7 +12,7 @@ from pipelines.datasets.sample.sensors import Light
 Rng = np.random.Generator
 FAR = 70.0  # metres to the end of the street
 
-WINDOW = Surface((0.12, 0.15, 0.19), temperature=-1.0, texture=0.02)
+WINDOW = Surface((0.3, 0.33, 0.37), temperature=-1.0, texture=0.02)
 LIT_WINDOW = Surface((0.3, 0.25, 0.15), temperature=1.5, emission=(0.5, 0.36, 0.16))
 MARK = Surface((0.78, 0.78, 0.75), ground=0.04, retro=0.12)
 
@@ -105,17 +105,23 @@ def _horizon(canvas: Canvas, street: Street, rng: Rng) -> None:
     cloud = Surface((0.8, 0.84, 0.9) if not street.night else (0, 0, 0), -4.5, texture=0.03)
     canvas.polygon([(-400, 0, 400), (400, 0, 400), (400, 60, 400), (-400, 60, 400)], cloud)
     for left in np.arange(-30.0, 30.0, 6.0):
-        wall = _wall(rng)
+        wall = _wall(street.night, rng)
         top = rng.uniform(4, 16)
         canvas.polygon(
             [(left, 0, FAR), (left + 6.5, 0, FAR), (left + 6.5, top, FAR), (left, top, FAR)], wall
         )
 
 
-def _wall(rng: Rng) -> Surface:
-    hue, value = rng.uniform(0.02, 0.14), rng.uniform(0.22, 0.6)
-    color = colorsys.hsv_to_rgb(hue, rng.uniform(0.05, 0.4), value)
-    return Surface(color, temperature=rng.uniform(-2.5, -0.5), texture=0.07)
+def _wall(night: bool, rng: Rng) -> Surface:
+    hue, value = rng.uniform(0.02, 0.14), rng.uniform(0.3, 0.6)
+    color = colorsys.hsv_to_rgb(hue, rng.uniform(0.05, 0.3), value)
+    return Surface(_hazy(color), temperature=rng.uniform(-2.5, 0.5 if night else 3.0), texture=0.07)
+
+
+def _hazy(color: tuple[float, float, float]) -> tuple[float, float, float]:
+    """Seen through air: what stands behind the street is paler than what is on it."""
+    red, green, blue = color
+    return (0.6 * red + 0.22, 0.6 * green + 0.23, 0.6 * blue + 0.25)
 
 
 def _ground(canvas: Canvas, street: Street, facade: float, rng: Rng) -> None:
@@ -160,7 +166,7 @@ def _buildings(canvas: Canvas, street: Street, facade: float, rng: Rng) -> None:
 
 
 def _house(canvas: Canvas, facade: float, near: float, far: float, night: bool, rng: Rng) -> None:
-    wall, height = _wall(rng), rng.uniform(5, 13)
+    wall, height = _wall(night, rng), rng.uniform(5, 13)
     gable = [
         (facade, 0, far),
         (facade * 4, 0, far),
@@ -184,6 +190,7 @@ def _tree(canvas: Canvas, right: float, ahead: float, rng: Rng) -> None:
     canvas.flat(ahead, right, [(-0.2, 0), (0.2, 0), (0.15, 2.5), (-0.15, 2.5)], trunk)
     for _ in range(14):
         green = rng.uniform(0.5, 1.1)
-        leaves = Surface((0.12 * green, 0.22 * green, 0.07 * green), temperature=-1.8, texture=0.35)
+        color = _hazy((0.12 * green, 0.26 * green, 0.07 * green))
+        leaves = Surface(color, temperature=-1.8, texture=0.25)
         x, y = rng.normal(0, 1.2), 3.8 + rng.normal(0, 0.9)
         canvas.flat(ahead, right, disc(x, y, rng.uniform(0.5, 1.1)), leaves)

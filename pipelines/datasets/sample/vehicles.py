@@ -1,7 +1,7 @@
 """Cars, buses and trucks: side profiles pulled across a width, seen in perspective.
 
-Temperatures are degrees above the air's: running engines 7-18, tyres 7, glass below zero (it
-mirrors the cold sky).
+Temperatures are degrees above the road's: running engines 7-18, tyres 7; glass is
+opaque, so that windows hardly show.
 """
 
 import colorsys
@@ -20,7 +20,7 @@ Place = Callable[[float, float, float], tuple[float, float, float]]
 
 AWAY, TOWARDS, LEFTWARD, RIGHTWARD = range(4)
 
-GLASS = Surface((0.10, 0.13, 0.16), temperature=-2.0, texture=0.02)
+GLASS = Surface((0.10, 0.13, 0.16), temperature=-0.8, texture=0.02)
 TYRE = Surface((0.04, 0.04, 0.04), temperature=7.0)
 RIM = Surface((0.45, 0.45, 0.47), temperature=5.0)
 DARK = Surface((0.06, 0.06, 0.06), temperature=5.0)
@@ -138,29 +138,35 @@ CARGO = Body(
 
 
 def car(canvas: Canvas, right: float, ahead: float, heading: int, rng: Rng) -> None:
-    """A saloon car, 4.2 × 1.8 × 1.5 m; three of four are running."""
+    """A saloon car, 4.2 × 1.8 × 1.5 m."""
     coat = _coat(rng, (0.0, 0.9), (0.15, 0.8))
-    _draw(canvas, CAR, coat, _place(4.2, right, ahead, heading), bool(rng.uniform() < 0.75))
+    _draw(canvas, CAR, coat, _place(4.2, right, ahead, heading), _running(rng))
 
 
 def bus(canvas: Canvas, right: float, ahead: float, heading: int, rng: Rng) -> None:
     """A city bus, 8.6 × 2.5 × 3.1 m, in a strong colour."""
     coat = _coat(rng, (0.6, 0.9), (0.4, 0.75))
-    _draw(canvas, BUS, coat, _place(8.6, right, ahead, heading), True)
+    _draw(canvas, BUS, coat, _place(8.6, right, ahead, heading), _running(rng))
 
 
 def truck(canvas: Canvas, right: float, ahead: float, heading: int, rng: Rng) -> None:
     """A box truck, 5.9 × 2.4 × 3.3 m: coloured cab, pale box."""
     place = _place(5.9, right, ahead, heading)
     box = Surface((0.7, 0.69, 0.66), texture=0.04).shaded(rng.uniform(0.75, 1.15))
+    running = _running(rng)
     parts = [(CAB, _coat(rng, (0.4, 0.9), (0.25, 0.7))), (CARGO, box)]
     for body, coat in reversed(parts) if heading == TOWARDS else parts:
-        _draw(canvas, body, coat, place, True)
+        _draw(canvas, body, coat, place, running)
+
+
+def _running(rng: Rng) -> bool:
+    """Two of three vehicles are; the others have stood for long, cold and dark."""
+    return bool(rng.uniform() < 0.67)
 
 
 def _coat(rng: Rng, saturation: tuple[float, float], value: tuple[float, float]) -> Surface:
     color = colorsys.hsv_to_rgb(rng.uniform(), rng.uniform(*saturation), rng.uniform(*value))
-    return Surface(color, temperature=1.0, texture=0.02)
+    return Surface(color, temperature=1.8, texture=0.02)
 
 
 def _place(length: float, right: float, ahead: float, heading: int) -> Place:
@@ -233,4 +239,4 @@ def _outward(corners: Array, middle: Array) -> Array:
 
 def _cold(surface: Surface) -> Surface:
     """A parked vehicle's: no lights, near the air's temperature."""
-    return replace(surface, temperature=min(surface.temperature, 1.0), emission=(0.0, 0.0, 0.0))
+    return replace(surface, temperature=min(surface.temperature, 0.3), emission=(0.0, 0.0, 0.0))
