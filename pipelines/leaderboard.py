@@ -110,10 +110,12 @@ def collect(
             for name, item in summary["metrics"].items():
                 row[dataset, name] = nan if item["mean"] is None else item["mean"]
             stretched = "on" if summary["stretch"] else "off"
-            conditions[
+            condition = (
                 f"{dataset}: fusion metrics are means over {summary['images']} test images, "
                 f"protocol `{summary['protocol']}`, stretch {stretched}"
-            ] = None
+            )
+            conditions[condition] = None
+            protocols.setdefault(f"fusion on {dataset}", set()).add((condition,))
         for dataset in detect_on:
             detection = _read(scores / f"detect-{method}-{dataset}" / "scores.json")
             row[dataset, "mAP@0.5"] = detection["map50"]
