@@ -6,7 +6,7 @@ from pathlib import Path
 from xml.etree.ElementTree import Element, ParseError
 
 import numpy as np
-from defusedxml import ElementTree
+from defusedxml import DefusedXmlException, ElementTree
 from numpy.typing import NDArray
 
 from fusion.images import InputError, write_bytes
@@ -40,15 +40,19 @@ def read_annotation(path: Path, classes: Sequence[str], image_size: tuple[int, i
         image_size: (width, height) in pixels.
 
     Raises:
-        InputError: the file is missing or malformed, or names a class that is not in `classes`.
+        InputError: the file is missing or malformed, was made for an image of another size, or
+            names a class that is not in `classes`.
     """
     try:
-        text = path.read_text()
-    except (FileNotFoundError, UnicodeDecodeError) as error:
+        content = path.read_bytes()
+    except OSError as error:
         raise InputError(path, f"cannot be read ({error})", "add the annotation") from error
     objects = _read_voc if path.suffix.lower() == ".xml" else _read_yolo
-    labels, boxes = objects(path, text, classes, image_size)
-    return _inside(labels, np.array(boxes, np.float64).reshape(-1, 4), image_size)
+    labels, found = objects(path, content, classes, image_size)
+    boxes = np.array(found, np.float64).reshape(-1, 4)
+    if not np.isfinite(boxes).all():
+        raise InputError(path, "has a box that is not made of finite numbers", "correct it")
+    return _inside(labels, boxes, image_size)
 
 
 def write_yolo(path: Path, annotation: Annotation, width: int, height: int) -> None:
@@ -64,18 +68,26 @@ def write_yolo(path: Path, annotation: Annotation, width: int, height: int) -> N
 
 
 def _read_voc(
-    path: Path, text: str, classes: Sequence[str], _: tuple[int, int]
+    path: Path, content: bytes, classes: Sequence[str], image_size: tuple[int, int]
 ) -> tuple[list[int], list[list[float]]]:
     try:
-        root = ElementTree.fromstring(text)
-    except ParseError as error:
-        raise InputError(path, f"is not XML ({error})", "replace it") from error
+        root = ElementTree.fromstring(content)
+    except (ParseError, DefusedXmlException) as error:
+        raise InputError(path, f"is not plain XML ({error})", "replace it") from error
+    declared = tuple(root.findtext(f"size/{key}", "").strip() for key in ("width", "height"))
+    # Some tools write sizes of 0; another real size means that boxes are in other pixels.
+    if set(declared).isdisjoint({"", "0"}) and declared != tuple(map(str, image_size)):
+        raise InputError(
+            path,
+            f"is for an image of {'x'.join(declared)}, not {image_size[0]}x{image_size[1]}",
+            "scale the boxes as the images were scaled",
+        )
     known = {name.lower(): index for index, name in enumerate(classes)}
     labels, boxes = [], []
     for item in root.iter("object"):
-        name = (item.findtext("name") or "").strip()
-        if not name:
+        if not "".join(item.itertext()).strip():
             continue  # releases have <object> elements with nothing in them
+        name = (item.findtext("name") or "").strip()
         if name.lower() not in known:
             raise InputError(path, f"has an unknown class '{name}'", f"known: {', '.join(classes)}")
         labels.append(known[name.lower()])
@@ -91,8 +103,12 @@ def _corner(path: Path, item: Element, key: str) -> float:
 
 
 def _read_yolo(
-    path: Path, text: str, classes: Sequence[str], image_size: tuple[int, int]
+    path: Path, content: bytes, classes: Sequence[str], image_size: tuple[int, int]
 ) -> tuple[list[int], list[list[float]]]:
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(path, "is not a text file", "replace it") from error
     width, height = image_size
     labels, boxes = [], []
     for number, line in enumerate(text.splitlines(), start=1):

@@ -7,6 +7,8 @@ from typing import Literal
 
 import numpy as np
 
+from fusion.images import InputError
+
 SPLITS = ("train", "val", "test")
 
 
@@ -31,7 +33,11 @@ def make_split(
         groups: a group number for every name, for "grouped".
 
     Returns:
-        Sorted names by part; every name is in exactly one.
+        Sorted names by part; every name is in exactly one, and a part is empty only if its
+        fraction is 0.
+
+    Raises:
+        InputError: there are fewer images, blocks or groups than parts to fill.
     """
     ordered = sorted(names)
     if protocol == "random":
@@ -43,16 +49,31 @@ def make_split(
         for name in ordered:
             members.setdefault((groups or {})[name], []).append(name)
         units = list(members.values())
-    order = np.random.default_rng(seed).permutation(len(units))
-    split: dict[str, list[str]] = {part: [] for part in SPLITS}
-    limits = np.cumsum(fractions) * len(ordered)
-    placed = 0
-    for index in order:
-        middle = placed + len(units[index]) / 2
-        part = SPLITS[int(np.searchsorted(limits[:2], middle, side="right"))]
-        split[part] += units[index]
-        placed += len(units[index])
-    return {part: sorted(chosen) for part, chosen in split.items()}
+    if len(units) < np.count_nonzero(fractions):
+        raise InputError(
+            "split",
+            f"'{protocol}' finds only {len(units)} separate units in {len(ordered)} images",
+            "use smaller blocks, more images or another protocol",
+        )
+    shuffled = [units[index] for index in np.random.default_rng(seed).permutation(len(units))]
+    parts, start = {}, 0
+    for part, stop in zip(SPLITS, _cuts([len(unit) for unit in shuffled], fractions), strict=True):
+        parts[part] = sorted(name for unit in shuffled[start:stop] for name in unit)
+        start = stop
+    return parts
+
+
+def _cuts(sizes: Sequence[int], fractions: tuple[float, float, float]) -> list[int]:
+    """Where each part ends in a list of units: nearest to its share, and no wanted part empty."""
+    filled = np.concatenate([[0], np.cumsum(sizes)])
+    wanted = [fraction > 0 for fraction in fractions]
+    cuts = [0]
+    for index, share in enumerate(np.cumsum(fractions)[:-1]):
+        first = cuts[-1] + wanted[index]
+        last = len(sizes) - sum(wanted[index + 1 :]) if wanted[index] else first
+        distances = np.abs(filled[first : last + 1] - share * filled[-1])
+        cuts.append(first + int(distances.argmin()))
+    return [*cuts[1:], len(sizes)]
 
 
 def split_checksum(split: Mapping[str, Sequence[str]]) -> str:

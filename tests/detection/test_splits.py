@@ -1,0 +1,74 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from detection.splits import SPLITS, make_split, split_checksum
+from fusion.images import InputError
+
+NAMES = [f"{number:05d}" for number in range(100)]
+fractions = st.sampled_from(
+    [(0.8, 0.1, 0.1), (0.5, 0.25, 0.25), (0.7, 0.0, 0.3), (0.34, 0.33, 0.33)]
+)
+
+
+@given(
+    st.integers(3, 300),
+    st.sampled_from(["random", "blocks", "grouped"]),
+    fractions,
+    st.integers(0, 99),
+)
+def test_every_name_is_in_exactly_one_part_and_no_wanted_part_is_empty(
+    count, protocol, shares, seed
+):
+    names = [f"{number:05d}" for number in range(count)]
+    groups = {name: index // 2 for index, name in enumerate(names)}
+    block = max(1, count // 4)
+    if protocol == "grouped" and len(set(groups.values())) < 3:
+        return
+    split = make_split(names, protocol, shares, seed, block, groups)
+    assert list(split) == list(SPLITS)
+    assert sorted(name for part in split.values() for name in part) == names
+    assert all(bool(split[part]) == (share > 0) for part, share in zip(SPLITS, shares, strict=True))
+
+
+def test_shares_are_met():
+    split = make_split(NAMES, "random")
+    assert [len(part) for part in split.values()] == [80, 10, 10]
+
+
+@pytest.mark.parametrize("protocol", ["random", "blocks"])
+def test_order_does_not_matter_and_the_seed_does(protocol):
+    split = make_split(NAMES, protocol, block=5)
+    assert make_split(NAMES[::-1], protocol, block=5) == split
+    assert make_split(NAMES, protocol, seed=1, block=5) != split
+
+
+def test_the_same_split_on_every_machine():
+    split = make_split(NAMES, "random", (0.9, 0.05, 0.05))
+    assert split["val"] == ["00029", "00054", "00059", "00069", "00078"]
+    assert split_checksum({"train": ["a"], "val": [], "test": ["b"]}) == (
+        "cd0459c8766533b7353ae3a5fdd4ae3dc9b3b298d8f017af49d05e7b0c794b25"
+    )
+
+
+def test_blocks_are_contiguous_and_groups_stay_together():
+    split = make_split(NAMES, "blocks", block=10)
+    for part in split.values():
+        assert all(
+            {f"{number:05d}" for number in range(int(name) // 10 * 10, int(name) // 10 * 10 + 10)}
+            <= set(part)
+            for name in part
+        )
+    groups = {name: int(name) % 7 for name in NAMES}
+    parts = make_split(NAMES, "grouped", groups=groups)
+    owners = {}
+    for part, names in parts.items():
+        for name in names:
+            assert owners.setdefault(groups[name], part) == part
+
+
+def test_too_few_units_are_refused():
+    with pytest.raises(InputError, match="'blocks' finds only 2 separate units in 100 images"):
+        make_split(NAMES, "blocks", block=50)
+    with pytest.raises(InputError, match="'grouped' finds only 1"):
+        make_split(NAMES, "grouped", groups=dict.fromkeys(NAMES, 0))
