@@ -26,7 +26,8 @@ def generate(folder: Path, config: SampleConfig) -> None:
     """Write `MSRS` and `M3FD` under `folder`; the same settings give the same bytes.
 
     Names of MSRS end in D (day, even numbers) or N (night). Each image is drawn from
-    (seed, set, number) alone. Infrared of M3FD is stored as three equal channels, as published.
+    (seed, set, number) alone. Every third scene of M3FD is at night; its infrared is stored as
+    three equal channels, as published.
     """
     for name in ("MSRS", "M3FD"):
         shutil.rmtree(folder / name, ignore_errors=True)
@@ -59,7 +60,7 @@ def _msrs(target: Path, config: SampleConfig, split: int, number: int) -> None:
 
 def _m3fd(target: Path, config: SampleConfig, number: int) -> None:
     rng = np.random.default_rng([config.seed, _M3FD, number])
-    (infrared, visible), boxes = m3fd_scene(config.height, config.width, bool(number % 2), rng)
+    (infrared, visible), boxes = m3fd_scene(config.height, config.width, number % 3 == 2, rng)
     write_image(target / "Ir" / f"{number:05d}.png", infrared[..., None].repeat(3, axis=2))
     write_image(target / "Vis" / f"{number:05d}.png", visible)
     content = _voc(f"{number:05d}.png", config, boxes)

@@ -67,9 +67,9 @@ def bike(canvas: Canvas, right: float, ahead: float, rng: Rng) -> None:
     part(limb((-0.38, 0.92), (-0.08, 0.92), 0.1), BLACK)
 
 
-def motorcycle(canvas: Canvas, right: float, ahead: float, rng: Rng) -> None:
-    """A motorcycle seen from the side, 2.1 × 1.2 m; two of three have a hot engine."""
-    hot = 1.0 if rng.uniform() < 0.67 else 0.05
+def motorcycle(canvas: Canvas, right: float, ahead: float, rng: Rng, cold: bool) -> None:
+    """A motorcycle seen from the side, 2.1 × 1.2 m; hot engine unless it has stood for long."""
+    hot = 0.05 if cold else 1.0
     part = _sideways(canvas, right, ahead, rng)
     coat = _strong(rng, temperature=2.0)
     for middle in (-0.72, 0.72):
@@ -194,13 +194,14 @@ def lantern(canvas: Canvas, right: float, ahead: float, lit: bool) -> None:
     """The head of a street lamp: a globe under a cap; warm when it is lit."""
     globe = Surface(
         (0.85, 0.84, 0.78),
-        16.0 if lit else 0.3,
+        16.0 if lit else 1.5,
         0.01,
         emission=(2.0, 1.7, 1.1) if lit else (0,) * 3,
     )
     canvas.flat(
         ahead, right, rectangle(-0.2, 0.2, LANTERN_HEIGHT - 0.56, LANTERN_HEIGHT - 0.34), POLE
     )
-    canvas.flat(ahead, right, disc(0, LANTERN_HEIGHT, 0.48), globe)
+    canvas.flat(ahead, right, disc(0, LANTERN_HEIGHT, 0.5), POLE)
+    canvas.flat(ahead, right, disc(0, LANTERN_HEIGHT, 0.38), globe)
     cap = [(-0.52, 0.25), (0.52, 0.25), (0.14, 0.6), (-0.14, 0.6)]
     canvas.flat(ahead, right, np.add(cap, (0, LANTERN_HEIGHT)), POLE)

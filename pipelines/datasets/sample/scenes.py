@@ -92,19 +92,20 @@ def m3fd_scene(
 def _m3fd_items(stage: Stage) -> None:
     """Vehicles first: they need the most room."""
     rng = stage.rng
-    for kind in rng.permutation(["Car", "Car", "Bus", "Truck"])[: rng.integers(1, 4)]:
-        painter, size, depths = {
-            "Car": (vehicles.car, CAR, (5.5, 11.0)),
-            "Bus": (vehicles.bus, BUS, (8.0, 15.0)),
-            "Truck": (vehicles.truck, TRUCK, (8.0, 14.0)),
-        }[kind]
-        stage.drive(painter, size, depths, detection=M3FD.index(kind))
+    vehicle_of = {
+        "Car": (vehicles.car, CAR, (5.5, 11.0)),
+        "Bus": (vehicles.bus, BUS, (8.0, 15.0)),
+        "Truck": (vehicles.truck, TRUCK, (8.0, 14.0)),
+    }
+    for kind in rng.permutation(list(vehicle_of))[: rng.integers(1, 4)]:
+        stage.drive(*vehicle_of[kind], detection=M3FD.index(kind))
     for _ in range(rng.integers(0, 3)):
         spot = partial(stage.anywhere, 4.0, 8.0)
         stage.stand(objects.person, PERSON, spot, detection=M3FD.index("People"))
     if rng.uniform() < 0.6:
         spot = partial(stage.anywhere, 4.2, 7.5)
-        stage.stand(objects.motorcycle, MOTORCYCLE, spot, detection=M3FD.index("Motorcycle"))
+        motorcycle = partial(objects.motorcycle, cold=stage.stood())
+        stage.stand(motorcycle, MOTORCYCLE, spot, detection=M3FD.index("Motorcycle"))
 
 
 def _lamps(stage: Stage, labelled: bool) -> None:

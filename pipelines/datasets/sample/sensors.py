@@ -60,7 +60,7 @@ def visible_image(
         radiance += 0.35 * emission
     signal = _downsample(radiance) * light.exposure
     grain = rng.standard_normal(signal.shape, np.float32)
-    read, shot = (0.006, 0.03) if light.night else (0.003, 0.012)
+    read, shot = (0.004, 0.025) if light.night else (0.003, 0.012)
     signal += grain * np.sqrt(read**2 + shot**2 * signal)
     coded = signal.clip(0, 1) ** (1 / 2.2)
     return np.rint(coded * 255).astype(np.uint8)
@@ -76,11 +76,11 @@ def infrared_image(
     temperature += 0.3 * _noise(index.shape, 6, rng)
     if not light.night:
         temperature -= 3 * (1 - shadow)
-    seen = cv2.GaussianBlur(_downsample(temperature), (0, 0), 0.9 * max(1, _scale(index)))
+    seen = cv2.GaussianBlur(_downsample(temperature), (0, 0), 0.8 * max(1, _scale(index)))
     height, width = seen.shape
     drift = cv2.resize(rng.standard_normal((3, 4), np.float32), (width, height))
     columns = rng.standard_normal((1, width), np.float32)
-    seen = seen + 0.35 * drift + 0.18 * columns + 0.35 * rng.standard_normal(seen.shape, np.float32)
+    seen = seen + 0.35 * drift + 0.18 * columns + 0.28 * rng.standard_normal(seen.shape, np.float32)
     low, high = np.percentile(seen, [0.5, 99.7])
     span = max(high - low, 9.0 if light.night else 12.0)
     return np.rint(((seen - low) / span).clip(0, 1) * 235 + 10).astype(np.uint8)

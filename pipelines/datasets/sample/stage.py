@@ -16,7 +16,7 @@ Rng = np.random.Generator
 Images = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 Spot = Callable[[], tuple[float, float]]
 Figure = Callable[[Canvas, float, float, Rng], None]
-Vehicle = Callable[[Canvas, float, float, int, Rng], None]
+Vehicle = Callable[[Canvas, float, float, int, bool, Rng], None]
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,10 @@ class Stage:
         if self.rng.uniform() < 0.5:
             return self.street.left + inward, ahead
         return self.street.right - inward, ahead
+
+    def stood(self) -> bool:
+        """Whether an engine is cold: half of them by day, none of the few out at night."""
+        return not self.street.night and bool(self.rng.uniform() < 0.5)
 
     def stand(
         self,
@@ -112,10 +116,10 @@ class Stage:
         if point is None:
             return
         right, ahead = point
-        own = self._fresh()
+        own, cold = self._fresh(), self.stood()
 
         def draw(canvas: Canvas) -> None:
-            vehicle(canvas, right, ahead, heading, own)
+            vehicle(canvas, right, ahead, heading, cold, own)
 
         shadow = (right - seen / 2 - 0.1, right + seen / 2 + 0.1, ahead - 0.2, ahead + depth)
         self.items.append(Item(ahead, draw, label, detection, shadow))

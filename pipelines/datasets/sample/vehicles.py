@@ -137,31 +137,25 @@ CARGO = Body(
 )
 
 
-def car(canvas: Canvas, right: float, ahead: float, heading: int, rng: Rng) -> None:
+def car(canvas: Canvas, right: float, ahead: float, heading: int, cold: bool, rng: Rng) -> None:
     """A saloon car, 4.2 × 1.8 × 1.5 m."""
     coat = _coat(rng, (0.0, 0.9), (0.15, 0.8))
-    _draw(canvas, CAR, coat, _place(4.2, right, ahead, heading), _running(rng))
+    _draw(canvas, CAR, coat, _place(4.2, right, ahead, heading), cold)
 
 
-def bus(canvas: Canvas, right: float, ahead: float, heading: int, rng: Rng) -> None:
+def bus(canvas: Canvas, right: float, ahead: float, heading: int, cold: bool, rng: Rng) -> None:
     """A city bus, 8.6 × 2.5 × 3.1 m, in a strong colour."""
     coat = _coat(rng, (0.6, 0.9), (0.4, 0.75))
-    _draw(canvas, BUS, coat, _place(8.6, right, ahead, heading), _running(rng))
+    _draw(canvas, BUS, coat, _place(8.6, right, ahead, heading), cold)
 
 
-def truck(canvas: Canvas, right: float, ahead: float, heading: int, rng: Rng) -> None:
+def truck(canvas: Canvas, right: float, ahead: float, heading: int, cold: bool, rng: Rng) -> None:
     """A box truck, 5.9 × 2.4 × 3.3 m: coloured cab, pale box."""
     place = _place(5.9, right, ahead, heading)
     box = Surface((0.7, 0.69, 0.66), texture=0.04).shaded(rng.uniform(0.75, 1.15))
-    running = _running(rng)
     parts = [(CAB, _coat(rng, (0.4, 0.9), (0.25, 0.7))), (CARGO, box)]
     for body, coat in reversed(parts) if heading == TOWARDS else parts:
-        _draw(canvas, body, coat, place, running)
-
-
-def _running(rng: Rng) -> bool:
-    """Two of three vehicles are; the others have stood for long, cold and dark."""
-    return bool(rng.uniform() < 0.67)
+        _draw(canvas, body, coat, place, cold)
 
 
 def _coat(rng: Rng, saturation: tuple[float, float], value: tuple[float, float]) -> Surface:
@@ -183,13 +177,13 @@ def _place(length: float, right: float, ahead: float, heading: int) -> Place:
     return place
 
 
-def _draw(canvas: Canvas, body: Body, coat: Surface, place: Place, running: bool) -> None:
+def _draw(canvas: Canvas, body: Body, coat: Surface, place: Place, cold: bool) -> None:
     """Paint the faces that look at the camera, the far ones first."""
     eye = np.array([0.0, canvas.camera.elevation, 0.0])
     faces = [face for face in _faces(body, coat, place) if face.seen_from(eye)]
     for face in sorted(faces, key=lambda face: -face.corners[:, 2].mean()):
         for points, surface in [(face.corners, face.surface), *face.patches]:
-            canvas.polygon(points, surface if running else _cold(surface))
+            canvas.polygon(points, _stood(surface) if cold else surface)
 
 
 @dataclass(frozen=True)
@@ -237,6 +231,6 @@ def _outward(corners: Array, middle: Array) -> Array:
     return normal if normal @ (corners.mean(0) - middle) > 0 else -normal
 
 
-def _cold(surface: Surface) -> Surface:
-    """A parked vehicle's: no lights, near the air's temperature."""
+def _stood(surface: Surface) -> Surface:
+    """Of a vehicle that has stood for long: no lights, at the road's temperature."""
     return replace(surface, temperature=min(surface.temperature, 0.3), emission=(0.0, 0.0, 0.0))

@@ -1,0 +1,247 @@
+import contextlib
+import io
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+from PIL import Image
+
+from fusion.images import (
+    InputError,
+    Pair,
+    check_same_size,
+    find_images,
+    find_pairs,
+    image_size,
+    read_infrared,
+    read_visible,
+    write_bytes,
+    write_image,
+)
+
+SIDES = {"min_side": 16, "max_side": 40}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("images")
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+def colors(rng, height=20, width=30):
+    return rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    shape=st.tuples(st.integers(16, 40), st.integers(16, 40)),
+    channels=st.sampled_from([(), (3,)]),
+    seed=st.integers(0, 999),
+)
+def test_what_is_written_is_read_back(folder, shape, channels, seed):
+    pixels = np.random.default_rng(seed).integers(0, 256, (*shape, *channels), dtype=np.uint8)
+    write_image(folder / "round.png", pixels)
+    read = read_visible(folder / "round.png")
+    np.testing.assert_array_equal(read.pixels, pixels)
+    assert read.notes == ()
+    assert read.stored
+    assert image_size(folder / "round.png") == shape
+
+
+@settings(deadline=None, max_examples=30)
+@given(pixels=arrays(np.uint8, array_shapes(min_dims=2, max_dims=2, **SIDES)))
+def test_three_equal_channels_are_grey(folder, pixels):
+    Image.fromarray(np.stack([pixels] * 3, axis=-1)).save(folder / "equal.png")
+    for read in (read_visible, read_infrared):
+        image = read(folder / "equal.png")
+        np.testing.assert_array_equal(image.pixels, pixels)
+        assert not image.stored
+
+
+def test_infrared_in_colour_is_its_rounded_luma(folder, rng):
+    pixels = colors(rng)
+    Image.fromarray(pixels).save(folder / "ir.png")
+    red, green, blue = (pixels[..., c].astype(np.float64) for c in range(3))
+    luma = 0.299 * red + 0.587 * green + 0.114 * blue
+    assert np.abs(read_infrared(folder / "ir.png").pixels - luma).max() <= 0.5 + 1e-4
+
+
+@pytest.mark.parametrize("mode", ["P", "CMYK", "1", "RGBA", "LA", "L", "YCbCr"])
+def test_colour_modes_become_grey_or_rgb(folder, rng, mode):
+    image = Image.fromarray(colors(rng)).convert("L" if mode == "LA" else "RGB").convert(mode)
+    path = folder / f"mode-{mode}.{'png' if mode in {'P', '1', 'RGBA', 'LA', 'L'} else 'tif'}"
+    image.save(path)
+    read = read_visible(path)
+    expected = image.convert("L" if mode in {"1", "L", "LA"} else "RGB")
+    np.testing.assert_array_equal(read.pixels, np.asarray(expected))
+    assert read.notes == (("alpha dropped",) if mode in {"RGBA", "LA"} else ())
+    assert read.stored == (mode == "L")
+
+
+def test_alpha_is_dropped_not_blended(folder, rng):
+    rgba = np.dstack([colors(rng), np.zeros((20, 30), np.uint8)])
+    Image.fromarray(rgba).save(folder / "alpha.png")
+    np.testing.assert_array_equal(read_visible(folder / "alpha.png").pixels, rgba[..., :3])
+
+
+def test_a_palette_with_a_transparent_colour_loses_it(folder, rng):
+    image = Image.fromarray(colors(rng)).convert("P")
+    image.save(folder / "transparent.png", transparency=3)
+    read = read_visible(folder / "transparent.png")
+    np.testing.assert_array_equal(read.pixels, np.asarray(image.convert("RGB")))
+    assert read.notes == ("alpha dropped",)
+
+
+def test_sixteen_bit_infrared_is_scaled_by_its_declared_range(folder):
+    values = np.arange(20 * 30, dtype=np.uint16).reshape(20, 30) * 100
+    cv2.imwrite(str(folder / "deep.png"), values)
+    full = read_infrared(folder / "deep.png")
+    assert full.notes == ("scaled from 0..65535",)
+    np.testing.assert_array_equal(full.pixels, np.rint(values / 65535 * 255))
+    part = read_infrared(folder / "deep.png", (10000, 30000))
+    assert part.notes == ("scaled from 10000..30000",)
+    expected = np.rint(np.clip((values.astype(float) - 10000) / 20000, 0, 1) * 255)
+    np.testing.assert_array_equal(part.pixels, expected)
+
+
+def test_eight_bit_infrared_ignores_the_declared_range(folder, rng):
+    pixels = colors(rng)[..., 0]
+    write_image(folder / "eight.png", pixels)
+    np.testing.assert_array_equal(read_infrared(folder / "eight.png", (100, 200)).pixels, pixels)
+
+
+def test_temperatures_need_a_declared_range(folder):
+    celsius = np.linspace(-10, 40, 600, dtype=np.float32).reshape(20, 30)
+    Image.fromarray(celsius).save(folder / "celsius.tif")
+    with pytest.raises(InputError, match=r"celsius\.tif: has values -10\.\.40 .*declare"):
+        read_infrared(folder / "celsius.tif")
+    read = read_infrared(folder / "celsius.tif", (-10, 40))
+    assert (read.pixels.min(), read.pixels.max()) == (0, 255)
+    celsius[3, 3] = np.nan
+    Image.fromarray(celsius).save(folder / "nan.tif")
+    with pytest.raises(InputError, match=r"nan\.tif.*not finite"):
+        read_infrared(folder / "nan.tif", (-10, 40))
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_images_are_turned_as_exif_says(folder, rng, orientation):
+    image = Image.fromarray(colors(rng))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = folder / "turned.png"
+    image.save(path, exif=exif)
+    turns = {1: 0, 3: 2, 6: 3, 8: 1}[orientation]  # counter-clockwise quarter turns
+    read = read_visible(path)
+    np.testing.assert_array_equal(read.pixels, np.rot90(np.asarray(image), turns))
+    assert image_size(path) == read.pixels.shape[:2]
+    assert read.stored == (orientation == 1)
+
+
+@pytest.mark.parametrize("extension", ["png", "jpg", "bmp", "tif"])
+def test_truncated_images_are_refused(folder, rng, extension):
+    whole = io.BytesIO()
+    kind = {"jpg": "jpeg", "tif": "tiff"}.get(extension, extension)
+    Image.fromarray(colors(rng)).save(whole, kind)
+    path = folder / f"cut.{extension}"
+    path.write_bytes(whole.getvalue()[: len(whole.getvalue()) // 2])
+    with pytest.raises(InputError, match=rf"cut\.{extension}: .*(truncated|not a readable)"):
+        read_visible(path)
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    kind=st.sampled_from(["png", "jpeg", "tiff", "bmp"]),
+    changes=st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), min_size=1, max_size=6),
+)
+@pytest.mark.filterwarnings("ignore")
+def test_damaged_bytes_end_in_an_image_or_an_input_error(folder, kind, changes):
+    stored = io.BytesIO()
+    Image.fromarray(colors(np.random.default_rng(1))).save(stored, kind)
+    content = bytearray(stored.getvalue())
+    for place, value in changes:
+        content[int(place * (len(content) - 1))] = value
+    path = folder / f"damaged.{kind}"
+    path.write_bytes(bytes(content))
+    with contextlib.suppress(InputError):
+        assert read_visible(path).pixels.dtype == np.uint8
+
+
+def test_not_an_image_missing_and_too_small(folder):
+    (folder / "text.png").write_text("hello")
+    with pytest.raises(InputError, match=r"text\.png: is not a readable image"):
+        read_visible(folder / "text.png")
+    with pytest.raises(InputError, match=r"nothing\.png: is missing"):
+        read_infrared(folder / "nothing.png")
+    Image.new("L", (15, 40)).save(folder / "tiny.png")
+    with pytest.raises(InputError, match=r"tiny\.png: is only 15x40; sides must be at least 16"):
+        read_infrared(folder / "tiny.png")
+
+
+def test_only_bytes_are_written_and_a_failed_write_leaves_the_old_file(folder, monkeypatch):
+    path = folder / "kept.png"
+    write_image(path, np.zeros((16, 16), np.uint8))
+    before = path.read_bytes()
+    with pytest.raises(TypeError, match="float32"):
+        write_image(path, np.zeros((16, 16), np.float32))
+
+    def full(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr("pathlib.Path.replace", full)
+    with pytest.raises(OSError, match="disk full"):
+        write_bytes(path, b"new")
+    assert path.read_bytes() == before
+    assert not list(folder.glob(".kept*"))
+
+
+def make(folder, *names):
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        Image.new("L", (20, 16)).save(folder / name)
+    return folder
+
+
+def test_pairs_match_by_stem_whatever_the_extension(tmp_path):
+    infrared = make(tmp_path / "ir", "b.png", "a.jpg", "c.PNG")
+    visible = make(tmp_path / "vi", "c.png", "a.bmp", "b.tif")
+    (visible / "notes.txt").write_text("not an image")
+    (visible / ".hidden.png").write_text("not an image")
+    pairs = find_pairs(infrared, visible)
+    assert [pair.name for pair in pairs] == ["a", "b", "c"]
+    assert pairs[0] == Pair("a", infrared / "a.jpg", visible / "a.bmp")
+
+
+def test_all_missing_partners_are_named(tmp_path):
+    infrared = make(tmp_path / "ir", "a.png", "b.png")
+    visible = make(tmp_path / "vi", "b.png", "c.png", "d.png")
+    with pytest.raises(InputError) as caught:
+        find_pairs(infrared, visible)
+    message = str(caught.value)
+    assert f"1 infrared without a partner in {visible}: a" in message
+    assert f"2 visible without a partner in {infrared}: c, d" in message
+
+
+def test_folders_missing_empty_or_with_double_stems_are_refused(tmp_path):
+    with pytest.raises(InputError, match="nowhere: is not a folder"):
+        find_images(tmp_path / "nowhere")
+    with pytest.raises(InputError, match="empty: holds no images"):
+        find_images(make(tmp_path / "empty"))
+    with pytest.raises(InputError, match=r"double: has two files with one stem: a\.jpg, a\.png"):
+        find_images(make(tmp_path / "double", "a.png", "a.jpg", "b.png"))
+
+
+def test_pairs_of_different_size_are_refused_from_their_headers(tmp_path):
+    pair = Pair("a", tmp_path / "ir.png", tmp_path / "vi.png")
+    Image.new("L", (20, 16)).save(pair.infrared)
+    Image.new("RGB", (20, 16)).save(pair.visible)
+    check_same_size(pair)
+    Image.new("RGB", (16, 20)).save(pair.visible)
+    with pytest.raises(InputError, match=r"ir\.png: .*differ in size: 20x16 and 16x20"):
+        check_same_size(pair)
