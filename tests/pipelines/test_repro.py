@@ -121,7 +121,7 @@ def test_queued_ablations_complete_and_compare(project):
     run(project, "dvc", "exp", "run", "--queue", *overrides("ablation=no_ngmm,no_freeze"))
     run(project, "dvc", "queue", "start")
     deadline = time.monotonic() + 600
-    while not (status := run(project, "dvc", "queue", "status")).count("Success") == 2:
+    while (status := run(project, "dvc", "queue", "status")).count("Success") != 2:
         assert "Failed" not in status, status
         assert time.monotonic() < deadline, status
         time.sleep(2)
