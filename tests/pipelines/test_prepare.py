@@ -69,6 +69,13 @@ def test_msrs_becomes_the_canonical_layout(source, run, tmp_path):
     }
 
 
+def test_png_files_that_are_canonical_already_are_copied(source, run, tmp_path):
+    path = source / "MSRS/test/vi/10000D.png"
+    Image.open(path).save(path, compress_level=0)
+    run(source / "MSRS", **MSRS)
+    assert (tmp_path / "out/set/test/vi/10000D.png").read_bytes() == path.read_bytes()
+
+
 def test_m3fd_is_split_once_and_written_as_yolo_boxes(source, run, tmp_path):
     run(source / "M3FD", **M3FD)
     first = files(tmp_path / "out/set")

@@ -88,10 +88,10 @@ def test_every_class_is_frequent_enough_to_be_learnt(scenes):
     present = np.array([np.bincount(label.ravel(), minlength=9) > 30 for *_, label in scenes])
     assert (present.mean(0) > 0.2).all(), dict(zip(MSRS, present.mean(0), strict=True))
     counts = np.zeros(len(M3FD))
-    for number in range(40):
+    for number in range(60):
         _, boxes = m3fd_scene(128, 160, number % 3 == 2, np.random.default_rng(number))
         counts += np.bincount([kind for kind, _ in boxes], minlength=len(M3FD))
-    assert counts.min() >= 10, dict(zip(M3FD, counts, strict=True))
+    assert counts.min() >= 15, dict(zip(M3FD, counts, strict=True))
 
 
 def contrast(image, mask):

@@ -46,10 +46,10 @@ def _msrs_items(stage: Stage) -> None:
     for _ in range(rng.choice(3, p=[0.35, 0.4, 0.25])):
         spot = partial(stage.kerbside, 4.0, 7.5, 1.0)
         stand(objects.car_stop, CAR_STOP, spot, MSRS.index("car stop"))
+    for _ in range(rng.choice(3, p=[0.2, 0.5, 0.3])):
+        stand(objects.bike, BIKE, partial(stage.anywhere, 4.5, 8.0), MSRS.index("bike"))
     for _ in range(rng.integers(1, 4)):
         stand(objects.person, PERSON, partial(stage.anywhere, 4.5, 9.0), MSRS.index("person"))
-    for _ in range(rng.choice(3, p=[0.3, 0.45, 0.25])):
-        stand(objects.bike, BIKE, partial(stage.anywhere, 4.5, 8.0), MSRS.index("bike"))
     for _ in range(rng.choice(4, p=[0.25, 0.3, 0.25, 0.2])):
         spot = partial(stage.anywhere, 3.6, 7.0, 0.5)
         stand(objects.cone, CONE, spot, MSRS.index("color cone"))
@@ -86,7 +86,7 @@ def m3fd_scene(
     if rng.uniform() >= 0.03:
         _m3fd_items(stage)
     canvas, images = stage.shoot(kerbs=bool(rng.uniform() < 0.8))
-    return images, canvas.boxes(visible_share=0.3, smallest=0.05 * width)
+    return images, canvas.boxes(visible_share=0.4, smallest=0.05 * width)
 
 
 def _m3fd_items(stage: Stage) -> None:
@@ -97,7 +97,7 @@ def _m3fd_items(stage: Stage) -> None:
         "Bus": (vehicles.bus, BUS, (8.0, 15.0)),
         "Truck": (vehicles.truck, TRUCK, (8.0, 14.0)),
     }
-    for kind in rng.permutation(list(vehicle_of))[: rng.integers(1, 4)]:
+    for kind in rng.permutation(list(vehicle_of))[: rng.choice([1, 2, 3], p=[0.2, 0.45, 0.35])]:
         stage.drive(*vehicle_of[kind], detection=M3FD.index(kind))
     for _ in range(rng.integers(0, 3)):
         spot = partial(stage.anywhere, 4.0, 8.0)

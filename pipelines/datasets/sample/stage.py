@@ -97,7 +97,7 @@ class Stage:
     ) -> None:
         """Put a vehicle of (width, height, length) metres in its lane, or crossing the road."""
         width, height, length = size
-        heading = int(self.rng.choice(4, p=[0.3, 0.25, 0.225, 0.225]))
+        heading = int(self.rng.choice(4, p=[0.2, 0.2, 0.3, 0.3]))
         crossing = heading in (vehicles.LEFTWARD, vehicles.RIGHTWARD)
         seen, depth = (length, width) if crossing else (width, length)
         closest = max(depths[0], seen * self.camera.focal / (0.7 * self.camera.width))
@@ -157,13 +157,13 @@ class Stage:
         box = self.camera.project(corners).ravel()
         box = box.clip(0, [self.camera.width, self.camera.height] * 2)
         area = _area(box)
-        if area < 0.6 * width * height * (self.camera.focal / ahead) ** 2:
+        if area < 0.75 * width * height * (self.camera.focal / ahead) ** 2:
             return False
         for other in self._taken:
             shared = np.concatenate(
                 [np.maximum(box[:2], other[:2]), np.minimum(box[2:], other[2:])]
             )
-            if _area(shared) > 0.2 * min(area, _area(other)):
+            if _area(shared) > 0.12 * min(area, _area(other)):
                 return False
         self._taken.append(box)
         return True

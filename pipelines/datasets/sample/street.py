@@ -49,8 +49,8 @@ def new_street(night: bool, rng: Rng) -> Street:
     left, right = -lane + shift, lane + shift
     side = rng.choice([-1, 1])
     edge = (right if side > 0 else left) + side * rng.uniform(0.7, 1.2)
-    first = rng.uniform(5.5, 9.0)
-    lamps = ((edge, first), (edge, first + 6.0))[: rng.choice(3, p=[0.2, 0.3, 0.5])]
+    first = max(6.5, 2.1 * abs(edge)) + rng.uniform(0, 2)  # in the picture
+    lamps = ((edge, first), (edge, first + 4.5))[: rng.choice(3, p=[0.2, 0.3, 0.5])]
     return Street(left, right, rng.uniform(2.4, 4.0), night, lamps)
 
 
