@@ -10,17 +10,32 @@ from fusion.config import Config
 class DetectionConfig(Config):
     """One detection experiment; the defaults are the PoMAI paper's (§6.1) where it gives them.
 
+    What the paper leaves open is as in YOLOv5's own recipe. Every method gets the same budget:
+    nothing stops early unless `patience` says so.
+
     Attributes:
-        model: an ultralytics model, e.g. yolov5n, yolov5s, yolo11n. Note that this package's
-            `yolov5s` is the anchor-free yolov5u, not the classic anchor-based network.
-        weights: null trains from scratch; otherwise a local weight file to start from.
-        epochs, batch_size, image_size: training; images are letter-boxed to `image_size`.
-        learning_rate: of SGD, set explicitly (ultralytics' automatic choice would ignore it);
-            falls linearly to `final_learning_rate` times itself.
-        momentum, weight_decay, warmup_epochs: of SGD.
+        model: an ultralytics model, e.g. yolov5n, yolov5s, yolov8s, yolo11n. Note that this
+            package's `yolov5s` is the anchor-free yolov5u, not the classic anchor-based network.
+        weights: null trains from scratch; otherwise a local `.pt` file to start from. Such files
+            can run code when they are loaded: use only ones you trust.
+        epochs: passes over the training images.
+        batch_size: images a step.
+        image_size: images are letter-boxed to this many pixels.
+        learning_rate: of SGD, set explicitly (ultralytics' automatic choice would ignore it).
+        final_learning_rate: share of `learning_rate` to which it falls, linearly.
+        momentum: of SGD.
+        weight_decay: of SGD.
+        warmup_epochs: over which learning rate and momentum rise.
+        warmup_bias_learning_rate: of biases, at the start of the warm-up.
         nominal_batch_size: gradients are accumulated up to this many images before an update.
-        mosaic: probability of mosaic augmentation; flips and colour jitter are ultralytics' own.
-        workers: processes that load images; 0 loads in the training process.
+        patience: epochs without a better validation mAP after which training stops; 0 never stops.
+        mosaic: probability that four images are combined into one.
+        close_mosaic: last epochs without it.
+        flip: probability of a horizontal flip.
+        scale: images are scaled by 1 ± at most this.
+        translate: images are moved by at most this share of their size.
+        hue, saturation, brightness: largest relative change of colour.
+        workers: processes that load images; on a CPU images are loaded in the training process.
         seeds: one repeat each; the leaderboard shows means.
         pictures: number of test images drawn side by side.
     """
@@ -35,8 +50,17 @@ class DetectionConfig(Config):
     momentum: float = Field(0.937, ge=0, lt=1)
     weight_decay: float = Field(5e-4, ge=0)
     warmup_epochs: float = Field(3.0, ge=0)
+    warmup_bias_learning_rate: float = Field(0.1, ge=0)
     nominal_batch_size: int = Field(64, ge=1)
+    patience: int = Field(0, ge=0)
     mosaic: float = Field(1.0, ge=0, le=1)
+    close_mosaic: int = Field(10, ge=0)
+    flip: float = Field(0.5, ge=0, le=1)
+    scale: float = Field(0.5, ge=0, lt=1)
+    translate: float = Field(0.1, ge=0, lt=1)
+    hue: float = Field(0.015, ge=0, le=1)
+    saturation: float = Field(0.7, ge=0, le=1)
+    brightness: float = Field(0.4, ge=0, le=1)
     workers: int = Field(4, ge=0)
     seeds: list[int] = Field([0], min_length=1)
     pictures: int = Field(6, ge=0)

@@ -1,10 +1,10 @@
 """The whole of detection for one method: train, choose on val, test, once."""
 
-import csv
 import hashlib
 import json
-import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detection.config import DetectionConfig
-from detection.offline import yolo
-from detection.workspace import build_workspace, content_digest
+from detection.matches import THRESHOLDS, Matches, average_precision
+from detection.offline import prepare
+from detection.pictures import Detections, chosen, draw
+from detection.train import Record, check_model, fit
+from detection.workspace import Workspace, build_workspace
 from fusion.images import InputError
 from fusion.runtime import RuntimeConfig, pick_device
 
@@ -22,24 +25,50 @@ from fusion.runtime import RuntimeConfig, pick_device
 class DetectionResult:
     """What one training run reached on the test split.
 
-    map50, map50_95: mean average precision at IoU 0.5, and averaged over 0.5 … 0.95.
-    ap50: average precision at IoU 0.5 by class; None where the test split has no such object.
-    protocol: digest of all that methods must share to be compared.
-    curve: one entry an epoch: losses and val mAP.
-    recall, precision: the mean precision-recall curve at IoU 0.5.
-    confusion: (classes + 1)², rows predicted, columns actual, background last; at ultralytics'
-        confidence and IoU thresholds.
+    Attributes:
+        map50: mean average precision at IoU 0.5 over the classes in the test split.
+        map50_95: the same, averaged over IoU 0.5, 0.55 … 0.95.
+        ap50: average precision at IoU 0.5 by class; None where the test split has no such object.
+        ap50_95: the same, averaged over the ten IoU.
+        objects: number of objects in the test split by class.
+        best_epoch: the epoch whose weights were tested, from 1.
+        curve: learning rate, losses and val mAP by epoch.
+        recall: R points from 0 to 1.
+        precision: the mean precision of all classes at each `recall`, at IoU 0.5.
+        confusion: (C + 1)² counts, rows predicted, columns actual, background last; detections
+            of confidence above 0.25, matched from IoU 0.45 on.
+        matches: every detection on every test image.
+        protocol: identifies all that methods must share to be compared: settings, seed, version
+            of ultralytics, and the labels, names and split of the data.
+        seed: the training seed.
     """
 
     map50: float
     map50_95: float
     ap50: dict[str, float | None]
-    seed: int
-    protocol: str
-    curve: list[dict[str, float]]
+    ap50_95: dict[str, float | None]
+    objects: dict[str, int]
+    best_epoch: int
+    curve: list[Record]
     recall: NDArray[np.float64]
     precision: NDArray[np.float64]
     confusion: NDArray[np.float64]
+    matches: Matches
+    protocol: str
+    seed: int
+
+    def summary(self) -> dict[str, Any]:
+        """Everything but curves and single images, ready for JSON."""
+        return {
+            "map50": self.map50,
+            "map50_95": self.map50_95,
+            "ap50": self.ap50,
+            "ap50_95": self.ap50_95,
+            "objects": self.objects,
+            "best_epoch": self.best_epoch,
+            "protocol": self.protocol,
+            "seed": self.seed,
+        }
 
 
 def train_and_test(
@@ -49,150 +78,118 @@ def train_and_test(
     config: DetectionConfig,
     seed: int,
     runtime: RuntimeConfig,
+    *,
+    pictures: Path | None = None,
+    log: Callable[[Record], None] | None = None,
 ) -> DetectionResult:
     """Train a detector on fused images, choose the epoch on val, measure on test.
 
-    A killed run continues from its last epoch; a finished one is not redone.
+    The same arguments give the same numbers on the same machine. A killed run continues from
+    `work` and ends as if it had never stopped; a finished one is tested without training again.
 
     Args:
         images: fused images, `<split>/<stem>.png`.
-        dataset: the prepared data set.
+        dataset: the prepared data set with boxes.
         work: folder of this run; `train/weights/best.pt` in it are the tested weights.
-        config: the experiment; `config.seeds` is not read.
+        config: the experiment's settings; `config.seeds` is not read.
         seed: of weights, order and augmentation.
-        runtime: which device.
+        runtime: where and how to compute.
+        pictures: folder for `config.pictures` side-by-side pictures of test images.
+        log: called with each epoch's record.
 
     Raises:
-        InputError: images or weights are missing.
+        InputError: bad settings or data; all inputs are checked before training starts.
     """
     work = work.resolve()
-    model_class = yolo(work.parent / "ultralytics")
-    data = build_workspace(images, dataset, work / "data")
-    protocol = _protocol(config, dataset, seed)
-    identity = hashlib.sha256(f"{protocol} {content_digest(work / 'data')}".encode()).hexdigest()
-    _train(model_class, data, work, config, seed, runtime, identity)
-    return _test(model_class, data, work, config, seed, runtime, protocol)
+    prepare(work.parent / "ultralytics")
+    check_model(config)
+    workspace = build_workspace(images, dataset, work / "data")
+    protocol = _protocol(config, seed, runtime, workspace)
+    identity = hashlib.sha256(f"{protocol} {workspace.image_digest}".encode()).hexdigest()
+    run = work / "train"
+    curve = fit(workspace.description, run, config, seed, runtime, identity, log)
+    shown = chosen(workspace.splits["test"], config.pictures) if pictures else []
+    result, detections = _test(workspace, run, config, seed, runtime, curve, protocol, shown)
+    if pictures:
+        draw(images / "test", dataset / "test", workspace.classes, detections, pictures)
+    return result
 
 
-def _protocol(config: DetectionConfig, dataset: Path, seed: int) -> str:
-    facts = json.loads((dataset / "dataset.json").read_text())
-    content = [config.model_dump(exclude={"seeds", "pictures", "workers"}), facts["checksum"], seed]
+def _protocol(
+    config: DetectionConfig, seed: int, runtime: RuntimeConfig, workspace: Workspace
+) -> str:
+    settings = config.model_dump(exclude={"seeds", "pictures", "workers", "weights"})
+    weights = config.weights and hashlib.sha256(Path(config.weights).read_bytes()).hexdigest()
+    content = {
+        "settings": settings,
+        "weights": weights,
+        "precision": runtime.precision,
+        "ultralytics": version("ultralytics"),
+        "seed": seed,
+        "classes": workspace.classes,
+        "splits": workspace.splits,
+        "labels": workspace.label_digest,
+    }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def _train(
-    model_class: Any,
-    data: Path,
-    work: Path,
-    config: DetectionConfig,
-    seed: int,
-    runtime: RuntimeConfig,
-    identity: str,
-) -> None:
-    run, marker = work / "train", work / "identity.txt"
-    if not marker.is_file() or marker.read_text() != identity:
-        shutil.rmtree(run, ignore_errors=True)
-        marker.write_text(identity)
-    last, finished = run / "weights" / "last.pt", work / "finished.txt"
-    if finished.is_file() and finished.read_text() == identity:
-        return
-    if last.is_file():
-        model_class(str(last)).train(resume=True)
-    else:
-        _build(model_class, config).train(
-            data=str(data),
-            epochs=config.epochs,
-            batch=config.batch_size,
-            imgsz=config.image_size,
-            optimizer="SGD",
-            lr0=config.learning_rate,
-            lrf=config.final_learning_rate,
-            momentum=config.momentum,
-            weight_decay=config.weight_decay,
-            warmup_epochs=config.warmup_epochs,
-            nbs=config.nominal_batch_size,
-            mosaic=config.mosaic,
-            workers=config.workers,
-            patience=config.epochs,
-            seed=seed,
-            deterministic=True,
-            device=str(pick_device(runtime)),
-            amp=False,
-            plots=False,
-            verbose=False,
-            project=str(work),
-            name="train",
-            exist_ok=True,
-        )
-    finished.write_text(identity)
-
-
-def _build(model_class: Any, config: DetectionConfig) -> Any:
-    try:
-        model = model_class(f"{config.model}.yaml", task="detect", verbose=False)
-    except FileNotFoundError as error:
-        raise InputError(
-            config.model, "is not a model of ultralytics", "for example yolov5s, yolov8n, yolo11n"
-        ) from error
-    if config.weights is None:
-        return model
-    if not Path(config.weights).is_file():
-        raise InputError(config.weights, "is missing", "give a local weight file, or null")
-    return model.load(config.weights)
-
-
 def _test(
-    model_class: Any,
-    data: Path,
-    work: Path,
+    workspace: Workspace,
+    run: Path,
     config: DetectionConfig,
     seed: int,
     runtime: RuntimeConfig,
+    curve: list[Record],
     protocol: str,
-) -> DetectionResult:
-    from detection.validation import ConfusionValidator
+    shown: list[str],
+) -> tuple[DetectionResult, dict[str, Detections]]:
+    from detection.validation import RecordingValidator
 
-    metrics = model_class(str(work / "train" / "weights" / "best.pt")).val(
-        validator=ConfusionValidator,
-        data=str(data),
-        split="test",
-        batch=config.batch_size,
-        imgsz=config.image_size,
-        device=str(pick_device(runtime)),
-        workers=config.workers,
-        plots=False,
-        verbose=False,
-        project=str(work),
-        name="test",
-        exist_ok=True,
+    best = run / "weights" / "best.pt"
+    validator = RecordingValidator(
+        save_dir=run.parent / "test",
+        shown=shown,
+        args={
+            "task": "detect",
+            "mode": "val",
+            "model": str(best),
+            "data": str(workspace.description),
+            "split": "test",
+            "rect": True,
+            "batch": config.batch_size,
+            "imgsz": config.image_size,
+            "device": str(pick_device(runtime)),
+            "workers": config.workers,
+            "plots": False,
+            "verbose": False,
+        },
     )
-    box, names = metrics.box, metrics.names
-    found = dict(zip(box.ap_class_index.tolist(), box.ap50.tolist(), strict=True))
-    return DetectionResult(
+    validator(model=str(best))
+    matches = validator.matches()
+    if matches.stems != sorted(workspace.splits["test"]):
+        raise InputError(workspace.description, "has unreadable test images", "fuse them again")
+    at_each = [average_precision(matches, threshold=index)[0] for index in range(len(THRESHOLDS))]
+    box = validator.metrics.box
+    result = DetectionResult(
         map50=float(box.map50),
         map50_95=float(box.map),
-        ap50={name: found.get(index) for index, name in names.items()},
-        seed=seed,
-        protocol=protocol,
-        curve=_curve(work / "train" / "results.csv"),
+        ap50=_by_class(workspace.classes, at_each[0]),
+        ap50_95=_by_class(workspace.classes, np.mean(at_each, axis=0)),
+        objects=dict(zip(workspace.classes, matches.truth.sum(0).tolist(), strict=True)),
+        best_epoch=1 + max(range(len(curve)), key=lambda index: curve[index]["val_map50_95"]),
+        curve=curve,
         recall=np.asarray(box.px, np.float64),
         precision=np.asarray(box.prec_values, np.float64).mean(0),
-        confusion=np.asarray(metrics.confusion_matrix.matrix, np.float64),
+        confusion=np.asarray(validator.confusion_matrix.matrix, np.float64),
+        matches=matches,
+        protocol=protocol,
+        seed=seed,
     )
+    return result, validator.detections
 
 
-def _curve(file: Path) -> list[dict[str, float]]:
-    """ultralytics' table of epochs: losses on train and val, metrics on val."""
-    with file.open(newline="") as opened:
-        rows = list(csv.DictReader(opened))
-    wanted = {
-        "epoch": "epoch",
-        "train/box_loss": "train_box_loss",
-        "train/cls_loss": "train_class_loss",
-        "val/box_loss": "val_box_loss",
-        "val/cls_loss": "val_class_loss",
-        "metrics/mAP50(B)": "val_map50",
-        "metrics/mAP50-95(B)": "val_map50_95",
+def _by_class(classes: list[str], values: NDArray[np.float64]) -> dict[str, float | None]:
+    return {
+        name: None if np.isnan(value) else float(value)
+        for name, value in zip(classes, values, strict=True)
     }
-    stripped = [{key.strip(): value for key, value in row.items()} for row in rows]
-    return [{new: float(row[old]) for old, new in wanted.items()} for row in stripped]

@@ -1,31 +1,32 @@
 """ultralytics without network, telemetry, home-folder settings or hooks into DVC.
 
-Its settings are read from the environment at import, so everything that imports ultralytics does
-it through `yolo` here.
+It reads its environment when it is imported, so `prepare` comes before its first import;
+everything of this package that imports it does so inside a function that ran `prepare`.
 """
 
 import os
 from pathlib import Path
-from typing import Any
 
-_QUIET = {
+import torch  # noqa: F401  (first: importing ultralytics before it limits torch to one thread)
+
+_ENVIRONMENT = {
     "YOLO_OFFLINE": "1",
     "YOLO_AUTOINSTALL": "False",
     "YOLO_VERBOSE": "False",
+    "ULTRALYTICS_API_KEY": "",
 }
-_HOOKS = ("sync", "dvc", "clearml", "comet", "mlflow", "neptune", "raytune", "wandb", "tensorboard")
+_HOOKS = ("sync", "dvc", "clearml", "comet", "mlflow", "raytune", "wandb", "tensorboard")
 
 
-def yolo(home: Path) -> Any:
-    """The class `ultralytics.YOLO`, imported offline, its settings kept in `home`.
+def prepare(home: Path) -> None:
+    """Import ultralytics offline, with settings of its own in `home`.
 
-    The `dvc` hook is off above all: it would edit the repository's dvc.yaml and make experiments.
+    Its `dvc` hook is off above all: it would edit the repository's dvc.yaml and make experiments.
+    Settings are switched off in this process only, in case it was imported before and found the
+    user's own file.
     """
-    for name, value in _QUIET.items():
-        os.environ.setdefault(name, value)
     home.mkdir(parents=True, exist_ok=True)
-    os.environ.setdefault("YOLO_CONFIG_DIR", str(home.resolve()))
-    from ultralytics import YOLO, settings
+    os.environ.update(_ENVIRONMENT, YOLO_CONFIG_DIR=str(home.resolve()))
+    from ultralytics import settings
 
-    settings.update({name: False for name in _HOOKS if name in settings})
-    return YOLO
+    dict.update(settings, dict.fromkeys(_HOOKS, False), api_key="")

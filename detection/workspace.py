@@ -8,6 +8,8 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
@@ -16,7 +18,26 @@ from detection.splits import SPLITS
 from fusion.images import InputError, list_names
 
 
-def build_workspace(images: Path, dataset: Path, folder: Path) -> Path:
+@dataclass(frozen=True)
+class Workspace:
+    """A YOLO data set on disk and what it was made from.
+
+    Attributes:
+        description: its YAML file, with absolute paths.
+        classes: names in the order of their indices.
+        splits: stems by split.
+        label_digest: of all labels.
+        image_digest: of all images.
+    """
+
+    description: Path
+    classes: list[str]
+    splits: dict[str, list[str]]
+    label_digest: str
+    image_digest: str
+
+
+def build_workspace(images: Path, dataset: Path, folder: Path) -> Workspace:
     """Make the YOLO data set of one method.
 
     Args:
@@ -24,53 +45,59 @@ def build_workspace(images: Path, dataset: Path, folder: Path) -> Path:
         dataset: prepared data set, `dataset.json` and `<split>/labels/<stem>.txt`.
         folder: made anew.
 
-    Returns:
-        The data set's YAML file.
-
     Raises:
-        InputError: the data set has no boxes, or images of a split are missing.
+        InputError: the data set has no boxes or lacks a split, or images or labels of a split
+            are missing; all missing names are counted before anything is made.
     """
     facts = json.loads((dataset / "dataset.json").read_text())
-    if not facts["classes"]:
-        raise InputError(dataset, "has no boxes", "detect on a set of layout m3fd")
+    for split in SPLITS:
+        stems = facts["splits"].get(split)
+        if not stems:
+            raise InputError(dataset, f"has no {split} images", "detection needs train, val, test")
+        _require(dataset / split / "labels", stems, ".txt", "detect on a data set with boxes")
+        _require(images / split, stems, ".png", "fuse the whole data set")
+    folder = folder.resolve()
     shutil.rmtree(folder, ignore_errors=True)
     for split in SPLITS:
-        _link_split(split, facts["splits"][split], images / split, dataset / split, folder)
-    description = {
-        "path": str(folder.resolve()),
+        for kind in ("images", "labels"):
+            (folder / kind / split).mkdir(parents=True)
+        for stem in facts["splits"][split]:
+            label, image = f"{split}/{stem}.txt", f"{split}/{stem}.png"
+            _link(images / image, folder / "images" / image)
+            shutil.copyfile(dataset / split / "labels" / f"{stem}.txt", folder / "labels" / label)
+    description = folder / "data.yaml"
+    content = {
+        "path": str(folder),
         **{split: f"images/{split}" for split in SPLITS},
         "names": dict(enumerate(facts["classes"])),
     }
-    file = folder / "data.yaml"
-    file.write_text(yaml.safe_dump(description))
-    return file
+    description.write_text(yaml.safe_dump(content))
+    return Workspace(
+        description=description,
+        classes=facts["classes"],
+        splits={split: sorted(facts["splits"][split]) for split in SPLITS},
+        label_digest=_digest(folder / "labels"),
+        image_digest=_digest(folder / "images"),
+    )
 
 
-def _link_split(split: str, stems: list[str], images: Path, dataset: Path, folder: Path) -> None:
-    missing = [stem for stem in stems if not (images / f"{stem}.png").is_file()]
-    if missing or not stems:
-        reason = f"lacks {list_names(missing)}" if stems else "is an empty split"
-        raise InputError(images, reason, "fuse the whole data set, or change its split")
-    for kind in ("images", "labels"):
-        (folder / kind / split).mkdir(parents=True)
-    for stem in stems:
-        _link(images / f"{stem}.png", folder / "images" / split / f"{stem}.png")
-        shutil.copyfile(
-            dataset / "labels" / f"{stem}.txt", folder / "labels" / split / f"{stem}.txt"
-        )
+def _require(folder: Path, stems: Iterable[str], suffix: str, remedy: str) -> None:
+    missing = [stem for stem in stems if not (folder / f"{stem}{suffix}").is_file()]
+    if missing:
+        raise InputError(folder, f"lacks {len(missing)} files: {list_names(missing)}", remedy)
 
 
 def _link(source: Path, target: Path) -> None:
+    source = source.resolve()
     try:
         os.link(source, target)
     except OSError:  # another file system, or one without hard links
-        target.symlink_to(source.resolve())
+        target.symlink_to(source)
 
 
-def content_digest(folder: Path) -> str:
-    """Digest of a workspace's images, labels and names: what a run learns from."""
-    digest = hashlib.blake2b(digest_size=16)
-    for file in sorted(folder.glob("*/*/*.*")):
+def _digest(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for file in sorted(folder.glob("*/*")):
         digest.update(str(file.relative_to(folder)).encode())
-        digest.update(hashlib.blake2b(file.read_bytes()).digest())
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()

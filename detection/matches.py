@@ -1,0 +1,104 @@
+"""Which detections of which test image were right: what average precision is made from."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+THRESHOLDS = np.linspace(0.5, 0.95, 10)
+"""IoU from which a detection counts as right, one for each column of `correct`."""
+
+_RECALLS = np.linspace(0, 1, 101)
+
+
+@dataclass(frozen=True)
+class Matches:
+    """All detections on the test images, matched to the objects there.
+
+    Attributes:
+        stems: names of the N test images.
+        truth: N×C, number of objects by image and class.
+        image: for each of D detections, the index of its image.
+        label: its class.
+        confidence: its confidence, float32.
+        correct: D×10 bool, whether it was matched to an object at each of `THRESHOLDS`.
+    """
+
+    stems: list[str]
+    truth: NDArray[np.int64]
+    image: NDArray[np.int64]
+    label: NDArray[np.int64]
+    confidence: NDArray[np.float32]
+    correct: NDArray[np.bool_]
+
+    def save(self, path: Path) -> None:
+        """Write a compressed .npz."""
+        np.savez_compressed(
+            path,
+            stems=np.array(self.stems),
+            truth=self.truth,
+            image=self.image.astype(np.int32),
+            label=self.label.astype(np.int16),
+            confidence=self.confidence,
+            correct=self.correct,
+        )
+
+    @classmethod
+    def load(cls, path: Path) -> "Matches":
+        """Read what `save` wrote."""
+        with np.load(path) as stored:
+            return cls(
+                stems=stored["stems"].tolist(),
+                truth=stored["truth"],
+                image=stored["image"].astype(np.int64),
+                label=stored["label"].astype(np.int64),
+                confidence=stored["confidence"],
+                correct=stored["correct"],
+            )
+
+
+def average_precision(
+    matches: Matches, counts: NDArray[np.int64] | None = None, threshold: int = 0
+) -> NDArray[np.float64]:
+    """Average precision by class, interpolated at 101 recalls (COCO), as ultralytics does it.
+
+    Args:
+        matches: of the test images.
+        counts: R×N, how often each image is in each of R resamples; by default once in one.
+        threshold: index into `THRESHOLDS`.
+
+    Returns:
+        R×C; NaN where a resample has no object of a class.
+    """
+    images, classes = matches.truth.shape
+    if counts is None:
+        counts = np.ones((1, images), np.int64)
+    order = np.argsort(-matches.confidence, kind="stable")
+    precision = np.full((len(counts), classes), np.nan)
+    objects = counts @ matches.truth
+    for index in range(classes):
+        chosen = order[matches.label[order] == index]
+        correct = matches.correct[chosen, threshold]
+        for row in np.flatnonzero(objects[:, index]):
+            times = counts[row, matches.image[chosen]]
+            precision[row, index] = _area(times, correct, objects[row, index])
+    return precision
+
+
+def _area(times: NDArray[np.int64], correct: NDArray[np.bool_], objects: int) -> float:
+    """Area under the envelope of precision over recall.
+
+    Args:
+        times: how often each detection occurs, most confident first.
+        correct: whether it is right.
+        objects: number of objects there are to find.
+    """
+    found, made = np.cumsum(times * correct), np.cumsum(times)
+    recall = found / objects
+    precision = found / np.maximum(made, 1)
+    last = recall[-1] if len(recall) else 1.0
+    recall = np.concatenate([[0.0], recall, [last, 1.0]])
+    precision = np.concatenate([[1.0], precision, [0.0, 0.0]])
+    envelope = np.maximum.accumulate(precision[::-1])[::-1]
+    return float(np.trapezoid(np.interp(_RECALLS, recall, envelope), _RECALLS))

@@ -1,0 +1,151 @@
+"""ultralytics' detection trainer, made to continue a killed run exactly.
+
+Imported only after `detection.offline.prepare`.
+"""
+
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from ultralytics.models.yolo.detect import DetectionTrainer
+from ultralytics.utils.torch_utils import strip_optimizer, unwrap_model
+
+from fusion.images import InputError
+
+STATE = "state.pt"
+
+_CURVE = {
+    "train/box_loss": "train_box_loss",
+    "train/cls_loss": "train_class_loss",
+    "val/box_loss": "val_box_loss",
+    "val/cls_loss": "val_class_loss",
+    "metrics/mAP50(B)": "val_map50",
+    "metrics/mAP50-95(B)": "val_map50_95",
+    "lr/pg0": "learning_rate",
+}
+
+
+class ResumableTrainer(DetectionTrainer):
+    """Trains as its base does, but what is needed to go on is kept in full precision.
+
+    The base resumes from the averaged weights rounded to half precision and repeats the random
+    numbers of the first epochs. Here all randomness is a function of seed and epoch, and
+    `<run>/state.pt` holds weights, averages and optimizer as they were, so that a killed run ends
+    with the numbers of one that was not. (With gradients accumulated over several batches, the
+    ones of an epoch's last, incomplete update are lost.) What cannot be the same for all methods
+    is an error: a batch that had to shrink, a loss that is not finite.
+
+    Attributes:
+        curve: one entry an epoch: learning rate, losses, val mAP.
+    """
+
+    # Set by the base during training; it declares them as the None that they are before.
+    model: Any
+    ema: Any
+    optimizer: Any
+    loss: Any
+    fitness: Any
+    best_fitness: Any
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.curve: list[dict[str, float]] = []
+        self.add_callback("on_train_epoch_start", lambda _: self._seed_epoch())
+
+    def _build_train_pipeline(self) -> None:
+        if self.optimizer is not None:
+            raise InputError(
+                "detection.batch_size",
+                "does not fit into the memory of the device",
+                "lower it, or image_size, for all methods",
+            )
+        super()._build_train_pipeline()
+
+    def _seed_epoch(self) -> None:
+        words = np.random.SeedSequence([self.args.seed, self.epoch]).generate_state(1)
+        seed = int(words[0])
+        random.seed(seed)
+        np.random.seed(seed)
+        torch.manual_seed(seed)
+        self.train_loader.generator.manual_seed(seed)
+        self.train_loader.reset()
+
+    def _close_dataloader_mosaic(self) -> None:
+        super()._close_dataloader_mosaic()
+        self._seed_epoch()
+
+    def _handle_nan_recovery(self, epoch: int) -> bool:
+        if not self.loss.isfinite():
+            raise InputError(
+                "detection.learning_rate",
+                f"the loss is not finite any more in epoch {epoch + 1}",
+                "lower the learning rate",
+            )
+        return False
+
+    def save_metrics(self, metrics: dict[str, float]) -> None:
+        shown = {_CURVE[key]: float(value) for key, value in metrics.items() if key in _CURVE}
+        self.curve.append({"epoch": self.epoch + 1, **shown})
+
+    def save_model(self) -> bool:
+        """Keep the best weights, then the state; each file is either as before or complete."""
+        if self.fitness == self.best_fitness:
+            best = self.best
+            self.best = best.with_suffix(".writing")
+            super().save_model()
+            self.best.replace(best)
+            self.best = best
+        state = {
+            "epoch": self.epoch,
+            "finished": bool(self.stop),
+            "curve": self.curve,
+            "model": unwrap_model(self.model).state_dict(),
+            "ema": self.ema.ema.state_dict(),
+            "updates": self.ema.updates,
+            "optimizer": self.optimizer.state_dict(),
+            "best_fitness": float(self.best_fitness),
+            "stopper": [float(self.stopper.best_fitness), int(self.stopper.best_epoch)],
+        }
+        file = self.save_dir / STATE
+        torch.save(state, file.with_suffix(".writing"))
+        file.with_suffix(".writing").replace(file)
+        return True
+
+    def resume_training(self, ckpt: dict[str, Any] | None) -> None:
+        state = load_state(self.save_dir)
+        if state is not None:
+            self.resume = True
+            super().resume_training(state)
+            self.curve = state["curve"]
+
+    def _load_checkpoint_state(self, ckpt: dict[str, Any]) -> None:
+        unwrap_model(self.model).load_state_dict(ckpt["model"])
+        self.ema.ema.load_state_dict(ckpt["ema"])
+        self.ema.updates = ckpt["updates"]
+        self.optimizer.load_state_dict(ckpt["optimizer"])
+        self.best_fitness = ckpt["best_fitness"]
+        self.stopper.best_fitness, self.stopper.best_epoch = ckpt["stopper"]
+
+    def final_eval(self) -> None:
+        """Nothing: the best epoch was validated when it was reached."""
+
+
+def load_state(run: Path) -> dict[str, Any] | None:
+    """What a run left, or None."""
+    file = run / STATE
+    if not file.is_file():
+        return None
+    state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
+    return state
+
+
+def strip(run: Path) -> None:
+    """Leave of a finished run only the best weights, without the optimizer."""
+    best = run / "weights" / "best.pt"
+    if (run / STATE).is_file():
+        strip_optimizer(best, s=str(best.with_suffix(".writing")))
+        best.with_suffix(".writing").replace(best)
+        (best.parent / "last.pt").unlink(missing_ok=True)
+        (run / STATE).unlink()
