@@ -9,7 +9,7 @@ from detection.experiment import DetectionResult, train_and_test
 from pipelines import params
 from pipelines.datasets.canonical import manifest
 from pipelines.plots import confusion_table
-from pipelines.stage import FUSED, PLOTS, PREPARED, RUNS, SCORES, run
+from pipelines.stage import FUSED, PICTURES, PLOTS, PREPARED, RUNS, SCORES, run
 
 
 def main(method: str, dataset: str) -> None:
@@ -24,14 +24,17 @@ def main(method: str, dataset: str) -> None:
             settings.detection,
             seed,
             settings.runtime,
+            pictures=PICTURES / key if index == 0 else None,
         )
-        for seed in settings.detection.seeds
+        for index, seed in enumerate(settings.detection.seeds)
     ]
     classes, split = (manifest(PREPARED / dataset)[name] for name in ("classes", "split_protocol"))
     scores = summary(results) | {"conditions": f"{settings.detection.model}, split `{split}`"}
     for folder in (SCORES / key, PLOTS / key):
         folder.mkdir(parents=True, exist_ok=True)
     (SCORES / key / "scores.json").write_text(json.dumps(scores, indent=2) + "\n")
+    for result in results:
+        result.matches.save(SCORES / key / f"matches-{result.seed}.npz")
     first = results[0]
     pd.DataFrame(first.curve).to_csv(PLOTS / key / "training.csv", index=False)
     curve = {"recall": first.recall, "precision": first.precision}
@@ -47,10 +50,7 @@ def summary(results: list[DetectionResult]) -> dict[str, object]:
         "map50": fmean(result.map50 for result in results),
         "map50_95": fmean(result.map50_95 for result in results),
         "map50_sd": stdev(result.map50 for result in results) if several else None,
-        "seeds": {
-            result.seed: {"map50": result.map50, "map50_95": result.map50_95, "ap50": result.ap50}
-            for result in results
-        },
+        "seeds": {result.seed: result.summary() for result in results},
         "protocol": [result.protocol for result in results],
     }
 

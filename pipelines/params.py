@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import Any, Self
 
 import yaml
-from detection.config import DetectionConfig
-from fusion.metrics import METRICS
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
+from detection.config import DetectionConfig
 from fusion import methods
 from fusion.config import Config
 from fusion.images import InputError
 from fusion.methods import PhaseConfig
+from fusion.metrics import METRICS
 from fusion.runtime import RuntimeConfig
 from pipelines.datasets.config import DatasetConfig, SampleConfig
 from segmentation.config import SegmentationConfig
