@@ -3,9 +3,9 @@
 import hashlib
 import io
 import json
+import logging
 import os
 import shutil
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,8 @@ from fusion.methods import PhaseConfig, TrainingPhase
 from fusion.runtime import RuntimeConfig
 from fusion.sampler import PairStore
 from fusion.weights import weights_of
+
+log = logging.getLogger(__name__)
 
 WEIGHTS, STATE, FACTS = "weights.safetensors", "state.pt", "run.json"
 
@@ -79,15 +81,14 @@ class CheckpointFolder:
         """The newest checkpoint of this run that is whole; damaged ones are reported."""
         own = self._own()
         if not own and any(self.path.glob("*-step-*")):
-            warnings.warn(
-                f"{self.path} holds checkpoints of other settings or data only: starting afresh",
-                stacklevel=2,
+            log.warning(
+                "%s holds checkpoints of other settings or data only: starting afresh", self.path
             )
         for folder in own:
             try:
                 return self._read(folder)
             except (OSError, ValueError, KeyError) as error:
-                warnings.warn(f"{folder} is damaged ({error}); trying the one before", stacklevel=2)
+                log.warning("%s is damaged (%s); trying the one before", folder, error)
         return None
 
     def _read(self, folder: Path) -> Checkpoint:
