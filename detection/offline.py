@@ -17,6 +17,9 @@ _ENVIRONMENT = {
 }
 _HOOKS = ("sync", "dvc", "clearml", "comet", "mlflow", "raytune", "wandb", "tensorboard")
 
+# Downloaded where they are missing, also by runs that draw nothing, as ours.
+_FONTS = ("Arial.ttf", "Arial.Unicode.ttf")
+
 
 def prepare(home: Path) -> None:
     """Import ultralytics offline, with settings of its own in `home`.
@@ -25,8 +28,10 @@ def prepare(home: Path) -> None:
     Settings are switched off in this process only, in case it was imported before and found the
     user's own file.
     """
-    home.mkdir(parents=True, exist_ok=True)
     os.environ.update(_ENVIRONMENT, YOLO_CONFIG_DIR=str(home.resolve()))
+    for font in _FONTS:
+        (home / "Ultralytics").mkdir(parents=True, exist_ok=True)
+        (home / "Ultralytics" / font).touch()
     from ultralytics import settings
 
     dict.update(settings, dict.fromkeys(_HOOKS, False), api_key="")

@@ -3,7 +3,9 @@
 Imported only after `detection.offline.prepare`.
 """
 
+import io
 import random
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +55,10 @@ class ResumableTrainer(DetectionTrainer):
         super().__init__(*arguments, **options)
         self.curve: list[dict[str, float]] = []
         self.add_callback("on_train_epoch_start", lambda _: self._seed_epoch())
+
+    def _setup_train(self) -> None:
+        with redirect_stdout(io.StringIO()):  # the progress of caching heeds no verbosity
+            super()._setup_train()
 
     def _build_train_pipeline(self) -> None:
         if self.optimizer is not None:

@@ -1,0 +1,43 @@
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+from detection.splits import split_checksum
+from fusion.images import write_image
+
+SPLITS = {"train": range(12), "val": range(12, 16), "test": range(16, 20)}
+
+
+@pytest.fixture(scope="session")
+def shapes(tmp_path_factory):
+    """A prepared data set, `set`, of bright squares, with fused images, `fused`.
+
+    Its second class has no object; 00016 of the test split is a negative image.
+    """
+    root = tmp_path_factory.mktemp("shapes")
+    random = np.random.default_rng(0)
+    names = {split: [f"{index:05d}" for index in numbers] for split, numbers in SPLITS.items()}
+    for split, stems in names.items():
+        folders = [root / "set" / split / kind for kind in ("ir", "vi", "labels")]
+        for folder in (*folders, root / "fused" / split):
+            folder.mkdir(parents=True)
+        for stem in stems:
+            image = random.integers(0, 40, (64, 64, 3), dtype=np.uint8)
+            x, y = random.integers(16, 48, 2).tolist()
+            label = ""
+            if stem != "00016":
+                cv2.rectangle(image, (x - 8, y - 8), (x + 8, y + 8), (250, 250, 250), -1)
+                label = f"0 {x / 64} {y / 64} 0.25 0.25\n"
+            write_image(root / "fused" / split / f"{stem}.png", image)
+            write_image(root / "set" / split / "vi" / f"{stem}.png", image)
+            write_image(root / "set" / split / "ir" / f"{stem}.png", image[..., 0].copy())
+            (root / "set" / split / "labels" / f"{stem}.txt").write_text(label)
+    facts = {
+        "classes": ["square", "disc"],
+        "splits": names,
+        "checksum": split_checksum(names),
+    }
+    (root / "set" / "dataset.json").write_text(json.dumps(facts))
+    return root

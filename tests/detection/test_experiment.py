@@ -1,0 +1,184 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from detection.config import DetectionConfig
+from detection.experiment import train_and_test
+from detection.offline import prepare
+from detection.train import check_model
+from fusion.images import InputError
+from fusion.runtime import RuntimeConfig
+
+SETTINGS = {
+    "model": "yolov5n",
+    "image_size": 64,
+    "epochs": 4,
+    "batch_size": 4,
+    "nominal_batch_size": 4,
+    "warmup_epochs": 1.0,
+    "mosaic": 0.5,
+    "close_mosaic": 1,
+    "workers": 0,
+    "pictures": 2,
+}
+RUN = """
+import json, os, signal, socket, sys
+from pathlib import Path
+
+connections = []
+def refuse(*arguments):
+    connections.append(repr(arguments[1:]))
+    raise OSError("no network in this test")
+socket.socket.connect = socket.socket.connect_ex = refuse
+socket.getaddrinfo = refuse
+
+from detection.config import DetectionConfig
+from detection.experiment import train_and_test
+from fusion.runtime import RuntimeConfig
+
+root, work = map(Path, sys.argv[1:3])
+config = DetectionConfig(**json.loads(sys.argv[3]))
+def log(record):
+    if record["epoch"] == int(sys.argv[4]):
+        os.kill(os.getpid(), signal.SIGKILL)
+result = train_and_test(
+    root / "fused", root / "set", work, config, 0, RuntimeConfig(accelerator="cpu"), log=log
+)
+print(json.dumps({
+    **result.summary(), "curve": result.curve, "confusion": result.confusion.tolist(),
+    "connections": connections,
+}))
+"""
+
+
+def run(shapes, work, home, kill_after=0):
+    """The experiment in a process of its own, in a repository that it must leave alone."""
+    command = [sys.executable, "-c", RUN, shapes, work, json.dumps(SETTINGS), str(kill_after)]
+    environment = os.environ | {
+        "HOME": str(home),
+        "MPLCONFIGDIR": str(home.parent / "matplotlib"),
+        "OMP_NUM_THREADS": str(torch.get_num_threads()),
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+        "ULTRALYTICS_API_KEY": "a key that must not be used",
+    }
+    for name in [name for name in environment if name.startswith("YOLO_")]:
+        del environment[name]
+    return subprocess.run(
+        command, cwd=home, env=environment, text=True, capture_output=True, check=False
+    )
+
+
+def again(shapes, work, **changes):
+    config = DetectionConfig(**(SETTINGS | changes))
+    cpu = RuntimeConfig(accelerator="cpu")
+    return train_and_test(shapes / "fused", shapes / "set", work, config, 0, cpu)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    home = tmp_path_factory.mktemp("user") / "home"
+    home.mkdir()
+    (home / "dvc.yaml").write_text("stages: {}\n")
+    subprocess.run(["git", "init", "-q"], cwd=home, check=True)
+    return home
+
+
+@pytest.fixture(scope="module")
+def whole(shapes, home, tmp_path_factory):
+    """What a run that nothing disturbs prints."""
+    process = run(shapes, tmp_path_factory.mktemp("whole") / "run", home)
+    assert process.returncode == 0, process.stderr
+    return process.stdout
+
+
+@pytest.mark.slow
+def test_no_network_no_home_no_hooks_no_noise(whole, home):
+    assert json.loads(whole)["connections"] == []  # and nothing else was printed
+    assert sorted(path.name for path in home.iterdir()) == [".git", "dvc.yaml"]
+    assert (home / "dvc.yaml").read_text() == "stages: {}\n"
+
+
+@pytest.mark.slow
+def test_a_killed_run_ends_as_if_it_had_never_stopped(whole, shapes, home, tmp_path):
+    work = tmp_path / "run"
+    for epoch in (2, SETTINGS["epochs"]):
+        assert run(shapes, work, home, kill_after=epoch).returncode == -signal.SIGKILL
+    result = again(shapes, work)
+    expected = json.loads(whole)
+    assert result.summary() == {name: expected[name] for name in result.summary()}
+    assert result.curve == expected["curve"]
+    assert [record["epoch"] for record in result.curve] == [1, 2, 3, 4]
+
+    best = work / "train" / "weights" / "best.pt"
+    tested = best.stat().st_mtime_ns
+    assert again(shapes, work).summary() == result.summary()
+    assert best.stat().st_mtime_ns == tested, "a finished run was redone"
+    assert len(again(shapes, work, epochs=1).curve) == 1, "another config took up an old run"
+    assert best.stat().st_mtime_ns != tested
+
+
+@pytest.mark.slow
+def test_a_result_holds_what_was_found(shapes, tmp_path):
+    config = DetectionConfig(**(SETTINGS | {"epochs": 1}))
+    cpu = RuntimeConfig(accelerator="cpu")
+    work, pictures = tmp_path / "run", tmp_path / "pictures"
+    found = train_and_test(
+        shapes / "fused", shapes / "set", work, config, 1, cpu, pictures=pictures
+    )
+    json.dumps(found.summary(), allow_nan=False)
+    assert found.ap50["disc"] is None  # the test split has none
+    assert found.ap50["square"] == pytest.approx(found.map50)
+    assert found.objects == {"square": 3, "disc": 0}
+    assert found.confusion.shape == (3, 3)
+    assert found.confusion.sum(0)[:2].tolist() == [3, 0]
+    assert found.matches.stems == ["00016", "00017", "00018", "00019"]
+    assert found.matches.truth.tolist() == [[0, 0], [1, 0], [1, 0], [1, 0]]
+    drawn = [cv2.imread(str(path)) for path in sorted(pictures.iterdir())]
+    assert [path.name for path in sorted(pictures.iterdir())] == ["00016.png", "00019.png"]
+    assert all(image.shape[0] > 64 and image.shape[1] >= 4 * 64 for image in drawn)
+
+    other = train_and_test(shapes / "fused", shapes / "set", tmp_path / "other", config, 2, cpu)
+    assert other.protocol != found.protocol
+    assert not np.array_equal(other.matches.confidence, found.matches.confidence)
+
+
+def test_a_diverging_run_ends_with_the_reason(shapes, tmp_path):
+    with pytest.raises(
+        InputError, match=r"not finite any more in epoch \d; lower the learning rate"
+    ):
+        again(shapes, tmp_path / "run", learning_rate=1e12, warmup_epochs=0.0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"model": "yolov5q"}, "not a model of ultralytics"),
+        ({"model": "yolov8n-seg"}, "not a YOLO box detector"),
+        ({"model": "rtdetr-l"}, "not a YOLO box detector"),
+        ({"weights": "yolov5n.pt"}, "nothing is downloaded"),
+    ],
+)
+def test_unusable_models_are_refused_with_the_reason(tmp_path, changes, reason):
+    prepare(tmp_path)
+    with pytest.raises(InputError, match=reason):
+        check_model(DetectionConfig(**changes))
+
+
+@pytest.mark.parametrize("model", ["yolov5s", "yolov8s", "yolov10n", "yolo11n", "yolo12n"])
+def test_detectors_are_chosen_by_name(tmp_path, model):
+    prepare(tmp_path)
+    check_model(DetectionConfig(model=model))
+
+
+@pytest.mark.parametrize("changes", [{"seeds": [1, 1]}, {"image_size": 100}, {"epochs": 0}])
+def test_impossible_settings_are_refused(changes):
+    with pytest.raises(ValueError, match=r"different numbers|multiple of 32|greater than or equal"):
+        DetectionConfig(**(SETTINGS | changes))

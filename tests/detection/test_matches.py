@@ -1,0 +1,125 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from detection.bootstrap import compare
+from detection.matches import Matches, average_precision
+from detection.offline import prepare
+
+
+def random_matches(seed, images=12, classes=3, quality=0.5, truth=None):
+    """Detections without a detector: right with probability `quality`, surer when right."""
+    rng = np.random.default_rng(seed)
+    if truth is None:
+        truth = np.random.default_rng(99).integers(0, 4, (images, classes))
+    rows = []
+    for image in range(images):
+        for label in range(classes):
+            for _ in range(truth[image, label]):
+                if rng.random() < quality:
+                    limit = rng.integers(1, 11)
+                    rows.append((image, label, rng.beta(4, 2), np.arange(10) < limit))
+            for _ in range(rng.integers(0, 3)):
+                rows.append((image, label, rng.beta(2, 4), np.zeros(10, bool)))
+    columns = list(zip(*rows, strict=True))
+    return Matches(
+        stems=[f"{index:05d}" for index in range(images)],
+        truth=truth,
+        image=np.array(columns[0]),
+        label=np.array(columns[1]),
+        confidence=np.array(columns[2], np.float32),
+        correct=np.array(columns[3]),
+    )
+
+
+def drawn_twice(matches, counts):
+    """The same resample as real copies of images: what weights stand for."""
+    copies = np.repeat(np.arange(len(counts)), counts)
+    picks = [np.flatnonzero(matches.image == image) for image in copies]
+    chosen = np.concatenate(picks)
+    return Matches(
+        stems=[str(index) for index in range(len(copies))],
+        truth=matches.truth[copies],
+        image=np.repeat(np.arange(len(copies)), [len(pick) for pick in picks]),
+        label=matches.label[chosen],
+        confidence=matches.confidence[chosen],
+        correct=matches.correct[chosen],
+    )
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_average_precision_is_that_of_ultralytics(seed, tmp_path):
+    prepare(tmp_path)
+    from ultralytics.utils.metrics import ap_per_class
+
+    matches = random_matches(seed)
+    labels = np.concatenate([np.repeat(np.arange(3), row) for row in matches.truth])
+    theirs = ap_per_class(matches.correct, matches.confidence, matches.label, labels)[5]
+    ours = [average_precision(matches, threshold=index)[0] for index in range(10)]
+    np.testing.assert_allclose(np.transpose(ours), theirs, atol=1e-9)
+
+
+def test_average_precision_by_hand():
+    """One of two objects found, after one false alarm: precision 1/2 up to recall 1/2."""
+    matches = Matches(
+        stems=["a"],
+        truth=np.array([[2, 0]]),
+        image=np.array([0, 0]),
+        label=np.array([0, 0]),
+        confidence=np.array([0.9, 0.8], np.float32),
+        correct=np.array([[False] * 10, [True] * 10]),
+    )
+    precision = average_precision(matches)
+    assert precision[0, 0] == pytest.approx(0.25, abs=0.01)
+    assert np.isnan(precision[0, 1])
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 1000))
+def test_counts_stand_for_copies_of_images(seed):
+    matches = random_matches(seed)
+    counts = np.random.default_rng(seed).integers(0, 3, 12)
+    weighted = average_precision(matches, counts[None])[0]
+    copied = average_precision(drawn_twice(matches, counts))[0]
+    # Copies tie in confidence; weights treat ties as one step, copies as several.
+    np.testing.assert_allclose(weighted, copied, atol=0.03)
+    assert (np.isnan(weighted) == (counts @ matches.truth == 0)).all()
+
+
+def test_the_files_hold_everything(tmp_path):
+    matches = random_matches(0)
+    matches.save(tmp_path / "matches.npz")
+    loaded = Matches.load(tmp_path / "matches.npz")
+    assert loaded.stems == matches.stems
+    for name in ("truth", "image", "label", "confidence", "correct"):
+        np.testing.assert_array_equal(getattr(loaded, name), getattr(matches, name))
+
+
+def test_a_better_method_is_told_from_an_equal_one():
+    truth = np.random.default_rng(1).integers(0, 4, (40, 3))
+    better = random_matches(1, 40, quality=0.9, truth=truth)
+    worse = random_matches(2, 40, quality=0.4, truth=truth)
+    found = compare(better, worse, resamples=200)
+    assert 0 < found.low < found.difference < found.high
+    assert found.p_value < 0.05
+    mirrored = compare(worse, better, resamples=200)
+    assert (mirrored.low, mirrored.high) == pytest.approx((-found.high, -found.low))
+    same = compare(better, better, resamples=50)
+    assert (same.difference, same.low, same.high, same.p_value) == (0, 0, 0, 1)
+
+
+def test_intervals_cover_the_truth_about_as_often_as_they_say():
+    """Two methods of the same quality: zero is in nine of ten 90 % intervals, roughly."""
+    covered = 0
+    for trial in range(40):
+        truth = np.random.default_rng(trial).integers(0, 3, (30, 2))
+        one, other = (random_matches(1000 * side + trial, 30, 2, 0.6, truth) for side in (1, 2))
+        found = compare(one, other, resamples=100, confidence=0.9, seed=trial)
+        covered += found.low <= 0 <= found.high
+    assert 30 <= covered <= 40
+
+
+def test_other_images_are_refused():
+    with pytest.raises(ValueError, match="same images"):
+        compare(random_matches(0), random_matches(0, truth=np.ones((12, 3), int)))
