@@ -119,7 +119,7 @@ def cone(canvas: Canvas, right: float, ahead: float, rng: Rng) -> None:
 
 def car_stop(canvas: Canvas, right: float, ahead: float, rng: Rng) -> None:
     """A wheel stop of a parking bay: a low bar 1.9 m wide, concrete with yellow stripes."""
-    half, height, depth = rng.uniform(0.85, 1.0), 0.22, 0.3
+    half, height, depth = rng.uniform(0.85, 1.0), 0.32, 0.45
     body = Surface((0.4, 0.39, 0.37), texture=0.08)
     tread = body.shaded(1.4)
     for left, end, stripe in ((-half, half, False), (-0.8, -0.45, True), (0.45, 0.8, True)):
@@ -139,9 +139,9 @@ def car_stop(canvas: Canvas, right: float, ahead: float, rng: Rng) -> None:
 
 def bump(canvas: Canvas, left: float, right: float, ahead: float) -> None:
     """A speed bump across the road, black and yellow."""
-    pieces = 8
+    pieces = 6
     edges = np.linspace(left, right, pieces + 1)
-    profile = [(0.0, 0.0), (0.35, 0.14), (0.75, 0.14), (1.1, 0.0)]
+    profile = [(0.0, 0.0), (0.4, 0.2), (1.2, 0.2), (1.6, 0.0)]
     for piece in range(pieces):
         color = YELLOW if piece % 2 else BLACK
         for (z0, y0), (z1, y1) in reversed(list(pairwise(profile))):
@@ -159,10 +159,10 @@ def guardrail(canvas: Canvas, right: float, near: float, far: float) -> None:
     for post in np.arange(far, near, -2.0):
         canvas.flat(post, right, rectangle(-0.08, 0.08, 0.0, 0.6), STEEL.shaded(0.55))
     for low, high, shade in (
-        (0.38, 0.52, 0.75),
-        (0.52, 0.6, 1.5),
-        (0.6, 0.74, 0.8),
-        (0.74, 0.85, 1.5),
+        (0.35, 0.52, 0.75),
+        (0.52, 0.62, 1.5),
+        (0.62, 0.8, 0.8),
+        (0.8, 0.95, 1.5),
     ):
         strip = [(right, low, near), (right, high, near), (right, high, far), (right, low, far)]
         canvas.polygon(strip, STEEL.shaded(shade))
@@ -170,15 +170,15 @@ def guardrail(canvas: Canvas, right: float, near: float, far: float) -> None:
 
 def kerb(canvas: Canvas, right: float, near: float, far: float) -> None:
     """A kerb of pale stones between road and pavement."""
-    outward = 0.38 if right > 0 else -0.38
+    outward = 0.5 if right > 0 else -0.5
     stone = Surface((0.62, 0.61, 0.57), texture=0.06, retro=0.04)
-    face = [(right, 0, near), (right, 0.18, near), (right, 0.18, far), (right, 0, far)]
+    face = [(right, 0, near), (right, 0.25, near), (right, 0.25, far), (right, 0, far)]
     canvas.polygon(face, stone.shaded(0.7))
     ends = [(right, near), (right + outward, near), (right + outward, far), (right, far)]
-    canvas.polygon([(x, 0.18, z) for x, z in ends], stone)
+    canvas.polygon([(x, 0.25, z) for x, z in ends], stone)
     for joint in np.arange(max(near, 2.0), min(far, 14.0), 1.2):
         ends = [(right, joint), (right + outward, joint), (right + outward, joint + 0.06)]
-        canvas.polygon([(x, 0.18, z) for x, z in ends], stone.shaded(0.6))
+        canvas.polygon([(x, 0.25, z) for x, z in ends], stone.shaded(0.6))
 
 
 def lamp_post(canvas: Canvas, right: float, ahead: float) -> None:

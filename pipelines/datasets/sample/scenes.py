@@ -58,7 +58,7 @@ def _msrs_items(stage: Stage) -> None:
 def _bump(stage: Stage) -> None:
     street, ahead = stage.street, stage.rng.uniform(4.5, 8.0)
     draw = partial(objects.bump, left=street.left + 0.2, right=street.right - 0.2, ahead=ahead)
-    stage.items.append(Item(ahead + 1.2, draw, MSRS.index("bump")))
+    stage.items.append(Item(ahead + 1.6, draw, MSRS.index("bump")))
 
 
 def _guardrails(stage: Stage) -> None:
