@@ -151,10 +151,16 @@ def test_a_result_holds_what_was_found(shapes, tmp_path):
 
 
 def test_a_diverging_run_ends_with_the_reason(shapes, tmp_path):
+    prepare(tmp_path)
+    from ultralytics.nn.tasks import DetectionModel
+
+    model = DetectionModel("yolov5n.yaml", verbose=False)
+    next(model.parameters()).data.fill_(torch.nan)
+    torch.save({"model": model}, tmp_path / "broken.pt")
     with pytest.raises(
-        InputError, match=r"not finite any more in epoch \d; lower the learning rate"
+        InputError, match=r"not finite any more in epoch 1; lower the learning rate"
     ):
-        again(shapes, tmp_path / "run", learning_rate=1e12, warmup_epochs=0.0)
+        again(shapes, tmp_path / "run", weights=str(tmp_path / "broken.pt"))
 
 
 @pytest.mark.parametrize(
