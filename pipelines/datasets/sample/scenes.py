@@ -48,7 +48,7 @@ def _msrs_items(stage: Stage) -> None:
         stand(objects.car_stop, CAR_STOP, spot, MSRS.index("car stop"))
     for _ in range(rng.choice(3, p=[0.2, 0.5, 0.3])):
         stand(objects.bike, BIKE, partial(stage.anywhere, 4.5, 8.0), MSRS.index("bike"))
-    for _ in range(rng.integers(2, 5)):
+    for _ in range(rng.integers(1, 4)):
         stand(objects.person, PERSON, partial(stage.anywhere, 4.5, 9.0), MSRS.index("person"))
     for _ in range(rng.choice(4, p=[0.25, 0.3, 0.25, 0.2])):
         spot = partial(stage.anywhere, 3.6, 7.0, 0.5)
