@@ -17,6 +17,26 @@ class ChannelLayerNorm(nn.LayerNorm):
         return pixels_last.permute(0, 3, 1, 2)
 
 
+class DilatedDepthwise(nn.Conv2d):
+    """Depthwise dilated convolution, size kept: B×C×H×W -> B×C×H×W; in float32 on a CPU.
+
+    There (torch 2.15, oneDNN) the weight gradient of bfloat16 is wrong in `channels_last` as soon
+    as the dilation is above one: off by more than its own norm, or not finite.
+    """
+
+    def __init__(self, channels: int, kernel_size: int, dilation: int) -> None:
+        padding = dilation * (kernel_size // 2)
+        super().__init__(
+            channels, channels, kernel_size, padding=padding, dilation=dilation, groups=channels
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        if features.device.type != "cpu":
+            return super().forward(features)
+        with torch.autocast("cpu", enabled=False):
+            return super().forward(features.float())
+
+
 class TransposedAttention(nn.Module):
     """Multi-Dconv head transposed attention (MDTA; Zamir et al. 2022, Restormer).
 

@@ -15,7 +15,13 @@ from torch.nn import functional as F
 from fusion.color import luminance
 from fusion.config import Config
 from fusion.hashing import attend_in_groups, bucket_count, cross_polytope_codes, group_scores
-from fusion.layers import ChannelAttention, ChannelLayerNorm, RestormerBlock, SpatialAttention
+from fusion.layers import (
+    ChannelAttention,
+    ChannelLayerNorm,
+    DilatedDepthwise,
+    RestormerBlock,
+    SpatialAttention,
+)
 from fusion.losses import FusionLoss, FusionLossConfig
 from fusion.methods.base import Batch, FusionMethod, PhaseConfig, TrainingPhase, register
 
@@ -143,12 +149,9 @@ class ContextAwareModeling(nn.Module):
     def __init__(self, channels: int, config: CAMNConfig) -> None:
         super().__init__()
         hidden = int(channels * config.expansion)
-        padding = 3 * config.dilation
         self.spatial = nn.Sequential(
             nn.Conv2d(channels, channels, 1),
-            nn.Conv2d(
-                channels, channels, 7, padding=padding, dilation=config.dilation, groups=channels
-            ),
+            DilatedDepthwise(channels, 7, config.dilation),
             nn.Conv2d(channels, channels, 1),
         )
         self.channel = nn.Sequential(
