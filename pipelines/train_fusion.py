@@ -1,5 +1,7 @@
 """Stage: training pairs (and the phase before) -> the weights of one training phase."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -27,14 +29,7 @@ def main(key: str) -> None:
     phase = methods.get(kind).start_phase(
         step.phase, settings.method_config(step.method), schedule, previous
     )
-    # DVC's own file and experiments are the pipeline's business, not the logger's
-    with Live(str(PLOTS / f"train-{key}"), dvcyaml=None, save_dvc_exp=False) as live:
-
-        def log(means: dict[str, float]) -> None:
-            for name, value in means.items():
-                live.log_metric(name, value)
-            live.next_step()
-
+    with _log(PLOTS / f"train-{key}", fabric.is_global_zero) as log:
         report = train_phase(
             fabric,
             phase,
@@ -55,6 +50,25 @@ def main(key: str) -> None:
             "settings": schedule.model_dump(mode="json"),
         }
         save_model(MODELS / key, kind, phase.method, facts)
+
+
+@contextmanager
+def _log(folder: Path, active: bool) -> Iterator[Callable[[dict[str, float]], None]]:
+    """A function that logs an epoch's means with DVCLive, on the first process only.
+
+    DVC's own file and its experiments are the pipeline's business, not the logger's.
+    """
+    if not active:
+        yield lambda _: None
+        return
+    with Live(str(folder), dvcyaml=None, save_dvc_exp=False) as live:
+
+        def log(means: dict[str, float]) -> None:
+            for name, value in means.items():
+                live.log_metric(name, value)
+            live.next_step()
+
+        yield log
 
 
 if __name__ == "__main__":
