@@ -7,7 +7,7 @@ from fusion.images import InputError
 
 NAMES = [f"{number:05d}" for number in range(100)]
 fractions = st.sampled_from(
-    [(0.8, 0.1, 0.1), (0.5, 0.25, 0.25), (0.7, 0.0, 0.3), (0.34, 0.33, 0.33)]
+    [(0.98, 0.01, 0.01), (0.8, 0.1, 0.1), (0.7, 0.0, 0.3), (0.34, 0.33, 0.33)]
 )
 
 
