@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -123,3 +125,6 @@ def test_intervals_cover_the_truth_about_as_often_as_they_say():
 def test_other_images_are_refused():
     with pytest.raises(ValueError, match="same images"):
         compare(random_matches(0), random_matches(0, truth=np.ones((12, 3), int)))
+    renamed = replace(random_matches(0), stems=[f"x{index}" for index in range(12)])
+    with pytest.raises(ValueError, match="same images"):
+        compare(random_matches(0), renamed)

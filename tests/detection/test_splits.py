@@ -67,6 +67,13 @@ def test_blocks_are_contiguous_and_groups_stay_together():
             assert owners.setdefault(groups[name], part) == part
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_one_large_group_leaves_something_for_every_part(seed):
+    groups = {name: max(0, int(name) - 90) for name in NAMES}
+    split = make_split(NAMES, "grouped", seed=seed, groups=groups)
+    assert all(split.values())
+
+
 def test_too_few_units_are_refused():
     with pytest.raises(InputError, match="'blocks' finds only 2 separate units in 100 images"):
         make_split(NAMES, "blocks", block=50)
