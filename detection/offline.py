@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 import torch  # noqa: F401  (first: importing ultralytics before it limits torch to one thread)
+from PIL import Image
 
 _ENVIRONMENT = {
     "YOLO_OFFLINE": "1",
@@ -32,6 +33,8 @@ def prepare(home: Path) -> None:
     for font in _FONTS:
         (home / "Ultralytics").mkdir(parents=True, exist_ok=True)
         (home / "Ultralytics" / font).touch()
+    untouched = Image.open
     from ultralytics import settings
 
+    Image.open = untouched  # ultralytics' own would install packages for a file it cannot read
     dict.update(settings, dict.fromkeys(_HOOKS, False), api_key="")
