@@ -1,16 +1,16 @@
 """A list of pairs -> a folder of fused images."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import groupby
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from fusion.batching import batches_of_one_size, read_ahead
 from fusion.color import restore_color, stretch
-from fusion.images import InputError, Pair, image_size, read_infrared, read_visible, write_image
+from fusion.images import InputError, Pair, read_infrared, read_visible, write_image
 from fusion.methods import FusionMethod
 from fusion.runtime import RuntimeConfig, autocast, pick_device
 
@@ -66,14 +66,10 @@ def fuse_pairs(
     device = pick_device(runtime)
     method = method.to(device).eval()
     output.mkdir(parents=True, exist_ok=True)
-    batches = list(_batches(pairs, batch_size))
+    batches = batches_of_one_size(pairs, lambda _: batch_size)
     with ThreadPoolExecutor(4) as pool, torch.inference_mode(), autocast(runtime, device):
-        waiting = [pool.submit(_read, batch) for batch in batches[:2]]
         writing: list[Future[None]] = []
-        for index, batch in enumerate(batches):
-            infrared, visible = waiting.pop(0).result()
-            if index + 2 < len(batches):
-                waiting.append(pool.submit(_read, batches[index + 2]))
+        for batch, (infrared, visible) in read_ahead(pool, _read, batches, 2):
             try:
                 fused = fuse_batch(
                     method, infrared.to(device), visible.to(device), stretched=stretched
@@ -86,15 +82,6 @@ def fuse_pairs(
                 on_image(pair)
         for future in writing:
             future.result()
-
-
-def _batches(pairs: Sequence[Pair], batch_size: int) -> Iterator[list[Pair]]:
-    def size(pair: Pair) -> tuple[int, int]:
-        return image_size(pair.visible)
-
-    for _, group in groupby(sorted(pairs, key=lambda pair: (size(pair), pair.name)), size):
-        same = list(group)
-        yield from (same[start : start + batch_size] for start in range(0, len(same), batch_size))
 
 
 def _read(batch: Sequence[Pair]) -> tuple[Tensor, Tensor]:

@@ -10,7 +10,9 @@ from fusion.config import Config
 
 
 class RuntimeConfig(Config):
-    """Device, precision and speed settings; none of them changes what is computed.
+    """Device, precision and speed settings.
+
+    Precision, memory format and compilation change results within rounding; the rest not at all.
 
     accelerator: "auto" takes a CUDA device where there is one.
     devices, num_nodes: processes of distributed training (DDP).

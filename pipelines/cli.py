@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from fusion.images import InputError
+from fusion.memory import keep_freed_memory
 from pipelines.commands.evaluate import evaluate
 from pipelines.commands.prepare import prepare
 
@@ -42,6 +43,7 @@ def check() -> None:
 
 def main() -> None:
     """Entry point: problems with the user's input end in one line and exit code 1."""
+    keep_freed_memory()
     try:
         app()
     except InputError as error:

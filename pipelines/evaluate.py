@@ -9,6 +9,7 @@ from pipelines.stage import FUSED, PREPARED, SCORES, run
 def main(method: str, dataset: str) -> None:
     """Measure METHOD's fused test images of DATASET."""
     from fusion.metrics.folders import evaluate_folders, summarise
+    from fusion.runtime import pick_device
 
     settings = params.load()
     pairs = PREPARED / dataset / "test"
@@ -17,6 +18,7 @@ def main(method: str, dataset: str) -> None:
         pairs / "vi",
         FUSED / f"{method}-{dataset}" / "test",
         names=settings.evaluation.metrics,
+        device=pick_device(settings.runtime),
     )
     output = SCORES / f"evaluate-{method}-{dataset}"
     output.mkdir(parents=True, exist_ok=True)

@@ -1,15 +1,16 @@
 """Everything measured -> one table: a row a method, fusion metrics and downstream metrics."""
 
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from math import inf, isnan, nan
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import isnan, nan
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from fusion.images import InputError
+from fusion.metrics import METRICS
 
 Column = tuple[str, str]
 
@@ -21,15 +22,35 @@ class Leaderboard:
     rows: method -> (data set, quantity) -> value; NaN where undefined. All rows have the same
         columns in the same order.
     conditions: sentences for the reader: protocol, stretch, numbers of images, splits.
+    images: (data set, fusion metric) -> method -> one value an image.
+    stretching: (data set, fusion metric) -> method -> what stretching alone would add (a share).
     """
 
     rows: dict[str, dict[Column, float]]
     conditions: list[str]
+    images: dict[Column, dict[str, pd.Series]] = field(default_factory=dict)
+    stretching: dict[Column, dict[str, float]] = field(default_factory=dict)
 
     @property
     def columns(self) -> list[Column]:
         """(data set, quantity), in the order shown."""
         return list(next(iter(self.rows.values())))
+
+    @property
+    def downstream(self) -> list[Column]:
+        """The columns that are not fusion metrics."""
+        return [column for column in self.columns if column[1] not in METRICS]
+
+    def column(self, column: Column) -> pd.Series:
+        """One column, indexed by method."""
+        return pd.Series({method: row[column] for method, row in self.rows.items()}, dtype=float)
+
+    def best(self, column: Column, among: Iterable[str] | None = None) -> str | None:
+        """The best method of a column, None where all values are undefined."""
+        values = self.column(column).loc[list(self.rows if among is None else among)].dropna()
+        if values.empty:
+            return None
+        return str(values.idxmax() if higher_is_better(column) else values.idxmin())
 
     def to_csv(self) -> str:
         """CSV with one header line, columns named `<data set> <quantity>`."""
@@ -37,19 +58,6 @@ class Leaderboard:
         values = [list(row.values()) for row in self.rows.values()]
         table = pd.DataFrame(values, index=list(self.rows), columns=names)
         return table.to_csv(index_label="method", float_format="%.6g")
-
-    def to_markdown(self) -> str:
-        """The table with the best value of each column in bold, and the conditions below."""
-        names = [" ".join(column) for column in self.columns]
-        lines = ["| method | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
-        best = {
-            column: max((row[column] for row in self.rows.values()), key=_nan_last)
-            for column in self.columns
-        }
-        for method, row in self.rows.items():
-            cells = [_cell(value, value == best[column]) for column, value in row.items()]
-            lines.append(f"| {method} | " + " | ".join(cells) + " |")
-        return "\n".join([*lines, "", *(f"- {line}" for line in self.conditions)]) + "\n"
 
     def to_metrics(self) -> dict[str, dict[str, dict[str, float]]]:
         """Nested numbers, method → data set → quantity; undefined values are left out."""
@@ -71,15 +79,9 @@ class Leaderboard:
         )
 
 
-def _nan_last(value: float) -> float:
-    return -inf if isnan(value) else value
-
-
-def _cell(value: float, best: bool) -> str:
-    if isnan(value):
-        return "–"
-    shown = f"{value:.3f}" if abs(value) < 10 else f"{value:.2f}"
-    return f"**{shown}**" if best else shown
+def higher_is_better(column: Column) -> bool:
+    """Downstream scores all are; of the fusion metrics most are."""
+    return column[1] not in METRICS or METRICS[column[1]].higher_is_better
 
 
 def collect(
@@ -92,28 +94,21 @@ def collect(
     """Read the scores that the stages wrote.
 
     Args:
-        scores: folder with `evaluate-<method>-<set>/summary.json`, `detect-…/scores.json` and
-            `segment-…/scores.json`.
+        scores: folder with `evaluate-<method>-<set>/{summary.json,images.csv}`,
+            `detect-…/scores.json` and `segment-…/scores.json`.
         methods: rows, in the order shown.
         fuse_on, detect_on, segment_on: data sets of each kind of column.
 
     Raises:
         InputError: a score is missing, or scores of one column were measured differently.
     """
-    rows: dict[str, dict[Column, float]] = {}
+    board = Leaderboard({}, [])
     conditions: dict[str, None] = {}
     protocols: dict[str, set[tuple[str, ...]]] = {}
     for method in methods:
-        row = rows.setdefault(method, {})
+        row = board.rows.setdefault(method, {})
         for dataset in fuse_on:
-            summary = _read(scores / f"evaluate-{method}-{dataset}" / "summary.json")
-            for name, item in summary["metrics"].items():
-                row[dataset, name] = nan if item["mean"] is None else item["mean"]
-            stretched = "on" if summary["stretch"] else "off"
-            condition = (
-                f"{dataset}: fusion metrics are means over {summary['images']} test images, "
-                f"protocol `{summary['protocol']}`, stretch {stretched}"
-            )
+            condition = _add_fusion_metrics(board, scores, method, dataset)
             conditions[condition] = None
             protocols.setdefault(f"fusion on {dataset}", set()).add((condition,))
         for dataset in detect_on:
@@ -130,10 +125,27 @@ def collect(
                 tuple(segmentation["protocol"])
             )
     _same_protocols(scores, protocols)
-    return Leaderboard(rows, list(conditions))
+    board.conditions.extend(conditions)
+    return board
 
 
-def _same_protocols(scores: Path, protocols: dict[str, set[tuple[str, ...]]]) -> None:
+def _add_fusion_metrics(board: Leaderboard, scores: Path, method: str, dataset: str) -> str:
+    """Add a method's fusion metrics of one data set; returns the conditions in words."""
+    folder = scores / f"evaluate-{method}-{dataset}"
+    summary = _read(folder / "summary.json")
+    images = pd.read_csv(folder / "images.csv", dtype={"name": str}).set_index("name")
+    for name, item in summary["metrics"].items():
+        board.rows[method][dataset, name] = nan if item["mean"] is None else item["mean"]
+        board.images.setdefault((dataset, name), {})[method] = images[name]
+    for name, share in summary["stretching"].items():
+        board.stretching.setdefault((dataset, name), {})[method] = share
+    return (
+        f"{dataset}: fusion metrics are means over {summary['images']} test images, protocol "
+        f"`{summary['protocol']}`, stretch {'on' if summary['stretch'] else 'off'}"
+    )
+
+
+def _same_protocols(scores: Path, protocols: Mapping[str, set[tuple[str, ...]]]) -> None:
     """Rows compare only if settings, split, labels and seeds were the same for all of them."""
     for measured, found in protocols.items():
         if len(found) > 1:

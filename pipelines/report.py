@@ -1,28 +1,38 @@
-"""Stage: all scores -> the leaderboard."""
+"""Stage: all scores -> the leaderboard and what its differences are worth."""
 
 import json
 from pathlib import Path
 
+from fusion import methods
 from pipelines import params
+from pipelines.comparison import agreement, as_good_as_best, significance
 from pipelines.leaderboard import collect
+from pipelines.leaderboard_text import to_markdown
 from pipelines.stage import SCORES, run
 
 RESULTS = Path("results")
 
 
 def main() -> None:
-    """Write results/leaderboard.csv, .md, metrics.json and the table behind the bar chart."""
+    """Write the leaderboard as CSV, Markdown and metrics, and the tables of comparisons."""
     settings = params.load()
     board = collect(
         SCORES, settings.methods, settings.fuse_on, settings.detect_on, settings.segment_on
     )
+    tests, ranks = significance(board), agreement(board)
+    trivial = [name for name in settings.methods if methods.get(settings.kind(name)).trivial]
+    text = to_markdown(board, as_good_as_best(board, tests), ranks, trivial)
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "leaderboard.csv").write_text(board.to_csv())
-    (RESULTS / "leaderboard.md").write_text(board.to_markdown())
+    (RESULTS / "leaderboard.md").write_text(text)
     (RESULTS / "metrics.json").write_text(json.dumps(board.to_metrics(), indent=2) + "\n")
-    long = RESULTS / "leaderboard_long.csv"
-    board.to_long().to_csv(long, index=False, float_format="%.6g")
-    print(board.to_markdown())
+    for name, table in (
+        ("leaderboard_long", board.to_long()),
+        ("significance", tests),
+        ("rank_agreement", ranks),
+    ):
+        table.to_csv(RESULTS / f"{name}.csv", index=False, float_format="%.6g")
+    print(text)
 
 
 if __name__ == "__main__":

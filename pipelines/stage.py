@@ -8,6 +8,7 @@ from typing import Any
 import typer
 
 from fusion.images import InputError
+from fusion.memory import keep_freed_memory
 
 PREPARED = Path("data/prepared")
 TRAINING_PAIRS = Path("data/train")
@@ -21,6 +22,7 @@ RUNS = Path("runs")
 
 def run(command: Callable[..., Any]) -> None:
     """Run a stage's function as a command line; problems with the user's input end in one line."""
+    keep_freed_memory()
     try:
         typer.run(command)
     except InputError as error:

@@ -58,11 +58,13 @@ class FusionMethod(nn.Module):
         phases: names of the training phases in order, each with its settings class; empty for
             methods that are not trained.
         restores_color: whether the fused image gets the visible image's colour.
+        trivial: a baseline that fuses nothing cleverly; what others must beat.
     """
 
     config_class: ClassVar[type[Config]] = Config
     phases: ClassVar[Mapping[str, type[PhaseConfig]]] = {}
     restores_color: ClassVar[bool] = True
+    trivial: ClassVar[bool] = False
 
     def __init__(self, config: Config) -> None:
         super().__init__()

@@ -3,6 +3,8 @@
 `visible` and `infrared` are the two inputs; `average` and `maximum` are pixel-wise.
 """
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
@@ -14,6 +16,8 @@ from fusion.methods.base import FusionMethod, register
 class Visible(FusionMethod):
     """The visible image's luminance: what a camera alone gives."""
 
+    trivial: ClassVar[bool] = True
+
     def forward(self, infrared: Tensor, visible: Tensor) -> Tensor:
         return luminance(visible)
 
@@ -22,7 +26,8 @@ class Visible(FusionMethod):
 class Infrared(FusionMethod):
     """The infrared image: what a thermal camera alone gives."""
 
-    restores_color = False
+    trivial: ClassVar[bool] = True
+    restores_color: ClassVar[bool] = False
 
     def forward(self, infrared: Tensor, visible: Tensor) -> Tensor:
         return infrared
@@ -32,6 +37,8 @@ class Infrared(FusionMethod):
 class Average(FusionMethod):
     """Pixel-wise mean of infrared and visible luminance."""
 
+    trivial: ClassVar[bool] = True
+
     def forward(self, infrared: Tensor, visible: Tensor) -> Tensor:
         return (infrared + luminance(visible)) / 2
 
@@ -39,6 +46,8 @@ class Average(FusionMethod):
 @register("maximum")
 class Maximum(FusionMethod):
     """Pixel-wise maximum of infrared and visible luminance."""
+
+    trivial: ClassVar[bool] = True
 
     def forward(self, infrared: Tensor, visible: Tensor) -> Tensor:
         return torch.maximum(infrared, luminance(visible))

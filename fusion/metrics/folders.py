@@ -1,6 +1,6 @@
 """Metrics of three folders: infrared, visible and fused images."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from fusion.batching import batches_of_one_size, read_ahead
 from fusion.images import (
     InputError,
     Pair,
@@ -19,55 +20,91 @@ from fusion.images import (
     list_names,
     read_infrared,
 )
-from fusion.metrics import METRICS, PROTOCOL, compute
+from fusion.metrics import CORE, PROTOCOL, compute
+
+BATCH_PIXELS = {"cpu": 1 << 19, "cuda": 1 << 24}
+"""Pixels of a batch: what fits a CPU's cache, what keeps a GPU busy."""
+
+RANGE = "range"
+_SCALED = ["SD", "SF", "AG"]
 
 
 def evaluate_folders(
-    infrared: Path, visible: Path, fused: Path, names: Sequence[str] = tuple(METRICS)
+    infrared: Path,
+    visible: Path,
+    fused: Path,
+    names: Sequence[str] = CORE,
+    *,
+    device: torch.device | None = None,
+    on_pairs: Callable[[int, int], None] = lambda *_: None,
 ) -> pd.DataFrame:
-    """Measure every fused image of a set against its pair.
+    """Measure every fused image of a set against its pair; files are matched by stem.
 
-    Files are matched by stem. Colour becomes round(0.299 R + 0.587 G + 0.114 B).
+    Colour becomes round(0.299 R + 0.587 G + 0.114 B). Files are read ahead by several threads.
+
+    Args:
+        device: where to compute, the CPU by default.
+        on_pairs: called with the pairs done and all pairs.
 
     Returns:
-        One row an image: `name` and a column a metric; undefined values are NaN.
+        One row a pair, sorted by name: `name`, a column a metric (NaN where undefined), and
+        `range`, the fused image's maximum less its minimum.
 
     Raises:
         InputError: an image has no partner, lacks its fused image, or differs from it in size.
     """
+    device = device or torch.device("cpu")
     pairs = find_pairs(infrared, visible)
     found = find_images(fused)
     if missing := [pair.name for pair in pairs if pair.name not in found]:
         raise InputError(fused, f"lacks {list_names(missing)}", "fuse all pairs of the set")
-    with ThreadPoolExecutor(2) as pool:
-        rows = pool.map(lambda pair: _measure(pair, found[pair.name], names), pairs)
-        return pd.DataFrame(list(rows))
+    limit = BATCH_PIXELS[device.type]
+    batches = batches_of_one_size(pairs, lambda pixels: max(1, limit // pixels))
+    rows: list[dict[str, Any]] = []
+    with ThreadPoolExecutor(4) as pool, torch.inference_mode():
+        for batch, images in read_ahead(pool, lambda batch: _read(batch, found), batches, 4):
+            rows += _measure(batch, images.to(device), names)
+            on_pairs(len(rows), len(pairs))
+    return pd.DataFrame(rows).sort_values("name", ignore_index=True)
 
 
-def _measure(pair: Pair, fused: Path, names: Sequence[str]) -> dict[str, Any]:
-    check_same_size(pair)
-    image, infrared, visible = _grey(fused), _grey(pair.infrared), _grey(pair.visible)
-    if image.shape != infrared.shape:
-        sizes = " and ".join(f"{plane.shape[3]}x{plane.shape[2]}" for plane in (image, infrared))
-        raise InputError(fused, f"differs in size from its pair: {sizes}", "fuse at full size")
-    values = compute(image, infrared, visible, names)
-    return {"name": pair.name, **{name: float(value) for name, value in values.items()}}
+def _read(batch: Sequence[Pair], found: dict[str, Path]) -> Tensor:
+    """uint8 3×B×1×H×W: fused, infrared, visible."""
+    planes = []
+    for pair in batch:
+        check_same_size(pair)
+        paths = (found[pair.name], pair.infrared, pair.visible)
+        image, *sources = (read_infrared(path).pixels for path in paths)
+        if image.shape != sources[0].shape:
+            sizes = " and ".join(f"{w}x{h}" for h, w in (image.shape, sources[0].shape))
+            raise InputError(paths[0], f"differs in size from its pair: {sizes}", "fuse it whole")
+        planes.append(np.stack([image, *sources]))
+    return torch.from_numpy(np.stack(planes, axis=1)).unsqueeze(2)
 
 
-def _grey(path: Path) -> Tensor:
-    return torch.tensor(read_infrared(path).pixels, dtype=torch.float32)[None, None]
+def _measure(batch: Sequence[Pair], images: Tensor, names: Sequence[str]) -> list[dict[str, Any]]:
+    values = compute(images[0], images[1], images[2], names)
+    fused = images[0].flatten(1)
+    values[RANGE] = fused.amax(1).int() - fused.amin(1).int()
+    columns = {name: column.tolist() for name, column in values.items()}
+    return [
+        {"name": pair.name, **{name: column[index] for name, column in columns.items()}}
+        for index, pair in enumerate(batch)
+    ]
 
 
 def summarise(frame: pd.DataFrame, resamples: int = 2000) -> dict[str, Any]:
     """Means over the images with 95 % bootstrap intervals; undefined values left out and counted.
 
     Returns:
-        {"protocol", "images", "metrics": {name: {"mean", "low", "high", "undefined"}}}; numbers
-        are None where every value is undefined.
+        {"protocol", "images", "metrics": {name: {"mean", "low", "high", "undefined"}},
+        "stretching": {name: share}}; numbers are None where every value is undefined. `stretching`
+        is what stretching each fused image to 0..255 would alone add to the mean of SD, SF and AG.
     """
     random = np.random.default_rng(0)
+    names = frame.columns.drop(["name", RANGE], errors="ignore")
     metrics = {}
-    for name in frame.columns.drop("name"):
+    for name in names:
         values = frame[name].dropna().to_numpy()
         metrics[name] = {
             "mean": None,
@@ -79,4 +116,20 @@ def summarise(frame: pd.DataFrame, resamples: int = 2000) -> dict[str, Any]:
             means = values[random.integers(0, len(values), (resamples, len(values)))].mean(1)
             low, high = np.quantile(means, [0.025, 0.975])
             metrics[name] |= {"mean": values.mean().item(), "low": low.item(), "high": high.item()}
-    return {"protocol": PROTOCOL, "images": len(frame), "metrics": metrics}
+    return {
+        "protocol": PROTOCOL,
+        "images": len(frame),
+        "metrics": metrics,
+        "stretching": _stretching(frame),
+    }
+
+
+def _stretching(frame: pd.DataFrame) -> dict[str, float]:
+    """SD, SF and AG grow with the range of grey levels."""
+    gain = 255 / frame[RANGE].where(frame[RANGE] > 0)
+    added = {}
+    for name in frame.columns.intersection(_SCALED):
+        mean = frame[name].mean()
+        if mean > 0:
+            added[name] = float((frame[name] * gain).mean() / mean - 1)
+    return added

@@ -1,9 +1,14 @@
 """`pomai evaluate`: fusion metrics of any three folders."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+from rich.table import Table
+
+from fusion.images import InputError
 
 
 def evaluate(
@@ -11,20 +16,58 @@ def evaluate(
     vi: Annotated[Path, typer.Option(help="Folder of visible images.")],
     fused: Annotated[Path, typer.Option(help="Folder of fused images.")],
     out: Annotated[Path | None, typer.Option(help="CSV of every image's values.")] = None,
+    metrics: Annotated[
+        str, typer.Option(help="Names separated by commas; 'core': the twelve; 'all'.")
+    ] = "core",
+    accelerator: Annotated[
+        Literal["auto", "cpu", "cuda"], typer.Option(help="Where to compute.")
+    ] = "auto",
 ) -> None:
-    """Print the fusion metrics of a set of fused images."""
+    """Print the fusion metrics of a set of fused images: means with 95 % bootstrap intervals."""
+    from fusion.images import write_bytes
     from fusion.metrics.folders import evaluate_folders, summarise
+    from fusion.runtime import RuntimeConfig, pick_device
 
-    frame = evaluate_folders(ir, vi, fused)
+    names = _names(metrics)
+    if out and not out.resolve().parent.is_dir():
+        raise InputError(out, "cannot be written", "its folder does not exist: make it first")
+    device = pick_device(RuntimeConfig(accelerator=accelerator))
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress("pairs", *columns, console=Console(stderr=True), transient=True) as progress:
+        bar = progress.add_task("pairs", total=None)
+        frame = evaluate_folders(
+            ir,
+            vi,
+            fused,
+            names,
+            device=device,
+            on_pairs=lambda done, total: progress.update(bar, completed=done, total=total),
+        )
     if out:
-        frame.to_csv(out, index=False)
-    summary = summarise(frame)
-    print(f"{summary['images']} images, protocol {summary['protocol']}, mean [95 % interval]")
+        write_bytes(out, frame.to_csv(index=False).encode())
+    Console().print(_table(summarise(frame)))
+
+
+def _names(given: str) -> list[str]:
+    from fusion.metrics import CORE, METRICS
+
+    if given in ("core", "all"):
+        return list(CORE if given == "core" else METRICS)
+    names = [name.strip() for name in given.split(",")]
+    if unknown := [name for name in names if name not in METRICS]:
+        raise InputError(
+            "--metrics", f"{', '.join(unknown)} unknown", f"choose from {', '.join(METRICS)}"
+        )
+    return names
+
+
+def _table(summary: dict[str, Any]) -> Table:
+    title = f"{summary['images']} images, protocol {summary['protocol']}"
+    table = Table("metric", "mean", "95 % interval", "undefined", title=title, title_justify="left")
     for name, values in summary["metrics"].items():
         if values["mean"] is None:
-            print(f"{name:6} undefined for all images")
+            table.add_row(name, "–", "–", "all")
             continue
-        undefined = f", {values['undefined']} undefined" if values["undefined"] else ""
-        print(
-            f"{name:6} {values['mean']:8.3f} [{values['low']:.3f}, {values['high']:.3f}]{undefined}"
-        )
+        interval = f"{values['low']:.3f} .. {values['high']:.3f}"
+        table.add_row(name, f"{values['mean']:.3f}", interval, str(values["undefined"] or ""))
+    return table

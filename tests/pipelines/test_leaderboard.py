@@ -1,10 +1,14 @@
 import json
 from math import nan
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from fusion.images import InputError
+from pipelines.comparison import agreement, as_good_as_best, significance
 from pipelines.leaderboard import Leaderboard, collect
+from pipelines.leaderboard_text import to_markdown
 
 
 def write(folder, name, content):
@@ -17,7 +21,12 @@ def scores(tmp_path):
     for method, value in (("average", 1.0), ("pomai", 2.0)):
         metrics = {"SD": {"mean": 10 * value}, "VIF": {"mean": None}}
         summary = {"protocol": "cddfuse", "images": 3, "stretch": False, "metrics": metrics}
-        write(tmp_path / f"evaluate-{method}-msrs", "summary.json", summary)
+        summary["stretching"] = {"SD": value / 10}
+        folder = tmp_path / f"evaluate-{method}-msrs"
+        write(folder, "summary.json", summary)
+        (folder / "images.csv").write_text(
+            "name,SD,VIF,range\n" + "".join(f"0{i},{10 * value + i},,200\n" for i in range(9))
+        )
         detection = {
             "map50": value / 4,
             "map50_95": value / 8,
@@ -45,13 +54,62 @@ def test_every_form_has_the_same_numbers(scores):
         "average,10,,0.25,0.125,0.2",
         "pomai,20,,0.5,0.25,0.4",
     ]
-    assert "| pomai | **20.00** | – | **0.500** | **0.250** | **0.400** |" in result.to_markdown()
+    text = to_markdown(result, {}, agreement(result), ["average"])
+    assert "| pomai | **20.00** | – |" in text
+    assert "| *best trivial baseline* | 10.00 average | – |" in text
+    assert "| pomai | **0.500** | **0.250** | **0.400** |" in text
+    assert "| pomai | +20% |" in text
+    assert "protocol `cddfuse`, stretch off" in text
     assert len(result.to_long()) == 10
 
 
 def test_undefined_is_never_the_best():
     rows = {"a": {("s", "SD"): nan}, "b": {("s", "SD"): -1.0}}
-    assert "| b | **-1.000** |" in Leaderboard(rows, []).to_markdown()
+    board = Leaderboard(rows, [])
+    assert board.best(("s", "SD")) == "b"
+    assert board.best(("s", "SD"), ["a"]) is None
+    assert "| b | **-1.000** |" in to_markdown(board, {}, agreement(board), [])
+
+
+def test_lower_is_better_where_a_metric_says_so():
+    rows = {"a": {("s", "MSE"): 5.0}, "b": {("s", "MSE"): 4.0}}
+    board = Leaderboard(rows, [])
+    text = to_markdown(board, {}, agreement(board), [])
+    assert "MSE ↓" in text
+    assert "| b | **4.000** |" in text
+
+
+def images(seed, shift, noise):
+    random = np.random.default_rng(seed)
+    scenes = np.random.default_rng(0).normal(20, 8, 40)
+    return pd.Series(scenes + shift + random.normal(0, noise, 40))
+
+
+def test_differences_that_are_not_significant_are_marked():
+    column = ("s", "SD")
+    values = {"a": images(1, 1, 0.5), "b": images(2, 1, 0.5), "c": images(3, 0, 0.5)}
+    rows = {name: {column: float(series.mean())} for name, series in values.items()}
+    board = Leaderboard(rows, [], {column: values})
+    tests = significance(board)
+    assert set(tests["dataset"]) == {"s"}
+    ties = as_good_as_best(board, tests)
+    best = board.best(column)
+    assert ties == {column: {"a", "b"} - {best}}
+    text = to_markdown(board, ties, agreement(board), [])
+    assert text.count(" ≈ |") == 1
+    (marked,) = (line for line in text.splitlines() if line.endswith("≈ |"))
+    assert marked.startswith(f"| {'a' if best == 'b' else 'b'} |")
+
+
+def test_agreement_with_the_task_counts_lower_is_better_downwards():
+    rows = {
+        name: {("s", "SD"): value, ("s", "MSE"): value, ("s", "mAP@0.5"): value}
+        for name, value in (("a", 1.0), ("b", 2.0), ("c", 3.0))
+    }
+    table = agreement(Leaderboard(rows, [])).set_index("metric")
+    assert table.loc["SD", "tau"] == pytest.approx(1)
+    assert table.loc["MSE", "tau"] == pytest.approx(-1)
+    assert table.loc["SD", "methods"] == 3
 
 
 @pytest.mark.parametrize("stage", ["detect", "segment"])

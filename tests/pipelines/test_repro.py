@@ -11,6 +11,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from fusion.metrics import CORE
+
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 PROFILE = ("profile=tiny", "method=[average,pomai]")
@@ -71,16 +73,14 @@ def test_a_leaderboard_of_every_method_and_every_kind_of_number(project):
     table = pd.read_csv(project / "results/leaderboard.csv", index_col="method")
     assert list(table.index) == ["average", "pomai"]
     assert list(table.columns) == [
-        *(
-            f"{dataset} {name}"
-            for dataset in ("msrs", "m3fd")
-            for name in ("SD", "SF", "AG", "VIF")
-        ),
+        *(f"{dataset} {name}" for dataset in ("msrs", "m3fd") for name in CORE),
         "m3fd mAP@0.5",
         "m3fd mAP@0.5:0.95",
         "msrs mIoU",
     ]
     assert table.notna().all(axis=None)
+    tests = pd.read_csv(project / "results/significance.csv")
+    assert len(tests) == 2 * len(CORE), "one pair of methods on every metric of both data sets"
     shown = json.loads(run(project, "dvc", "metrics", "show", "--json"))
     content = next(iter(shown.values()))["data"]["results/metrics.json"]["data"]
     assert content == metrics(project)

@@ -2,8 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fusion.images import InputError, write_image
-from fusion.metrics.folders import evaluate_folders, summarise
+from fusion.images import InputError, read_visible, to_grey, write_image
+from fusion.metrics.folders import BATCH_PIXELS, evaluate_folders, summarise
 
 
 @pytest.fixture
@@ -19,8 +19,12 @@ def folders(tmp_path):
 
 
 def test_one_row_an_image_colour_judged_on_luminance(folders):
-    frame = evaluate_folders(*folders)
-    assert list(frame.columns) == ["name", "SD", "SF", "AG", "VIF"]
+    done = []
+    frame = evaluate_folders(*folders, ["SD", "VIF"], on_pairs=lambda *pairs: done.append(pairs))
+    assert list(frame.columns) == ["name", "SD", "VIF", "range"]
+    assert done == [(1, 3), (2, 3), (3, 3)]
+    colour = read_visible(folders[2] / "a.png").pixels
+    assert frame["SD"][0] == pytest.approx(to_grey(colour).std(), rel=1e-6)
     assert list(frame["name"]) == ["a", "b", "c"]
     assert frame["VIF"].isna().tolist() == [False, False, True]
 
@@ -38,10 +42,10 @@ def test_a_fused_image_of_another_size_is_named(folders):
 
 
 def test_undefined_values_are_left_out_of_the_mean_and_counted(folders):
-    summary = summarise(evaluate_folders(*folders))
+    summary = summarise(evaluate_folders(*folders, ["SD", "VIF"]))
     assert summary["protocol"] == "cddfuse"
     assert summary["images"] == 3
-    assert [item["undefined"] for item in summary["metrics"].values()] == [0, 0, 0, 1]
+    assert [item["undefined"] for item in summary["metrics"].values()] == [0, 1]
 
 
 def test_intervals_hold_the_mean_and_narrow_with_more_images():
@@ -49,7 +53,7 @@ def test_intervals_hold_the_mean_and_narrow_with_more_images():
     widths = []
     for count in (20, 500):
         values = random.normal(10, 2, count)
-        frame = pd.DataFrame({"name": range(count), "SD": values})
+        frame = pd.DataFrame({"name": range(count), "SD": values, "range": 200})
         item = summarise(frame)["metrics"]["SD"]
         assert item["low"] < item["mean"] < item["high"]
         assert item["mean"] == pytest.approx(values.mean())
@@ -57,3 +61,32 @@ def test_intervals_hold_the_mean_and_narrow_with_more_images():
     # a normal approximation of the 95 % interval of 500 values
     assert widths[1] == pytest.approx(2 * 1.96 * 2 / 500**0.5, rel=0.15)
     assert widths[0] > 3 * widths[1]
+
+
+def test_many_images_of_one_size_are_measured_as_each_alone(tmp_path, monkeypatch):
+    random = np.random.default_rng(1)
+    for kind in ("ir", "vi", "fused"):
+        (tmp_path / kind).mkdir()
+        for name in "abcde":
+            image = random.integers(0, 256, (44, 44), dtype=np.uint8)
+            write_image(tmp_path / kind / f"{name}.png", image)
+    folders = [tmp_path / kind for kind in ("ir", "vi", "fused")]
+    together = evaluate_folders(*folders)
+    monkeypatch.setitem(BATCH_PIXELS, "cpu", 1)
+    pd.testing.assert_frame_equal(evaluate_folders(*folders), together, rtol=1e-6)
+
+
+def test_what_stretching_would_add_is_what_stretched_images_measure(folders):
+    for path in sorted(folders[2].iterdir()):
+        grey = to_grey(read_visible(path).pixels) // 2
+        write_image(path, grey)
+    promised = summarise(evaluate_folders(*folders, ["SD", "SF", "AG"]))["stretching"]
+    before = evaluate_folders(*folders, ["SD", "SF", "AG"]).mean(numeric_only=True)
+    for path in sorted(folders[2].iterdir()):
+        grey = read_visible(path).pixels.astype(float)
+        stretched = (grey - grey.min()) / np.ptp(grey) * 255
+        write_image(path, stretched.round().astype(np.uint8))
+    after = evaluate_folders(*folders, ["SD", "SF", "AG"]).mean(numeric_only=True)
+    assert promised.keys() == {"SD", "SF", "AG"}
+    for name, share in promised.items():
+        assert after[name] / before[name] - 1 == pytest.approx(share, rel=0.01), name
