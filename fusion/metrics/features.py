@@ -45,13 +45,13 @@ def _feature_mutual_information(features: Tensor) -> Tensor:
 
 
 def _normalised_information(source: Tensor, fused: Tensor) -> Tensor:
-    """2 I / (H + H) of windows given as N×9; 1 where both windows are equal."""
+    """2 I / (H + H) of windows given as N×9; 1 where both are equal, else 0 without entropy."""
     p, q = _distribution(source), _distribution(fused)
     joint = _joint(p, q)
     entropies = _entropy(p) + _entropy(q)
     information = entropies - _entropy(joint.flatten(1))
-    equal = (source == fused).all(1)
-    return (2 * information / entropies).masked_fill(equal, 1)
+    shared = (2 * information / entropies).masked_fill(entropies == 0, 0)
+    return shared.masked_fill((source == fused).all(1), 1)
 
 
 def _distribution(windows: Tensor) -> Tensor:

@@ -49,7 +49,7 @@ def _information(source, fused):
     p, q = _marginal(source), _marginal(fused)
     joint = _joint(p, q)
     entropies = _bits(p) + _bits(q)
-    return 2 * (entropies - _bits(joint)) / entropies
+    return 2 * (entropies - _bits(joint)) / entropies if entropies else 0.0
 
 
 def _marginal(window):
