@@ -16,6 +16,7 @@ from fusion.metrics import CORE
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 PROFILE = ("profile=tiny", "method=[average,pomai]")
+FUSION_ONLY = ("detect_on=[]", "segment_on=[]")
 
 pytestmark = pytest.mark.slow
 
@@ -108,17 +109,24 @@ def test_an_ablation_reruns_only_what_it_changes(project):
 
 def test_another_seed_gives_another_network_the_same_seed_the_same(project):
     before = metrics(project)
-    run(project, "dvc", "exp", "run", *overrides("seed=1"))
+    run(project, "dvc", "exp", "run", *overrides("seed=1", *FUSION_ONLY))
     other = metrics(project)
-    assert other["pomai"]["msrs"] != before["pomai"]["msrs"]
-    assert other["average"] == before["average"]
+    assert other["pomai"]["msrs"]["SD"] != before["pomai"]["msrs"]["SD"]
+    assert other["average"]["msrs"].items() <= before["average"]["msrs"].items()
     restore(project)
     run(project, "dvc", "repro", "--force", "--single-item", "train@pomai-stage_one")
     assert run(project, "git", "status", "--short", "dvc.lock") == "", "same seed, other weights"
 
 
 def test_queued_ablations_complete_and_compare(project):
-    run(project, "dvc", "exp", "run", "--queue", *overrides("ablation=no_ngmm,no_freeze"))
+    run(
+        project,
+        "dvc",
+        "exp",
+        "run",
+        "--queue",
+        *overrides("ablation=no_ngmm,no_freeze", *FUSION_ONLY),
+    )
     run(project, "dvc", "queue", "start")
     deadline = time.monotonic() + 600
     while (status := run(project, "dvc", "queue", "status")).count("Success") != 2:
