@@ -92,3 +92,17 @@ def test_bad_parameters_are_refused_by_name(composed, tmp_path, path, value, mes
 def test_missing_parameters_are_a_clear_word(tmp_path):
     with pytest.raises(InputError, match=r"nowhere.yaml.*is missing"):
         params.load(tmp_path / "nowhere.yaml")
+
+
+@pytest.mark.parametrize("override", ["method=[nosuch]", "profile=nosuch", "nosuch.key=1", "a=[b"])
+def test_an_override_that_names_nothing_is_refused_in_one_line(composed, override):
+    with pytest.raises(InputError, match="cannot be composed") as refused:
+        composed(override)
+    assert override in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_missing_environment_variable_is_named(composed, monkeypatch):
+    monkeypatch.delenv("FUSION_DATA", raising=False)
+    with pytest.raises(InputError, match="FUSION_DATA"):
+        composed("profile=pairs")
