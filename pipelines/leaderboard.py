@@ -23,12 +23,14 @@ class Leaderboard:
         columns in the same order.
     conditions: sentences for the reader: protocol, stretch, numbers of images, splits.
     images: (data set, fusion metric) -> method -> one value an image.
+    spreads: (data set, downstream score) -> method -> standard deviation over training seeds.
     stretching: (data set, fusion metric) -> method -> what stretching alone would add (a share).
     """
 
     rows: dict[str, dict[Column, float]]
     conditions: list[str]
     images: dict[Column, dict[str, pd.Series]] = field(default_factory=dict)
+    spreads: dict[Column, dict[str, float]] = field(default_factory=dict)
     stretching: dict[Column, dict[str, float]] = field(default_factory=dict)
 
     @property
@@ -115,11 +117,15 @@ def collect(
             detection = _read(scores / f"detect-{method}-{dataset}" / "scores.json")
             row[dataset, "mAP@0.5"] = detection["map50"]
             row[dataset, "mAP@0.5:0.95"] = detection["map50_95"]
+            if detection["map50_sd"] is not None:
+                board.spreads.setdefault((dataset, "mAP@0.5"), {})[method] = detection["map50_sd"]
             conditions[f"{dataset}: detection by {detection['conditions']}"] = None
             protocols.setdefault(f"detection on {dataset}", set()).add(tuple(detection["protocol"]))
         for dataset in segment_on:
             segmentation = _read(scores / f"segment-{method}-{dataset}" / "scores.json")
             row[dataset, "mIoU"] = segmentation["miou"]
+            if segmentation["miou_sd"] is not None:
+                board.spreads.setdefault((dataset, "mIoU"), {})[method] = segmentation["miou_sd"]
             conditions[f"{dataset}: segmentation by {segmentation['conditions']}"] = None
             protocols.setdefault(f"segmentation on {dataset}", set()).add(
                 tuple(segmentation["protocol"])

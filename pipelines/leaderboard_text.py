@@ -12,13 +12,18 @@ Ties = Mapping[Column, Collection[str]]
 
 
 def to_markdown(
-    board: Leaderboard, ties: Ties, agreement: pd.DataFrame, trivial: Collection[str]
+    board: Leaderboard,
+    ties: Ties,
+    agreement: pd.DataFrame,
+    gains: pd.DataFrame,
+    trivial: Collection[str],
 ) -> str:
     """The best value of a column is bold.
 
     Args:
         ties: column → methods that do not differ significantly from the best; marked ≈.
         agreement: rank correlations of metrics and downstream scores.
+        gains: differences of downstream scores against the visible image.
         trivial: the rows whose best value is repeated as the bar to take.
     """
     datasets = dict.fromkeys(dataset for dataset, name in board.columns if name in METRICS)
@@ -31,7 +36,7 @@ def to_markdown(
         names = [" ".join(column) for column in board.downstream]
         table = _table(board, board.downstream, ties, trivial, names)
         sections.append(f"**What the fused images are for**\n\n{table}")
-    sections += [_stretching(board), _agreement(agreement)]
+    sections += [_gains(gains), _stretching(board), _agreement(agreement)]
     notes = [
         "**bold**: best of the column; ≈: not significantly different from it (paired Wilcoxon "
         "signed-rank test, Holm-corrected over all pairs of methods, 5 %)",
@@ -53,6 +58,7 @@ def _table(
     for method, row in board.rows.items():
         cells = [
             _cell(row[column], best[column] == method, method in ties.get(column, ()))
+            + _spread(board, column, method)
             for column in columns
         ]
         lines.append(_line([method, *cells]))
@@ -64,6 +70,31 @@ def _table(
         ]
         lines.append(_line(["*best trivial baseline*", *cells]))
     return "\n".join(lines)
+
+
+def _gains(gains: pd.DataFrame) -> str:
+    """A column a score, a row a method; several seeds below each other."""
+    if gains.empty:
+        return ""
+    header = list(dict.fromkeys(gains["dataset"] + " " + gains["score"]))
+    lines = [_line(["method", *header]), "|---" * (len(header) + 1) + "|"]
+    for (method, seed), rows in gains.groupby(["method", "seed"], sort=False):
+        cells = dict(zip(rows["dataset"] + " " + rows["score"], _intervals(rows), strict=True))
+        label = f"{method}, seed {seed}" if gains["seed"].nunique() > 1 else str(method)
+        lines.append(_line([label, *(cells.get(name, "–") for name in header)]))
+    title = (
+        "**Gain over the visible image alone** with 95 % bootstrap intervals over the test images; "
+        "\\* where the interval leaves out 0"
+    )
+    return f"{title}\n\n" + "\n".join(lines)
+
+
+def _intervals(rows: pd.DataFrame) -> list[str]:
+    cells = []
+    for difference, low, high in rows[["difference", "low", "high"]].to_numpy():
+        star = " \\*" if low > 0 or high < 0 else ""
+        cells.append(f"{difference:+.3f} [{low:+.3f}, {high:+.3f}]{star}")
+    return cells
 
 
 def _stretching(board: Leaderboard) -> str:
@@ -116,6 +147,11 @@ def _cell(value: float, best: bool, tied: bool) -> str:
         return "–"
     shown = f"**{_number(value)}**" if best else _number(value)
     return f"{shown} ≈" if tied else shown
+
+
+def _spread(board: Leaderboard, column: Column, method: str) -> str:
+    spread = board.spreads.get(column, {}).get(method)
+    return "" if spread is None else f" ± {spread:.3f}"
 
 
 def _number(value: float) -> str:

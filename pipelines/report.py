@@ -9,6 +9,7 @@ from pipelines.comparison import agreement, as_good_as_best, significance
 from pipelines.leaderboard import collect
 from pipelines.leaderboard_text import to_markdown
 from pipelines.stage import SCORES, run
+from pipelines.task_differences import task_differences
 
 RESULTS = Path("results")
 
@@ -20,8 +21,9 @@ def main() -> None:
         SCORES, settings.methods, settings.fuse_on, settings.detect_on, settings.segment_on
     )
     tests, ranks = significance(board), agreement(board)
+    gains = task_differences(SCORES, settings.methods, settings.detect_on, settings.segment_on)
     trivial = [name for name in settings.methods if methods.get(settings.kind(name)).trivial]
-    text = to_markdown(board, as_good_as_best(board, tests), ranks, trivial)
+    text = to_markdown(board, as_good_as_best(board, tests), ranks, gains, trivial)
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "leaderboard.csv").write_text(board.to_csv())
     (RESULTS / "leaderboard.md").write_text(text)
@@ -30,6 +32,7 @@ def main() -> None:
         ("leaderboard_long", board.to_long()),
         ("significance", tests),
         ("rank_agreement", ranks),
+        ("task_differences", gains),
     ):
         table.to_csv(RESULTS / f"{name}.csv", index=False, float_format="%.6g")
     print(text)

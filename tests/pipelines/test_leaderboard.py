@@ -9,6 +9,10 @@ from fusion.images import InputError
 from pipelines.comparison import agreement, as_good_as_best, significance
 from pipelines.leaderboard import Leaderboard, collect
 from pipelines.leaderboard_text import to_markdown
+from pipelines.task_differences import COLUMNS, task_differences
+
+NO_GAINS = pd.DataFrame(columns=COLUMNS)
+NO_ROWS = Leaderboard({"visible": {}}, [])
 
 
 def write(folder, name, content):
@@ -30,11 +34,17 @@ def scores(tmp_path):
         detection = {
             "map50": value / 4,
             "map50_95": value / 8,
+            "map50_sd": None,
             "conditions": "d",
             "protocol": ["p"],
         }
         write(tmp_path / f"detect-{method}-msrs", "scores.json", detection)
-        segmentation = {"miou": value / 5, "conditions": "s", "protocol": ["q"]}
+        segmentation = {
+            "miou": value / 5,
+            "miou_sd": 0.012,
+            "conditions": "s",
+            "protocol": ["q"],
+        }
         write(tmp_path / f"segment-{method}-msrs", "scores.json", segmentation)
     return tmp_path
 
@@ -54,10 +64,10 @@ def test_every_form_has_the_same_numbers(scores):
         "average,10,,0.25,0.125,0.2",
         "pomai,20,,0.5,0.25,0.4",
     ]
-    text = to_markdown(result, {}, agreement(result), ["average"])
+    text = to_markdown(result, {}, agreement(result), NO_GAINS, ["average"])
     assert "| pomai | **20.00** | – |" in text
     assert "| *best trivial baseline* | 10.00 average | – |" in text
-    assert "| pomai | **0.500** | **0.250** | **0.400** |" in text
+    assert "| pomai | **0.500** | **0.250** | **0.400** ± 0.012 |" in text
     assert "| pomai | +20% |" in text
     assert "protocol `cddfuse`, stretch off" in text
     assert len(result.to_long()) == 10
@@ -68,13 +78,13 @@ def test_undefined_is_never_the_best():
     board = Leaderboard(rows, [])
     assert board.best(("s", "SD")) == "b"
     assert board.best(("s", "SD"), ["a"]) is None
-    assert "| b | **-1.000** |" in to_markdown(board, {}, agreement(board), [])
+    assert "| b | **-1.000** |" in to_markdown(board, {}, agreement(board), NO_GAINS, [])
 
 
 def test_lower_is_better_where_a_metric_says_so():
     rows = {"a": {("s", "MSE"): 5.0}, "b": {("s", "MSE"): 4.0}}
     board = Leaderboard(rows, [])
-    text = to_markdown(board, {}, agreement(board), [])
+    text = to_markdown(board, {}, agreement(board), NO_GAINS, [])
     assert "MSE ↓" in text
     assert "| b | **4.000** |" in text
 
@@ -95,7 +105,7 @@ def test_differences_that_are_not_significant_are_marked():
     ties = as_good_as_best(board, tests)
     best = board.best(column)
     assert ties == {column: {"a", "b"} - {best}}
-    text = to_markdown(board, ties, agreement(board), [])
+    text = to_markdown(board, ties, agreement(board), NO_GAINS, [])
     assert text.count(" ≈ |") == 1
     (marked,) = (line for line in text.splitlines() if line.endswith("≈ |"))
     assert marked.startswith(f"| {'a' if best == 'b' else 'b'} |")
@@ -130,3 +140,31 @@ def test_rows_of_different_stretch_are_refused(scores):
 def test_a_missing_score_is_named(scores):
     with pytest.raises(InputError, match=r"evaluate-maximum-msrs.*is missing"):
         board(scores, ["maximum"])
+
+
+def confusions(path, seed, correct):
+    """Per-image confusion matrices of 12 images with a share of pixels labelled right."""
+    random = np.random.default_rng(seed)
+    matrices = np.zeros((12, 9, 9), np.int64)
+    for image in matrices:
+        right = random.binomial(100, correct, 9)
+        image[np.arange(9), np.arange(9)] = right
+        image[np.arange(9), (np.arange(9) + 1) % 9] = 100 - right
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(path, per_image=matrices)
+
+
+def test_gains_over_the_visible_image_with_intervals(tmp_path):
+    for method, share in (("visible", 0.5), ("average", 0.5), ("pomai", 0.7)):
+        confusions(tmp_path / f"segment-{method}-msrs" / "per-image-0.npz", 1, share)
+    gains = task_differences(tmp_path, ["visible", "average", "pomai"], [], ["msrs"])
+    by_method = gains.set_index("method")
+    assert by_method.loc["average", "difference"] == 0
+    assert by_method.loc["pomai", "low"] > 0.1
+    text = to_markdown(Leaderboard({"visible": {}}, []), {}, agreement(NO_ROWS), gains, [])
+    assert r"\*" in next(line for line in text.splitlines() if line.startswith("| pomai"))
+    assert r"\*" not in next(line for line in text.splitlines() if line.startswith("| average"))
+
+
+def test_without_the_visible_image_there_is_nothing_to_gain_on(tmp_path):
+    assert task_differences(tmp_path, ["pomai"], ["m3fd"], ["msrs"]).empty
