@@ -10,13 +10,50 @@ def prepare(
     name: Annotated[str, typer.Argument(help="Name of the data set.")],
     layout: Annotated[Literal["msrs", "m3fd", "pairs"], typer.Option(help="How it is laid out.")],
     source: Annotated[Path, typer.Option(help="Folder it lies in.")],
+    split: Annotated[
+        list[str] | None,
+        typer.Option(help="train=FOLDER, val=FOLDER or test=FOLDER below SOURCE; repeatable."),
+    ] = None,
+    infrared: Annotated[str | None, typer.Option(help="Name of the infrared folder.")] = None,
+    visible: Annotated[str | None, typer.Option(help="Name of the visible folder.")] = None,
+    infrared_range: Annotated[
+        tuple[float, float] | None,
+        typer.Option(help="Values of deep infrared files that become 0 and 255."),
+    ] = None,
     train_fusion: Annotated[bool, typer.Option(help="Train fusion networks on it.")] = False,
     output: Annotated[Path, typer.Option(help="Root of all prepared data.")] = Path("data"),
 ) -> None:
     """Check a data set completely and write it to OUTPUT/prepared/NAME."""
+    from pydantic import ValidationError
+
+    from fusion.images import InputError
     from pipelines.datasets.config import DatasetConfig
     from pipelines.datasets.prepare import prepare as prepare_dataset
 
-    config = DatasetConfig(layout=layout, source=str(source), train_fusion=train_fusion)
+    given = {
+        "splits": _folders(split) if split else None,
+        "infrared": infrared,
+        "visible": visible,
+        "infrared_range": infrared_range,
+    }
+    settings = {key: value for key, value in given.items() if value is not None}
+    try:
+        config = DatasetConfig.model_validate(
+            {"layout": layout, "source": str(source), "train_fusion": train_fusion, **settings}
+        )
+    except ValidationError as error:
+        reasons = "; ".join(
+            f"{'.'.join(map(str, item['loc']))} {item['msg']}".strip() for item in error.errors()
+        )
+        raise InputError(source, reasons, "correct these options") from error
     report = prepare_dataset(name, config, output / "prepared" / name, output / "train" / name)
     print(report)
+
+
+def _folders(options: list[str]) -> dict[str, str]:
+    from fusion.images import InputError
+
+    pairs = [option.partition("=") for option in options]
+    if wrong := [option for option, pair in zip(options, pairs, strict=True) if not pair[2]]:
+        raise InputError("--split", f"'{wrong[0]}' is not SPLIT=FOLDER", "write --split test=dev")
+    return {split: folder for split, _, folder in pairs}
