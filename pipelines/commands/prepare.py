@@ -8,7 +8,9 @@ import typer
 
 def prepare(
     name: Annotated[str, typer.Argument(help="Name of the data set.")],
-    layout: Annotated[Literal["msrs", "m3fd", "pairs"], typer.Option(help="How it is laid out.")],
+    layout: Annotated[
+        Literal["msrs", "m3fd", "boxes", "pairs"], typer.Option(help="How it is laid out.")
+    ],
     source: Annotated[Path, typer.Option(help="Folder it lies in.")],
     split: Annotated[
         list[str] | None,
@@ -16,6 +18,10 @@ def prepare(
     ] = None,
     infrared: Annotated[str | None, typer.Option(help="Name of the infrared folder.")] = None,
     visible: Annotated[str | None, typer.Option(help="Name of the visible folder.")] = None,
+    labels: Annotated[str | None, typer.Option(help="Name of the folder of labels.")] = None,
+    classes: Annotated[
+        str | None, typer.Option(help="boxes: names separated by commas, in their order.")
+    ] = None,
     infrared_range: Annotated[
         tuple[float, float] | None,
         typer.Option(help="Values of deep infrared files that become 0 and 255."),
@@ -34,6 +40,8 @@ def prepare(
         "splits": _folders(split) if split else None,
         "infrared": infrared,
         "visible": visible,
+        "labels": labels,
+        "classes": classes.split(",") if classes else None,
         "infrared_range": infrared_range,
     }
     settings = {key: value for key, value in given.items() if value is not None}

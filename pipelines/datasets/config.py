@@ -38,7 +38,8 @@ class DatasetConfig(Config):
     """A data set as it lies on disk, and what it is used for.
 
     Attributes:
-        layout: `msrs` ({train,test}/{ir,vi,Segmentation_labels}), `m3fd` (Ir, Vis, Annotation) or
+        layout: `msrs` ({train,test}/{ir,vi,Segmentation_labels}), `m3fd` (Ir, Vis, Annotation),
+            `boxes` (ir, vi, labels: any set with VOC XML or YOLO text and its own classes) or
             `pairs` (<split>/{ir,vi}, or {ir,vi} alone, which is a test split).
         source: its folder.
         train_fusion: whether fusion networks learn from its train split.
@@ -48,15 +49,16 @@ class DatasetConfig(Config):
         splits: msrs and pairs: split -> folder under `source`; null finds the layout's own.
         infrared: name of the folder of infrared images; null is the layout's own.
         visible: name of the folder of visible images; null is the layout's own.
-        labels: name of the folder of labels, VOC XML or YOLO text for m3fd; null is the layout's.
-        split: m3fd: images drawn one by one (the papers' way), contiguous blocks of frames, or
+        labels: name of the folder of labels, VOC XML or YOLO text; null is the layout's.
+        classes: boxes: names of the classes, in the order of YOLO text's numbers.
+        split: m3fd and boxes: images drawn one by one (the papers' way), contiguous blocks of frames, or
             groups of near-duplicate frames that stay together.
-        fractions: m3fd: of train, val and test.
-        seed: m3fd: draws the split.
-        block: m3fd: frames in a block.
+        fractions: m3fd and boxes: of train, val and test.
+        seed: m3fd and boxes: draws the split.
+        block: m3fd and boxes: frames in a block.
     """
 
-    layout: Literal["msrs", "m3fd", "pairs"]
+    layout: Literal["msrs", "m3fd", "boxes", "pairs"]
     source: str
     train_fusion: bool = False
     fuse: list[Literal["train", "val", "test"]] = Field(["test"])
@@ -65,6 +67,7 @@ class DatasetConfig(Config):
     infrared: str | None = None
     visible: str | None = None
     labels: str | None = None
+    classes: list[str] | None = None
     split: Literal["random", "blocks", "grouped"] = "random"
     fractions: _Triple = (0.8, 0.1, 0.1)
     seed: int = Field(0, ge=0)
@@ -76,11 +79,20 @@ class DatasetConfig(Config):
             raise ValueError(f"infrared_range is [lowest, highest]; got {self.infrared_range}")
         if min(self.fractions) < 0 or self.fractions[0] == 0 or abs(sum(self.fractions) - 1) > 1e-6:
             raise ValueError(f"fractions of train, val, test sum to 1; got {self.fractions}")
-        others = {"m3fd": {"splits"}, "msrs": _M3FD_ONLY, "pairs": {"labels", *_M3FD_ONLY}}
+        others = {
+            "m3fd": {"splits", "classes"},
+            "boxes": {"splits"},
+            "msrs": {"classes", *_DRAWN_SPLIT},
+            "pairs": {"classes", "labels", *_DRAWN_SPLIT},
+        }
         misplaced = sorted(others[self.layout] & self.model_fields_set)
         if misplaced:
             raise ValueError(f"{', '.join(misplaced)}: not a setting of layout '{self.layout}'")
+        if self.layout == "boxes" and not self.classes:
+            raise ValueError("layout 'boxes' needs the names of its classes")
+        if self.classes and len({name.lower() for name in self.classes}) < len(self.classes):
+            raise ValueError(f"classes have names of their own; got {self.classes}")
         return self
 
 
-_M3FD_ONLY = {"split", "fractions", "seed", "block"}
+_DRAWN_SPLIT = {"split", "fractions", "seed", "block"}

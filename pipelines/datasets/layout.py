@@ -56,7 +56,9 @@ def find_source(config: DatasetConfig, problems: Problems) -> Source:
     root = Path(config.source)
     if not root.is_dir():
         raise InputError(root, "is not a folder", "set the data set's `source` to where it lies")
-    return {"msrs": _msrs, "m3fd": _m3fd, "pairs": _pairs}[config.layout](root, config, problems)
+    return {"msrs": _msrs, "m3fd": _boxes, "boxes": _boxes, "pairs": _pairs}[config.layout](
+        root, config, problems
+    )
 
 
 def _msrs(root: Path, config: DatasetConfig, problems: Problems) -> Source:
@@ -71,10 +73,11 @@ def _msrs(root: Path, config: DatasetConfig, problems: Problems) -> Source:
     return source
 
 
-def _m3fd(root: Path, config: DatasetConfig, problems: Problems) -> Source:
-    source = Source(config.split, m3fd.CLASSES)
-    pairs = _find(root, config.infrared or "Ir", config.visible or "Vis", problems)
-    folder = root / (config.labels or "Annotation")
+def _boxes(root: Path, config: DatasetConfig, problems: Problems) -> Source:
+    infrared, visible, labels = _BOX_FOLDERS[config.layout]
+    source = Source(config.split, config.classes or m3fd.CLASSES)
+    pairs = _find(root, config.infrared or infrared, config.visible or visible, problems)
+    folder = root / (config.labels or labels)
     if not folder.is_dir():
         raise InputError(folder, "is not a folder", "set `labels` to the folder of annotations")
     found = {path.stem: path for path in folder.iterdir() if path.suffix in {".xml", ".txt"}}
@@ -88,6 +91,9 @@ def _m3fd(root: Path, config: DatasetConfig, problems: Problems) -> Source:
         split_of = {name: split for split, members in splits.items() for name in members}
         source.items = [Item(split_of[pair.name], pair, found[pair.name]) for pair in pairs]
     return source
+
+
+_BOX_FOLDERS = {"m3fd": ("Ir", "Vis", "Annotation"), "boxes": ("ir", "vi", "labels")}
 
 
 def _pairs(root: Path, config: DatasetConfig, problems: Problems) -> Source:

@@ -72,3 +72,20 @@ def test_wrong_options_are_said_in_one_line(monkeypatch, capsys, source, further
     assert isinstance(code, str)
     assert code.startswith("error: ")
     assert message in code
+
+
+def test_any_set_with_boxes_and_classes_of_its_own(monkeypatch, capsys, source):
+    labels = source / "learn/txt"
+    labels.mkdir()
+    for name in "abc":
+        (labels / f"learn-{name}.txt").write_text("1  0.5  0.5  0.25  0.5  \n\n")
+    folders = ("--infrared=thermal", "--visible=rgb", "--labels=txt", "--classes=dog,cat")
+    given = ("pets", "--layout=boxes", f"--source={source / 'learn'}", *folders)
+    code, printed = run(monkeypatch, capsys, *given, f"--output={source.parent / 'data'}")
+    assert code == 0
+    assert "boxes of cat: 3" in printed
+    (written,) = (source.parent / "data/prepared/pets").glob("*/labels/learn-b.txt")
+    assert written.read_text().split() == [
+        "1",
+        *(["0.50000000", "0.50000000", "0.25000000", "0.50000000"]),
+    ]
