@@ -51,8 +51,8 @@ class DatasetConfig(Config):
         visible: name of the folder of visible images; null is the layout's own.
         labels: name of the folder of labels, VOC XML or YOLO text; null is the layout's.
         classes: boxes: names of the classes, in the order of YOLO text's numbers.
-        split: m3fd and boxes: images drawn one by one (the papers' way), contiguous blocks of frames, or
-            groups of near-duplicate frames that stay together.
+        split: m3fd and boxes: images drawn one by one (the papers' way), contiguous blocks of
+            frames, or groups of near-duplicate frames that stay together.
         fractions: m3fd and boxes: of train, val and test.
         seed: m3fd and boxes: draws the split.
         block: m3fd and boxes: frames in a block.

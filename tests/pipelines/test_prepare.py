@@ -309,7 +309,7 @@ def test_near_duplicate_frames_stay_on_one_side(tmp_path, run):
         ({"layout": "m3fd", "splits": {"test": "x"}}, "splits: not a setting of layout 'm3fd'"),
         ({"layout": "m3fd", "fractions": [0.5, 0.2, 0.2]}, "sum to 1"),
         ({"layout": "pairs", "infrared_range": [5, 5]}, r"\[lowest, highest\]"),
-        ({"layout": "folders"}, "'msrs', 'm3fd' or 'pairs'"),
+        ({"layout": "folders"}, "'m3fd', 'boxes' or 'pairs'"),
     ],
 )
 def test_impossible_settings_are_refused(settings, message):
