@@ -21,6 +21,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import machine, plain
 from fusion.images import write_image
+from fusion.memory import keep_freed_memory
 from fusion.methods.pomai import PoMAI, PoMAIConfig, PoMAIPhase, StageOne
 from fusion.runtime import RuntimeConfig, pick_device
 
@@ -141,6 +142,7 @@ def _measure(sender, config, settings, folder, changes, steps) -> None:
             times.append(time.perf_counter())
             [next(losses) for _ in range(steps)]
     else:
+        keep_freed_memory()  # as every command of the project does
         _train(phase, settings, folder, RuntimeConfig(**changes), times)
     spans = np.diff(times)
     sender.send(
