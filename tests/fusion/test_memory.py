@@ -12,10 +12,16 @@ if sys.argv[1] == "keep":
     keep_freed_memory()
 import torch
 torch.set_num_threads(1)
-torch.ones(1 << 24)
+
+
+def work():
+    planes = torch.ones(1 << 22)
+    for _ in range(10):
+        planes = (planes * 2 + planes).relu()
+
+work()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-for _ in range(10):
-    torch.ones(1 << 24)
+work()
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
