@@ -15,7 +15,7 @@ torch.set_num_threads(1)
 
 
 def work():
-    planes = torch.ones(1 << 22)
+    planes = torch.ones(12 << 20)  # above what glibc would ever keep by itself
     for _ in range(10):
         planes = (planes * 2 + planes).relu()
 
@@ -33,4 +33,4 @@ def page_faults(mode):
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's allocator is meant")
 def test_a_large_tensor_takes_the_pages_of_the_one_before():
-    assert page_faults("keep") < page_faults("default") / 10
+    assert page_faults("keep") < page_faults("default") / 3
