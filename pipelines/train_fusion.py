@@ -1,11 +1,14 @@
 """Stage: training pairs (and the phase before) -> the weights of one training phase."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from dvclive import Live
+from numpy.typing import NDArray
 
 from fusion import methods
 from fusion.sampler import load_pairs
@@ -38,7 +41,8 @@ def main(key: str) -> None:
             runtime=settings.runtime,
             seed=settings.seed,
             checkpoints=RUNS / f"train-{key}",
-            on_epoch=log,
+            on_epoch=log.epoch if log else lambda _: None,
+            on_pictures=log.pictures if log else None,
         )
     if fabric.is_global_zero:
         facts = {
@@ -52,23 +56,32 @@ def main(key: str) -> None:
         save_model(MODELS / key, kind, phase.method, facts)
 
 
+@dataclass(frozen=True)
+class _Log:
+    """Curves and pictures of one training phase, by DVCLive."""
+
+    live: Live
+
+    def epoch(self, means: dict[str, float]) -> None:
+        for name, value in means.items():
+            self.live.log_metric(name, value)
+        self.live.next_step()
+
+    def pictures(self, epoch: int, grid: NDArray[np.uint8]) -> None:
+        self.live.log_image(f"epoch-{epoch:04d}.png", grid)
+
+
 @contextmanager
-def _log(folder: Path, active: bool) -> Iterator[Callable[[dict[str, float]], None]]:
-    """A function that logs an epoch's means with DVCLive, on the first process only.
+def _log(folder: Path, active: bool) -> Iterator[_Log | None]:
+    """A log on the first process, None on the others.
 
     DVC's own file and its experiments are the pipeline's business, not the logger's.
     """
     if not active:
-        yield lambda _: None
+        yield None
         return
     with Live(str(folder), dvcyaml=None, save_dvc_exp=False) as live:
-
-        def log(means: dict[str, float]) -> None:
-            for name, value in means.items():
-                live.log_metric(name, value)
-            live.next_step()
-
-        yield log
+        yield _Log(live)
 
 
 if __name__ == "__main__":
