@@ -80,7 +80,7 @@ def fit(
         state = trainer.load_state(run)
         if state is None or not state["finished"]:
             training = trainer.ResumableTrainer(
-                overrides=_arguments(data, run, config, seed, runtime)
+                overrides=training_arguments(data, run, config, seed, runtime)
             )
             if log is not None:
                 report = log
@@ -95,9 +95,10 @@ def fit(
     return curve
 
 
-def _arguments(
+def training_arguments(
     data: Path, run: Path, config: DetectionConfig, seed: int, runtime: RuntimeConfig
 ) -> dict[str, Any]:
+    """The settings in ultralytics' words; see `fit`."""
     return {
         "task": "detect",
         "mode": "train",

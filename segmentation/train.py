@@ -105,7 +105,7 @@ def fit(
     best = max((_validated(record) for record in curve), default=-1.0)
     for epoch in range(len(curve), config.epochs):
         model.freeze_encoder(epoch < config.frozen_epochs)
-        record = _train_epoch(model, optimizer, training, config, seed, epoch, runtime)
+        record = train_epoch(model, optimizer, training, config, seed, epoch, runtime)
         curve.append(record)
         if (epoch + 1) % config.validate_every == 0 or epoch + 1 == config.epochs:
             matrices = per_image_confusion(model, validation, config.batch_size, runtime)
@@ -130,7 +130,7 @@ def _validated(record: Record) -> float:
     return -1.0 if miou is None else miou
 
 
-def _train_epoch(
+def train_epoch(
     model: Segmenter,
     optimizer: torch.optim.Optimizer,
     data: LabelledImages,
@@ -139,6 +139,7 @@ def _train_epoch(
     epoch: int,
     runtime: RuntimeConfig,
 ) -> Record:
+    """One pass over the training images; see `fit`."""
     device = pick_device(runtime)
     model.train()
     torch.manual_seed(int(np.random.default_rng((seed, _DROPOUT, epoch)).integers(2**63)))
