@@ -96,7 +96,8 @@ def train_phase(
             the gradient norm, and the learning rate. A resumed run begins with the calls for the
             epochs already done, so a log made anew is complete.
         on_pictures: called on the first process after every `pictures_every` epochs and the last,
-            with the number of epochs done and a `picture_grid`.
+            with the number of epochs done and a `picture_grid`; a resumed run begins with the
+            pictures already made.
 
     Raises:
         TrainingError: the loss or its gradient is not finite, memory runs out, or the batch cannot
@@ -115,7 +116,8 @@ def train_phase(
     adam = torch.optim.Adam(trained, lr=settings.learning_rate, fused=True)
     module, optimizer = fabric.setup(phase, adam)
     meter = Meter()
-    first = _resume(fabric, folder, phase, adam, meter)
+    pictures: dict[int, Tensor] = {}
+    first = _resume(fabric, folder, phase, adam, meter, pictures)
     sampler = CropSampler(
         store.to(cache_device(store, runtime, fabric.device)),
         settings.batch_size,
@@ -129,6 +131,8 @@ def train_phase(
     if fabric.is_global_zero:
         for means in meter.history:
             on_epoch(means)
+        for epoch, picture in pictures.items():
+            _show(on_pictures, epoch, picture)
 
     with Reporter(first, total, visible=fabric.is_global_zero) as reporter:
         for step in range(first, total):
@@ -155,15 +159,22 @@ def train_phase(
                 reporter.update(done, step // sampler.steps_per_epoch + 1, meter.means()["loss"])
             if not within_epoch:
                 meter.end_epoch(rate)
+            pictured = not within_epoch and (epoch % pictures_every == 0 or done == total)
+            if on_pictures and fabric.is_global_zero and pictured:
+                made = picture_grid(phase.method, sampler.store, settings.crop)
+                pictures[epoch] = torch.from_numpy(made)
+                _show(on_pictures, epoch, pictures[epoch])
             due = not within_epoch or time.monotonic() - saved >= runtime.checkpoint_seconds
             if fabric.is_global_zero and due:
-                state = {"optimizer": adam.state_dict(), "meter": meter.state_dict()}
+                state = {
+                    "optimizer": adam.state_dict(),
+                    "meter": meter.state_dict(),
+                    "pictures": pictures,
+                }
                 folder.save(Checkpoint(done, weights_of(phase), state))
                 saved = time.monotonic()
             if fabric.is_global_zero and not within_epoch:
                 on_epoch(meter.history[-1])
-                if on_pictures and (epoch % pictures_every == 0 or done == total):
-                    on_pictures(epoch, picture_grid(phase.method, sampler.store, settings.crop))
     fabric.barrier()
     return TrainingReport(total, first)
 
@@ -197,6 +208,7 @@ def _resume(
     phase: TrainingPhase,
     adam: torch.optim.Adam,
     meter: Meter,
+    pictures: dict[int, Tensor],
 ) -> int:
     """Load the latest checkpoint into all processes; the update to go on with."""
     found = fabric.broadcast(folder.latest() if fabric.is_global_zero else None)
@@ -205,7 +217,13 @@ def _resume(
     phase.load_state_dict(found.weights)
     adam.load_state_dict(found.state["optimizer"])
     meter.load_state_dict(found.state["meter"])
+    pictures.update(found.state["pictures"])
     return found.step
+
+
+def _show(on_pictures: OnPictures | None, epoch: int, grid: Tensor) -> None:
+    if on_pictures:
+        on_pictures(epoch, grid.numpy())
 
 
 def _in_format(batch: Batch, runtime: RuntimeConfig) -> Batch:

@@ -81,6 +81,7 @@ def _log(folder: Path, active: bool) -> Iterator[_Log | None]:
         yield None
         return
     with Live(str(folder), dvcyaml=None, save_dvc_exp=False) as live:
+        (folder / "plots").mkdir()  # what a phase of no epochs leaves
         yield _Log(live)
 
 
