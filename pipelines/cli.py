@@ -9,6 +9,7 @@ import typer
 from fusion.images import InputError
 from fusion.memory import keep_freed_memory
 from pipelines.commands.evaluate import evaluate
+from pipelines.commands.fuse import fuse
 from pipelines.commands.prepare import prepare
 
 app = typer.Typer(
@@ -18,6 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(evaluate)
+app.command()(fuse)
 app.command()(prepare)
 
 

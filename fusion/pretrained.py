@@ -1,0 +1,123 @@
+"""Trained networks, ready to fuse: `fuse = load("pomai-tiny"); fused = fuse(infrared, visible)`."""
+
+from importlib.resources import files
+from pathlib import Path
+from typing import overload
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from fusion.fuse import fuse_batch
+from fusion.images import InputError
+from fusion.methods import FusionMethod
+from fusion.weights import CARD, WEIGHTS, load_model
+
+BOX = Path(str(files("fusion"))) / "pretrained_weights"
+"""Networks that come with the package, a folder each."""
+
+
+def in_the_box() -> list[str]:
+    """Names that `load` knows without a file."""
+    return sorted(card.parent.name for card in BOX.glob(f"*/{CARD}"))
+
+
+def load(name: str | Path, device: str | torch.device = "cpu") -> "Fuser":
+    """Load a trained method.
+
+    Args:
+        name: a name in the box (`in_the_box()`), a folder with `weights.safetensors` and
+            `card.json` (what training leaves in `models/<method>`), or a Hugging Face repository
+            `owner/name` that holds the two files; only this one asks the network.
+        device: where to fuse.
+
+    Raises:
+        InputError: there is no such model, or its files are damaged or do not belong together.
+    """
+    return Fuser(load_model(_locate(str(name))).to(device))
+
+
+def _locate(name: str) -> Path:
+    for folder in (BOX / name, Path(name)):
+        if (folder / CARD).is_file():
+            return folder
+    if name.count("/") == 1 and not Path(name).exists():
+        return _download(name)
+    known = ", ".join(in_the_box())
+    raise InputError(
+        name, "is no model", f"give one of {known}, a folder with {CARD}, or owner/name"
+    )
+
+
+def _download(repository: str) -> Path:
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        hf_hub_download(repository, WEIGHTS)
+        return Path(hf_hub_download(repository, CARD)).parent
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        reason = f"cannot be had from Hugging Face ({type(error).__name__})"
+        raise InputError(repository, reason, "check the name and the network") from error
+
+
+class Fuser:
+    """A fusion method that takes images as people have them.
+
+    Attributes:
+        method: the network, in eval mode.
+    """
+
+    def __init__(self, method: FusionMethod) -> None:
+        self.method = method.eval()
+
+    @overload
+    def __call__(self, infrared: Tensor, visible: Tensor, *, stretch: bool = False) -> Tensor: ...
+
+    @overload
+    def __call__(
+        self, infrared: NDArray[np.uint8], visible: NDArray[np.uint8], *, stretch: bool = False
+    ) -> NDArray[np.uint8]: ...
+
+    @torch.inference_mode()
+    def __call__(self, infrared, visible, *, stretch=False):  # type: ignore[no-untyped-def]
+        """Fuse one pair of arrays, or a batch of tensors.
+
+        Args:
+            infrared: NumPy uint8 H×W; or torch uint8 B×1×H×W.
+            visible: NumPy uint8 H×W×3 (RGB) or H×W; or torch uint8 B×3×H×W.
+            stretch: stretch each fused image to its full range.
+
+        Returns:
+            As given: NumPy uint8 H×W×3 (H×W for a grey visible image), or torch uint8 B×3×H×W.
+
+        Raises:
+            TypeError: not uint8, or NumPy and torch mixed.
+            ValueError: the sizes differ, or a side is below 16.
+        """
+        if isinstance(infrared, Tensor) and isinstance(visible, Tensor):
+            return self._fuse(infrared, visible, stretch)
+        if not (isinstance(infrared, np.ndarray) and isinstance(visible, np.ndarray)):
+            raise TypeError("give two NumPy arrays or two torch tensors")
+        grey = visible.ndim == 2
+        colour = np.repeat(visible[..., None], 3, axis=2) if grey else visible
+        batch = torch.from_numpy(np.ascontiguousarray(colour)).permute(2, 0, 1)[None]
+        fused = self._fuse(
+            torch.from_numpy(np.ascontiguousarray(infrared))[None, None], batch, stretch
+        )
+        pixels = fused[0].permute(1, 2, 0).numpy()
+        return np.ascontiguousarray(pixels[..., 0] if grey else pixels)
+
+    def _fuse(self, infrared: Tensor, visible: Tensor, stretch: bool) -> Tensor:
+        if infrared.dtype != torch.uint8 or visible.dtype != torch.uint8:
+            raise TypeError(f"images are uint8 0..255, not {infrared.dtype} and {visible.dtype}")
+        shapes = f"{tuple(infrared.shape)} and {tuple(visible.shape)}"
+        wanted = len(infrared), infrared.shape[-2:]
+        if infrared.dim() != 4 or infrared.shape[1] != 1 or visible.shape[1:2] != (3,):
+            raise ValueError(f"infrared is B×1×H×W and visible B×3×H×W, not {shapes}")
+        if (len(visible), visible.shape[-2:]) != wanted or min(infrared.shape[-2:]) < 16:
+            raise ValueError(f"a pair has one size of at least 16×16, not {shapes}")
+        device = next(self.method.parameters(), torch.empty(0)).device
+        fused = fuse_batch(self.method, infrared.to(device), visible.to(device), stretched=stretch)
+        return fused.to(infrared.device)

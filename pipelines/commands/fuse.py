@@ -1,0 +1,71 @@
+"""`pomai fuse`: files or folders of pairs, with a trained network."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+from fusion.images import InputError, Pair, check_same_size, find_images, find_pairs
+
+
+def fuse(
+    ir: Annotated[Path, typer.Option(help="Infrared image, or a folder of them.")],
+    vi: Annotated[Path, typer.Option(help="Visible image, or a folder of them.")],
+    out: Annotated[Path, typer.Option(help="Fused image (.png), or a folder.")],
+    weights: Annotated[
+        str, typer.Option(help="A name in the box, a model's folder, or owner/name.")
+    ] = "pomai-tiny",
+    stretch: Annotated[bool, typer.Option(help="Stretch each image to its full range.")] = False,
+    overwrite: Annotated[bool, typer.Option(help="Redo what is already there.")] = False,
+    accelerator: Annotated[
+        Literal["auto", "cpu", "cuda"], typer.Option(help="Where to compute.")
+    ] = "auto",
+) -> None:
+    """Fuse pairs of one stem; what is already there is skipped.
+
+    A pair that cannot be fused is reported at the end and does not stop the others.
+    """
+    from fusion.fuse import fuse_pairs
+    from fusion.pretrained import load
+    from fusion.runtime import RuntimeConfig
+
+    pairs, folder, problems = _pairs(ir, vi, out)
+    runtime = RuntimeConfig(accelerator=accelerator)
+    wanted = [pair for pair in pairs if overwrite or not (folder / f"{pair.name}.png").exists()]
+    method, done = load(weights).method, 0
+    options: Any = {"stretched": stretch, "batch_size": 1, "runtime": runtime}
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress("pairs", *columns, console=Console(stderr=True), transient=True) as progress:
+        for pair in progress.track(wanted):
+            try:
+                check_same_size(pair)
+                fuse_pairs(method, [pair], folder, **options)
+                done += 1
+            except InputError as problem:
+                problems.append(problem)
+    skipped = f", {len(pairs) - len(wanted)} already there" if len(wanted) < len(pairs) else ""
+    print(f"{done} fused into {folder}{skipped}")
+    if problems:
+        sys.exit("\n".join(f"error: {problem}" for problem in problems))
+
+
+def _pairs(ir: Path, vi: Path, out: Path) -> tuple[list[Pair], Path, list[InputError]]:
+    """Pairs, the folder they go to, and what is wrong with the others."""
+    if ir.is_file() and vi.is_file():
+        if out.suffix.lower() != ".png":
+            raise InputError(out, "is not a PNG file", "give --out a name that ends in .png")
+        return [Pair(out.stem, ir, vi)], out.parent, []
+    if ir.is_dir() and vi.is_dir():
+        try:
+            return find_pairs(ir, vi), out, []
+        except InputError as problem:
+            infrared, visible = find_images(ir), find_images(vi)
+            common = sorted(infrared.keys() & visible.keys())
+            return [Pair(name, infrared[name], visible[name]) for name in common], out, [problem]
+    missing = ir if not ir.exists() else vi
+    if not missing.exists():
+        raise InputError(missing, "does not exist", "give two images or two folders")
+    raise InputError(ir, f"and {vi} are an image and a folder", "give two images or two folders")

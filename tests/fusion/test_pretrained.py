@@ -1,0 +1,137 @@
+import http.server
+import threading
+
+import huggingface_hub.constants
+import numpy as np
+import pytest
+import torch
+
+from fusion.color import luminance
+from fusion.fuse import fuse_batch
+from fusion.images import InputError
+from fusion.methods.pomai import NGMMConfig, PoMAI, PoMAIConfig
+from fusion.pretrained import in_the_box, load
+from fusion.weights import save_model
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A saved network, untrained."""
+    torch.manual_seed(0)
+    network = PoMAI(PoMAIConfig(channels=4, heads=2, blocks=1, ngmm=NGMMConfig(group_size=30)))
+    folder = tmp_path_factory.mktemp("model") / "pomai"
+    save_model(folder, "pomai", network, {})
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pair():
+    random = np.random.default_rng(0)
+    infrared = random.integers(0, 256, (33, 40), dtype=np.uint8)
+    return infrared, random.integers(0, 256, (33, 40, 3), dtype=np.uint8)
+
+
+def test_arrays_and_tensors_fuse_alike_and_as_the_pipeline_does(folder, pair):
+    fuse = load(folder)
+    infrared, visible = torch.from_numpy(pair[0])[None, None], torch.from_numpy(pair[1])
+    visible = visible.permute(2, 0, 1)[None]
+    with torch.inference_mode():
+        expected = fuse_batch(fuse.method, infrared, visible, stretched=False)
+    assert torch.equal(fuse(infrared, visible), expected)
+    fused = fuse(*pair)
+    assert fused.dtype == np.uint8
+    np.testing.assert_array_equal(fused, expected[0].permute(1, 2, 0).numpy())
+
+
+def test_grey_stays_grey_and_stretching_fills_the_range(folder, pair):
+    fuse, (infrared, visible) = load(folder), pair
+    grey = fuse(infrared, visible[..., 0])
+    assert grey.shape == infrared.shape
+    stretched = fuse(infrared, visible[..., 0], stretch=True)
+    assert (stretched.min(), stretched.max()) == (0, 255)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        (lambda ir, vi: (ir / 255, vi), TypeError, "uint8"),
+        (lambda ir, vi: (ir, torch.from_numpy(vi)), TypeError, "two NumPy arrays or two torch"),
+        (lambda ir, vi: (ir[:-1], vi), ValueError, "one size"),
+        (lambda ir, vi: (ir[:15], vi[:15]), ValueError, "at least 16×16"),
+        (lambda _, vi: (vi, vi), ValueError, "infrared is B×1×H×W"),
+    ],
+)
+def test_what_is_not_a_pair_is_refused(folder, pair, change, error, message):
+    with pytest.raises(error, match=message):
+        load(folder)(*change(*pair))
+
+
+@pytest.mark.parametrize("name", in_the_box())
+def test_every_network_in_the_box_fuses_a_scene(name):
+    """A hot spot in the dark and a pattern in the light are both in the result."""
+    infrared, visible = np.full((64, 96), 30, np.uint8), np.full((64, 96, 3), 20, np.uint8)
+    infrared[20:40, 10:26] = 230
+    visible[:, 48::8] = visible[:, 49::8] = 200
+    fused = load(name)(infrared, visible)
+    grey = luminance(torch.from_numpy(fused).permute(2, 0, 1)[None].float())[0, 0].numpy()
+    assert grey[24:36, 14:22].mean() > grey[24:36, 32:40].mean() + 60
+    assert grey[:, 56:88].std() > 30
+
+
+@pytest.fixture
+def hub(folder, monkeypatch, tmp_path):
+    """A server that answers as Hugging Face does for `someone/fusion`."""
+
+    class Hub(http.server.BaseHTTPRequestHandler):
+        def do_HEAD(self):
+            self.answer(body=False)
+
+        def do_GET(self):
+            self.answer(body=True)
+
+        def answer(self, body):
+            prefix, _, name = self.path.partition("/resolve/main/")
+            file = folder / name
+            if prefix != "/someone/fusion" or not file.is_file():
+                self.send_response(404)
+                self.send_header("X-Error-Code", "RepoNotFound")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
+            content = file.read_bytes()
+            self.send_response(200)
+            self.send_header("ETag", f'"{abs(hash(content)):x}"')
+            self.send_header("X-Repo-Commit", "0" * 40)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            if body:
+                self.wfile.write(content)
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hub)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    endpoint = f"http://127.0.0.1:{server.server_port}"
+    template = f"{endpoint}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", endpoint)
+    monkeypatch.setattr(huggingface_hub.constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_DISABLE_XET", True)
+    yield
+    server.shutdown()
+
+
+def test_a_hugging_face_repository(hub, folder, pair):
+    np.testing.assert_array_equal(load("someone/fusion")(*pair), load(folder)(*pair))
+
+
+def test_a_repository_that_does_not_exist(hub):
+    with pytest.raises(InputError, match=r"someone/else: cannot be had from Hugging Face"):
+        load("someone/else")
+
+
+def test_a_name_that_means_nothing():
+    with pytest.raises(InputError, match="is no model; give one of"):
+        load("pomai-huge")

@@ -1,0 +1,85 @@
+"""`pomai fuse`, as a user runs it."""
+
+import sys
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from fusion.images import read_visible, write_image
+from fusion.methods.pomai import NGMMConfig, PoMAI, PoMAIConfig
+from fusion.weights import save_model
+from pipelines import cli
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Three pairs and an untrained network's folder."""
+    random = np.random.default_rng(0)
+    for kind, channels in (("ir", ()), ("vi", (3,))):
+        (tmp_path / kind).mkdir()
+        for name in "abc":
+            image = random.integers(0, 256, (24, 30, *channels), dtype=np.uint8)
+            write_image(tmp_path / kind / f"{name}.png", image)
+    torch.manual_seed(0)
+    network = PoMAI(PoMAIConfig(channels=4, heads=2, blocks=1, ngmm=NGMMConfig(group_size=30)))
+    save_model(tmp_path / "model", "pomai", network, {})
+    return tmp_path
+
+
+def run(monkeypatch, capsys, folder, ir="ir", vi="vi", out="out", *options):
+    paths = [f"--{name}={folder / path}" for name, path in (("ir", ir), ("vi", vi), ("out", out))]
+    arguments = ["pomai", "fuse", *paths, f"--weights={folder / 'model'}", *options]
+    monkeypatch.setattr(sys, "argv", arguments)
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    return stop.value.code, capsys.readouterr().out
+
+
+def test_folders_then_only_what_is_new(monkeypatch, capsys, folder):
+    code, printed = run(monkeypatch, capsys, folder)
+    assert code == 0
+    assert "3 fused" in printed
+    assert sorted(path.name for path in (folder / "out").iterdir()) == ["a.png", "b.png", "c.png"]
+    (folder / "out/b.png").unlink()
+    (folder / "out/a.png").write_bytes(b"kept")
+    _, printed = run(monkeypatch, capsys, folder)
+    assert "1 fused" in printed
+    assert "2 already there" in printed
+    assert (folder / "out/a.png").read_bytes() == b"kept"
+    run(monkeypatch, capsys, folder, "ir", "vi", "out", "--overwrite")
+    assert read_visible(folder / "out/a.png").pixels.shape == (24, 30, 3)
+
+
+def test_a_bad_pair_is_reported_and_stops_nobody(monkeypatch, capsys, folder):
+    (folder / "ir/a.png").write_bytes(b"not an image")
+    write_image(folder / "ir/d.png", np.zeros((20, 20), np.uint8))
+    code, printed = run(monkeypatch, capsys, folder)
+    assert "2 fused" in printed
+    assert "a.png: is not a readable image" in code
+    assert "without a partner" in code
+    assert sorted(path.name for path in (folder / "out").iterdir()) == ["b.png", "c.png"]
+
+
+def test_two_files_turned_as_their_exif_says(monkeypatch, capsys, folder):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for kind in ("ir", "vi"):
+        Image.open(folder / kind / "a.png").save(folder / f"{kind}.jpg", exif=exif)
+    code, _ = run(monkeypatch, capsys, folder, "ir.jpg", "vi.jpg", "fused.png")
+    assert code == 0
+    assert read_visible(folder / "fused.png").pixels.shape == (30, 24, 3)
+
+
+@pytest.mark.parametrize(
+    ("ir", "vi", "out", "message"),
+    [
+        ("nowhere", "vi", "out", "nowhere: does not exist"),
+        ("ir/a.png", "vi", "out", "an image and a folder"),
+        ("ir/a.png", "vi/a.png", "fused.jpg", "is not a PNG file"),
+    ],
+)
+def test_what_is_not_a_pair(monkeypatch, capsys, folder, ir, vi, out, message):
+    code, _ = run(monkeypatch, capsys, folder, ir, vi, out)
+    assert message in code
