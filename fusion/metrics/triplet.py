@@ -96,7 +96,8 @@ class Triplet:
 def moments(levels: Sequence[Tensor]) -> Moments:
     """Exact moments of K images a batch, uint8 B×H×W each."""
     batch, pixels = len(levels[0]), levels[0][0].numel()
-    chunks = torch.zeros((batch, -(-pixels // EXACT), len(levels), EXACT), device=levels[0].device)
+    shape = (batch, -(-pixels // EXACT), len(levels), EXACT)
+    chunks = torch.empty(shape, device=levels[0].device)
     for index, image in enumerate(levels):
         centred = (image.flatten(1) ^ 128).view(torch.int8)
         if pixels % EXACT:
