@@ -8,6 +8,8 @@ import typer
 
 from fusion.images import InputError
 from fusion.memory import keep_freed_memory
+from pipelines.commands.ablate import ablate
+from pipelines.commands.analyse import analyse
 from pipelines.commands.evaluate import evaluate
 from pipelines.commands.prepare import prepare
 
@@ -17,6 +19,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+app.command()(ablate)
+app.command()(analyse)
 app.command()(evaluate)
 app.command()(prepare)
 
@@ -48,3 +52,7 @@ def main() -> None:
         app()
     except InputError as error:
         sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()
