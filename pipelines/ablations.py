@@ -92,7 +92,7 @@ def _experiments(
         for entry in base["experiments"] or []:
             executor = (entry["executor"] or {}).get("state")
             for revision in entry["revs"][:1]:
-                failed = executor == "failed" or "error" in revision
+                failed = executor == "failed" or revision.get("error") is not None
                 waiting = executor in ("queued", "running")
                 state: State = "failed" if failed else "waiting" if waiting else "finished"
                 found.append((revision["name"] or entry["name"], revision.get("data"), state))

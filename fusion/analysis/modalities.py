@@ -78,9 +78,10 @@ def cluster(values: Sequence[float], count: int = 3) -> Clusters:
     """K-means of single numbers.
 
     It starts at the smallest, the largest and evenly spaced distinct values, so the result is a
-    function of the values alone; fewer distinct values give fewer groups.
+    function of the values alone; fewer distinct values give fewer groups. Values count as equal
+    up to nine decimals.
     """
-    data = np.asarray(values, dtype=np.float64)
+    data = np.asarray(values, dtype=np.float64).round(9)
     distinct = np.unique(data)
     count = min(count, len(distinct))
     start = distinct[np.linspace(0, len(distinct) - 1, count).round().astype(int)]

@@ -42,14 +42,15 @@ def ablate(
         raise InputError("dvc.yaml", "is missing", "run from the project's root folder")
     overrides = _overrides(override or [], downstream)
     runs = experiment_names(_presets(presets), _seeds(seeds), overrides)
-    shown = _show()
+    commit = _output("git", "rev-parse", "HEAD").strip()
+    shown = _show(commit)
     if not table_only:
         finished = {name for name, state in states(shown).items() if state != "failed"}
         for (preset, seed), name in runs.items():
             if name not in finished:
                 _queue(name, [f"ablation={preset}", f"seed={seed}", *overrides])
         _dvc("queue", "start", "--jobs", str(jobs))
-        shown = _wait(list(runs.values()))
+        shown = _wait(commit, list(runs.values()))
     values = measured(shown, runs)
     if values.empty:
         reason, remedy = "no experiment of these overrides has finished", _remedy(table_only)
@@ -97,7 +98,7 @@ def _queue(name: str, overrides: Sequence[str]) -> None:
     _dvc("exp", "run", "--queue", "--name", name, *settings)
 
 
-def _wait(names: Sequence[str]) -> list[dict[str, Any]]:
+def _wait(commit: str, names: Sequence[str]) -> list[dict[str, Any]]:
     """Until none of the experiments is waiting; longer runs are asked about less often."""
     from rich.console import Console
 
@@ -106,7 +107,7 @@ def _wait(names: Sequence[str]) -> list[dict[str, Any]]:
     began = time.monotonic()
     with Console(stderr=True).status("experiments") as status:
         while True:
-            shown = _show()
+            shown = _show(commit)
             now = states(shown)
             waiting = sum(now.get(name) == "waiting" for name in names)
             if not waiting:
@@ -115,17 +116,21 @@ def _wait(names: Sequence[str]) -> list[dict[str, Any]]:
             time.sleep(min(30.0, 2 + (time.monotonic() - began) / 20))
 
 
-def _show() -> list[dict[str, Any]]:
-    shown: list[dict[str, Any]] = json.loads(_dvc("exp", "show", "--json"))
+def _show(commit: str) -> list[dict[str, Any]]:
+    """Experiments of the commit that was checked out at the start, whatever is by now."""
+    shown: list[dict[str, Any]] = json.loads(_dvc("exp", "show", "--rev", commit, "--json"))
     return shown
 
 
 def _dvc(*arguments: str) -> str:
-    command = [sys.executable, "-m", "dvc", *arguments]
+    return _output(sys.executable, "-m", "dvc", *arguments)
+
+
+def _output(*command: str) -> str:
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode:
         reason = " ".join(result.stderr.split()) or f"ended with code {result.returncode}"
-        raise InputError(f"dvc {' '.join(arguments[:2])}", reason, "correct this first")
+        raise InputError(" ".join(command), reason, "correct this first")
     return result.stdout
 
 
