@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -127,11 +128,15 @@ def _dvc(*arguments: str) -> str:
 
 
 def _output(*command: str) -> str:
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
-    if result.returncode:
-        reason = " ".join(result.stderr.split()) or f"ended with code {result.returncode}"
-        raise InputError(" ".join(command), reason, "correct this first")
-    return result.stdout
+    # files, not pipes: DVC's worker keeps them open for as long as it works
+    with TemporaryFile("w+") as printed, TemporaryFile("w+") as problems:
+        code = subprocess.run(command, stdout=printed, stderr=problems, check=False).returncode
+        printed.seek(0)
+        problems.seek(0)
+        if code:
+            reason = " ".join(problems.read().split()) or f"ended with code {code}"
+            raise InputError(" ".join(command), reason, "correct this first")
+        return printed.read()
 
 
 def _print(shown: "pd.DataFrame") -> None:

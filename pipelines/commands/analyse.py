@@ -96,7 +96,7 @@ def _number(value: float) -> float | None:
 def _sparsity_table(summary: dict[str, Any]) -> Table:
     title = f"sparsity of {summary['pairs']} pairs"
     heads = ("measure", "infrared", "visible", "P infrared < visible")
-    table = Table(*heads, title=title, title_justify="left")
+    table = Table(*heads, title=title, title_justify="left", min_width=60)
     for name, values in summary["sparsity"].items():
         means = (f"{values[kind]:.3f}" for kind in ("infrared", "visible"))
         table.add_row(name, *means, f"{100 * values['below']:.1f} %")
@@ -105,15 +105,15 @@ def _sparsity_table(summary: dict[str, Any]) -> Table:
 
 def _divergence_table(summary: dict[str, Any]) -> Table:
     title = f"JS divergence, mean {summary['divergence']['mean']:.3f} bits"
-    table = Table("cluster", "centre", "pairs", title=title, title_justify="left")
+    table = Table("cluster", "centre", "pairs", title=title, title_justify="left", min_width=60)
     for label, group in enumerate(summary["divergence"]["clusters"]):
         table.add_row(str(label), f"{group['centre']:.3f}", str(group["pairs"]))
     return table
 
 
 def _similarity_table(similarity: "LayerSimilarity") -> Table:
-    title = f"linear CKA, infrared x visible layers, {similarity.samples} positions"
-    table = Table("", *similarity.visible, title=title, title_justify="left")
+    title = f"linear CKA of infrared (down) and visible layers, {similarity.samples} positions"
+    table = Table("", *similarity.visible, title=title, title_justify="left", min_width=60)
     for name, row in zip(similarity.infrared, similarity.values.tolist(), strict=True):
         table.add_row(name, *(f"{value:.3f}" for value in row))
     return table

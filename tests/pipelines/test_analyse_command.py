@@ -79,6 +79,6 @@ def test_without_a_method_or_a_folder_it_only_prints(monkeypatch, capsys, folder
 )
 def test_what_is_wrong_is_said_in_one_line(monkeypatch, capsys, folder, damage, options, message):
     damage(folder)
-    code, printed = run(monkeypatch, capsys, folder, *options)
+    code, _ = run(monkeypatch, capsys, folder, *options)
     assert message in str(code)
     assert "\n" not in code
