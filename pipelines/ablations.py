@@ -102,5 +102,5 @@ def _experiments(
 def _results(data: Mapping[str, Any] | None) -> Mapping[str, Mapping[str, float]]:
     if not data or RESULTS not in (data["metrics"] or {}):
         return {}
-    content: Mapping[str, Any] = data["metrics"][RESULTS]["data"]
+    content: Mapping[str, Any] = data["metrics"][RESULTS].get("data", {})  # or an "error"
     return content.get(METHOD, {})

@@ -72,9 +72,8 @@ def _presets(given: str | None) -> list[str]:
 
     names = given.split(",") if given else list(PRESETS)
     if unknown := [name for name in names if name not in PRESETS]:
-        raise InputError(
-            "--presets", f"{', '.join(unknown)} unknown", f"choose {', '.join(PRESETS)}"
-        )
+        known = ", ".join(PRESETS)
+        raise InputError("--presets", f"{', '.join(unknown)} unknown", f"choose from {known}")
     return names
 
 
@@ -87,6 +86,8 @@ def _seeds(given: str) -> list[int]:
 
 def _overrides(given: Sequence[str], downstream: bool) -> list[str]:
     """Given overrides replace the default ones of the same key."""
+    if wrong := [override for override in given if "=" not in override]:
+        raise InputError("--set", f"'{wrong[0]}' is not KEY=VALUE", "write --set profile=tiny")
     keys = {override.partition("=")[0] for override in given}
     if reserved := keys & {"ablation", "seed"}:
         raise InputError("--set", f"{', '.join(reserved)} is varied", "use --presets or --seeds")
@@ -117,9 +118,19 @@ def _wait(commit: str, names: Sequence[str]) -> list[dict[str, Any]]:
             time.sleep(min(30.0, 2 + (time.monotonic() - began) / 20))
 
 
-def _show(commit: str) -> list[dict[str, Any]]:
-    """Experiments of the commit that was checked out at the start, whatever is by now."""
-    shown: list[dict[str, Any]] = json.loads(_dvc("exp", "show", "--rev", commit, "--json"))
+def _show(commit: str, attempts: int = 5) -> list[dict[str, Any]]:
+    """Experiments of the commit that was checked out at the start, whatever is by now.
+
+    DVC fails if a worker removes an experiment's folder while it is looked at, so it gets attempts.
+    """
+    try:
+        printed = _dvc("exp", "show", "--rev", commit, "--json")
+    except InputError:
+        if attempts == 1:
+            raise
+        time.sleep(2)
+        return _show(commit, attempts - 1)
+    shown: list[dict[str, Any]] = json.loads(printed)
     return shown
 
 
