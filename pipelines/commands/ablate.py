@@ -59,7 +59,8 @@ def ablate(
     _print(table(values))
     now = states(shown)
     if missing := [name for name in runs.values() if now.get(name) != "finished"]:
-        raise InputError("dvc queue", f"not finished: {', '.join(missing)}", _remedy(table_only))
+        listed = ", ".join(f"{name} ({now.get(name, 'not run')})" for name in missing)
+        raise InputError("dvc queue", f"not in the table: {listed}", _remedy(table_only))
 
 
 def _remedy(table_only: bool) -> str:
