@@ -1,4 +1,7 @@
-"""`pomai ablate` without running experiments: exp_show.json is what DVC 3.67 printed, shortened."""
+"""`pomai ablate` without running experiments.
+
+exp_show.json: entries that DVC 3.67 printed in three runs, shortened, two of them renamed.
+"""
 
 import json
 import statistics
