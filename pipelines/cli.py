@@ -8,6 +8,8 @@ import typer
 
 from fusion.images import InputError
 from fusion.memory import keep_freed_memory
+from pipelines.commands.ablate import ablate
+from pipelines.commands.analyse import analyse
 from pipelines.commands.evaluate import evaluate
 from pipelines.commands.fuse import fuse
 from pipelines.commands.prepare import prepare
@@ -18,6 +20,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+app.command()(ablate)
+app.command()(analyse)
 app.command()(evaluate)
 app.command()(fuse)
 app.command()(prepare)
@@ -50,3 +54,7 @@ def main() -> None:
         app()
     except InputError as error:
         sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -36,6 +36,17 @@ class PhaseConfig(Config):
     gradient_clip: float = Field(0.0, ge=0)
 
 
+class EncoderLayers(NamedTuple):
+    """The layers that encode each modality, by name and in order, for analysis.
+
+    Every module puts out B×C×H×W. One that serves both modalities stands in both; it sees infrared
+    before visible, in one batch or in two calls.
+    """
+
+    infrared: Mapping[str, nn.Module]
+    visible: Mapping[str, nn.Module]
+
+
 class TrainingPhase(nn.Module):
     """What the training loop optimises.
 
@@ -81,6 +92,10 @@ class FusionMethod(nn.Module):
             Fused luminance, B×1×H×W in [0, 1], for any H, W ≥ 16.
         """
         raise NotImplementedError
+
+    def encoder_layers(self) -> EncoderLayers:
+        """The layers that encode each modality; none in a method without encoders."""
+        return EncoderLayers({}, {})
 
     @classmethod
     def start_phase(

@@ -23,7 +23,14 @@ from fusion.layers import (
     SpatialAttention,
 )
 from fusion.losses import FusionLoss, FusionLossConfig
-from fusion.methods.base import Batch, FusionMethod, PhaseConfig, TrainingPhase, register
+from fusion.methods.base import (
+    Batch,
+    EncoderLayers,
+    FusionMethod,
+    PhaseConfig,
+    TrainingPhase,
+    register,
+)
 
 
 class NGMMConfig(Config):
@@ -259,6 +266,12 @@ class PoMAI(FusionMethod):
             context = gate * encoded_visible + context  # equation 9
             matched = (1 - gate) * encoded_infrared + matched  # equation 10
         return self.decoder(torch.cat([matched, context], dim=1))  # equation 11: infrared first
+
+    def encoder_layers(self) -> EncoderLayers:
+        blocks = {f"block {number}": block for number, block in enumerate(self.encoder, start=1)}
+        return EncoderLayers(
+            {"stem": self.infrared_stem, **blocks}, {"stem": self.visible_stem, **blocks}
+        )
 
     @classmethod
     def start_phase(

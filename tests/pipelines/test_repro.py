@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pandas as pd
@@ -119,28 +118,18 @@ def test_another_seed_gives_another_network_the_same_seed_the_same(project):
 
 
 def test_queued_ablations_complete_and_compare(project):
-    run(
-        project,
-        "dvc",
-        "exp",
-        "run",
-        "--queue",
-        *overrides("ablation=no_ngmm,no_freeze", *FUSION_ONLY),
-    )
-    run(project, "dvc", "queue", "start")
-    deadline = time.monotonic() + 600
-    while (status := run(project, "dvc", "queue", "status")).count("Success") != 2:
-        assert "Failed" not in status, status
-        assert time.monotonic() < deadline, status
-        time.sleep(2)
-    shown = json.loads(run(project, "dvc", "exp", "show", "--json"))
-    experiments = [entry["revs"][0] for base in shown for entry in base["experiments"] or []]
-    queued = [entry for entry in experiments if entry["data"]["metrics"]][:2]
-    values = [
-        entry["data"]["metrics"]["results/metrics.json"]["data"]["pomai"]["msrs"]["SD"]
-        for entry in queued
-    ]
-    assert len({*values, metrics(project)["pomai"]["msrs"]["SD"]}) == 3
+    settings = [item for value in PROFILE for item in ("--set", value)]
+    command = ("pomai", "ablate", "--presets", "no_ngmm,no_freeze", "--seeds", "0", *settings)
+    rows = cells_of(run(project, *command))
+    assert rows.keys() == {"no_ngmm", "no_freeze"}
+    values = [float(cells[0]) for cells in rows.values()]
+    assert len({*values, round(metrics(project)["pomai"]["msrs"]["SD"], 3)}) == 3
+    assert cells_of(run(project, *command, "--table-only")) == rows
+
+
+def cells_of(printed):
+    lines = (line.split("│") for line in printed.splitlines())
+    return {cells[1].strip(): cells[2:] for cells in lines if len(cells) > 2}
 
 
 def restore(project):

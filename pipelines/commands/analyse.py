@@ -1,0 +1,119 @@
+"""`pomai analyse`: how infrared and visible images of any set of pairs differ."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+from rich.table import Table
+
+from fusion.images import InputError, find_pairs
+
+if TYPE_CHECKING:
+    from fusion.analysis.similarity import LayerSimilarity
+
+
+def analyse(
+    ir: Annotated[Path, typer.Option(help="Folder of infrared images.")],
+    vi: Annotated[Path, typer.Option(help="Folder of visible images.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for analysis.json and the plots.")
+    ] = None,
+    method_folder: Annotated[
+        Path | None,
+        typer.Option(help="Trained method (models/pomai, or its weights): CKA of its encoders."),
+    ] = None,
+    cka_pairs: Annotated[
+        int, typer.Option(min=1, help="Pairs that CKA looks at, evenly spread over the set.")
+    ] = 32,
+    seed: Annotated[int, typer.Option(help="Of the positions that CKA looks at.")] = 0,
+    accelerator: Annotated[
+        Literal["auto", "cpu", "cuda"], typer.Option(help="Where the method runs.")
+    ] = "auto",
+) -> None:
+    """Sparsity, Jensen-Shannon divergence and similarity of encoder layers of a set of pairs."""
+    from fusion.analysis.modalities import measure_pairs, summarise
+    from fusion.analysis.similarity import layer_similarity
+    from fusion.runtime import RuntimeConfig, pick_device
+    from fusion.weights import load_model
+
+    if out and not out.resolve().parent.is_dir():
+        raise InputError(out, "cannot be made", "its parent folder does not exist: make it first")
+    method = load_model(_folder(method_folder)) if method_folder else None
+    pairs = find_pairs(ir, vi)
+    chosen = pairs[:: -(-len(pairs) // cka_pairs)]
+    similarity = None
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(
+        "{task.description}", *columns, console=Console(stderr=True), transient=True
+    ) as progress:
+        bar = progress.add_task("pairs", total=len(pairs))
+        summary = summarise(measure_pairs(pairs, lambda: progress.advance(bar)))
+        if method:
+            layers = progress.add_task("encoders", total=len(chosen))
+            device = pick_device(RuntimeConfig(accelerator=accelerator))
+            similarity = layer_similarity(
+                method, chosen, device=device, seed=seed, on_pair=lambda: progress.advance(layers)
+            )
+    console = Console()
+    console.print(_sparsity_table(summary))
+    console.print(_divergence_table(summary))
+    if similarity:
+        console.print(_similarity_table(similarity))
+    if out:
+        _write(out, summary, similarity)
+
+
+def _folder(given: Path) -> Path:
+    return given.parent if given.is_file() else given
+
+
+def _write(out: Path, summary: dict[str, Any], similarity: "LayerSimilarity | None") -> None:
+    from fusion.analysis.plots import divergence_scatter, similarity_map, sparsity_bars
+    from fusion.images import write_bytes
+
+    out.mkdir(exist_ok=True)
+    sparsity_bars(summary, out / "sparsity.png")
+    divergence_scatter(summary, out / "divergence.png")
+    content = dict(summary)
+    if similarity:
+        similarity_map(similarity, out / "cka.png")
+        content["cka"] = {
+            "infrared": similarity.infrared,
+            "visible": similarity.visible,
+            "samples": similarity.samples,
+            "values": [[_number(value) for value in row] for row in similarity.values.tolist()],
+        }
+    write_bytes(out / "analysis.json", (json.dumps(content, indent=2) + "\n").encode())
+
+
+def _number(value: float) -> float | None:
+    return value if value == value else None  # JSON knows no NaN
+
+
+def _sparsity_table(summary: dict[str, Any]) -> Table:
+    title = f"sparsity of {summary['pairs']} pairs"
+    heads = ("measure", "infrared", "visible", "P infrared < visible")
+    table = Table(*heads, title=title, title_justify="left", min_width=60)
+    for name, values in summary["sparsity"].items():
+        means = (f"{values[kind]:.3f}" for kind in ("infrared", "visible"))
+        table.add_row(name, *means, f"{100 * values['below']:.1f} %")
+    return table
+
+
+def _divergence_table(summary: dict[str, Any]) -> Table:
+    title = f"JS divergence, mean {summary['divergence']['mean']:.3f} bits"
+    table = Table("cluster", "centre", "pairs", title=title, title_justify="left", min_width=60)
+    for label, group in enumerate(summary["divergence"]["clusters"]):
+        table.add_row(str(label), f"{group['centre']:.3f}", str(group["pairs"]))
+    return table
+
+
+def _similarity_table(similarity: "LayerSimilarity") -> Table:
+    title = f"linear CKA of infrared (down) and visible layers, {similarity.samples} positions"
+    table = Table("", *similarity.visible, title=title, title_justify="left", min_width=60)
+    for name, row in zip(similarity.infrared, similarity.values.tolist(), strict=True):
+        table.add_row(name, *(f"{value:.3f}" for value in row))
+    return table
