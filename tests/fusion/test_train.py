@@ -209,7 +209,7 @@ def test_missing_devices_are_named():
 
 
 def test_a_loss_that_is_not_finite_stops_with_the_step_and_the_images(folder, tmp_path):
-    with pytest.raises(TrainingError, match=r"loss, .*not finite at step 1, with pairs\d/\d\d"):
+    with pytest.raises(TrainingError, match=r"loss, .*not finite at step 1, with pairs\d+/\d\d"):
         trained(folder, tmp_path, schedule(epochs=20, learning_rate=1e30))
     assert list(tmp_path.glob("*-step-*"))
 
