@@ -21,15 +21,13 @@ WindowSize = Annotated[int, Field(ge=1), AfterValidator(_odd)]
 
 
 class ClassicalMethod(FusionMethod):
-    """Fuses infrared and visible luminance by `fuse`, in float32 under autocast too.
+    """Fuses infrared and visible luminance by `fuse`, in float32.
 
-    `fuse` treats its two images alike: exchanged, they give the same.
+    Nothing in it is an operation that autocast would take to a lower precision. `fuse` treats its two images alike: exchanged, they give the same.
     """
 
     def forward(self, infrared: Tensor, visible: Tensor) -> Tensor:
-        with torch.autocast(infrared.device.type, enabled=False):
-            fused = self.fuse(infrared.float(), luminance(visible.float()))
-        return fused.clamp(0, 1)
+        return self.fuse(infrared.float(), luminance(visible.float())).clamp(0, 1)
 
     def fuse(self, infrared: Tensor, visible: Tensor) -> Tensor:
         """Fuse two grey images.
