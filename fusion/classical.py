@@ -23,7 +23,8 @@ WindowSize = Annotated[int, Field(ge=1), AfterValidator(_odd)]
 class ClassicalMethod(FusionMethod):
     """Fuses infrared and visible luminance by `fuse`, in float32.
 
-    Nothing in it is an operation that autocast would take to a lower precision. `fuse` treats its two images alike: exchanged, they give the same.
+    `fuse` treats its two images alike, exchanged they give the same, and uses no operation that
+    autocast would take to a lower precision.
     """
 
     def forward(self, infrared: Tensor, visible: Tensor) -> Tensor:
