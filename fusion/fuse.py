@@ -13,10 +13,16 @@ from fusion.color import restore_color, stretch
 from fusion.images import InputError, Pair, read_infrared, read_visible, write_image
 from fusion.methods import FusionMethod
 from fusion.runtime import RuntimeConfig, autocast, pick_device
+from fusion.tiles import MemoryPlan, Tiling, bytes_per_pixel, fuse_in_tiles
 
 
 def fuse_batch(
-    method: FusionMethod, infrared: Tensor, visible: Tensor, *, stretched: bool
+    method: FusionMethod,
+    infrared: Tensor,
+    visible: Tensor,
+    *,
+    stretched: bool,
+    tiles: Tiling | None = None,
 ) -> Tensor:
     """Fuse one batch of equally large pairs.
 
@@ -25,6 +31,7 @@ def fuse_batch(
         infrared: B×1×H×W uint8.
         visible: B×3×H×W uint8 RGB.
         stretched: stretch every fused image to its own full range.
+        tiles: fuse tile by tile; by default the whole image at once.
 
     Returns:
         B×3×H×W uint8 RGB; three equal channels where the visible image is grey or the method
@@ -34,7 +41,7 @@ def fuse_batch(
         FloatingPointError: the network's output has undefined values.
     """
     infrared, visible = infrared.float() / 255, visible.float() / 255
-    fused = method(infrared, visible).float()
+    fused = fuse_in_tiles(method, infrared, visible, tiles)
     if not fused.isfinite().all():
         raise FloatingPointError("the fused image has undefined values")
     if stretched:
@@ -58,7 +65,8 @@ def fuse_pairs(
 ) -> None:
     """Fuse pairs into `output/<name>.png`; reading and writing overlap with the network.
 
-    Pairs of one size share batches. Files are 8-bit RGB, or grey where the result is grey.
+    Pairs of one size share batches. An image that does not fit into `runtime.memory_gib` is fused
+    in tiles. Files are 8-bit RGB, or grey where the result is grey.
 
     Raises:
         InputError: the fused image has undefined values, or is flat although its sources are not.
@@ -66,13 +74,18 @@ def fuse_pairs(
     device = pick_device(runtime)
     method = method.to(device).eval()
     output.mkdir(parents=True, exist_ok=True)
-    batches = batches_of_one_size(pairs, lambda _: batch_size)
     with ThreadPoolExecutor(4) as pool, torch.inference_mode(), autocast(runtime, device):
+        plan = MemoryPlan(runtime.memory_gib, bytes_per_pixel(method, device))
+        batches = batches_of_one_size(pairs, lambda pixels: plan.batch_size(pixels, batch_size))
         writing: list[Future[None]] = []
         for batch, (infrared, visible) in read_ahead(pool, _read, batches, 2):
             try:
                 fused = fuse_batch(
-                    method, infrared.to(device), visible.to(device), stretched=stretched
+                    method,
+                    infrared.to(device),
+                    visible.to(device),
+                    stretched=stretched,
+                    tiles=plan.tiling(*infrared.shape[-2:]),
                 )
             except FloatingPointError as error:
                 raise InputError(batch[0].visible, str(error), "retrain the method") from error

@@ -12,6 +12,7 @@ from torch import Tensor
 from fusion.fuse import fuse_batch
 from fusion.images import InputError
 from fusion.methods import FusionMethod
+from fusion.tiles import MemoryPlan, bytes_per_pixel
 from fusion.weights import CARD, WEIGHTS, load_model
 
 BOX = Path(str(files("fusion"))) / "pretrained_weights"
@@ -23,7 +24,7 @@ def in_the_box() -> list[str]:
     return sorted(card.parent.name for card in BOX.glob(f"*/{CARD}"))
 
 
-def load(name: str | Path, device: str | torch.device = "cpu") -> "Fuser":
+def load(name: str | Path, device: str | torch.device = "cpu", memory_gib: float = 8.0) -> "Fuser":
     """Load a trained method.
 
     Args:
@@ -31,11 +32,13 @@ def load(name: str | Path, device: str | torch.device = "cpu") -> "Fuser":
             `card.json` (what training leaves in `models/<method>`), or a Hugging Face repository
             `owner/name` that holds the two files; only this one asks the network.
         device: where to fuse.
+        memory_gib: ceiling of what fusing holds in tensors; larger images are fused in tiles
+            (`fusion.tiles` says what that changes).
 
     Raises:
         InputError: there is no such model, or its files are damaged or do not belong together.
     """
-    return Fuser(load_model(_locate(str(name))).to(device))
+    return Fuser(load_model(_locate(str(name))).to(device), memory_gib)
 
 
 def _locate(name: str) -> Path:
@@ -67,10 +70,15 @@ class Fuser:
 
     Attributes:
         method: the network, in eval mode.
+        plan: what fits into memory.
     """
 
-    def __init__(self, method: FusionMethod) -> None:
+    def __init__(self, method: FusionMethod, memory_gib: float = 8.0) -> None:
         self.method = method.eval()
+        self.plan = MemoryPlan(memory_gib, bytes_per_pixel(self.method, self._device()))
+
+    def _device(self) -> torch.device:
+        return next(self.method.parameters(), torch.empty(0)).device
 
     @overload
     def __call__(self, infrared: Tensor, visible: Tensor, *, stretch: bool = False) -> Tensor: ...
@@ -118,6 +126,8 @@ class Fuser:
             raise ValueError(f"infrared is B×1×H×W and visible B×3×H×W, not {shapes}")
         if (len(visible), visible.shape[-2:]) != wanted or min(infrared.shape[-2:]) < 16:
             raise ValueError(f"a pair has one size of at least 16×16, not {shapes}")
-        device = next(self.method.parameters(), torch.empty(0)).device
-        fused = fuse_batch(self.method, infrared.to(device), visible.to(device), stretched=stretch)
+        device, tiles = self._device(), self.plan.tiling(*infrared.shape[-2:])
+        fused = fuse_batch(
+            self.method, infrared.to(device), visible.to(device), stretched=stretch, tiles=tiles
+        )
         return fused.to(infrared.device)

@@ -12,7 +12,8 @@ from fusion.config import Config
 class RuntimeConfig(Config):
     """Device, precision and speed settings.
 
-    Precision, memory format and compilation change results within rounding; the rest not at all.
+    Precision, memory format and compilation change results within rounding; images above the
+    memory ceiling are fused in tiles (fusion/tiles.py); the rest changes nothing.
 
     accelerator: "auto" takes a CUDA device where there is one.
     devices, num_nodes: processes of distributed training (DDP).
@@ -22,6 +23,7 @@ class RuntimeConfig(Config):
     compile: compile networks with torch.compile.
     device_cache: where decoded training images are kept: in RAM, on the device, or ("auto") on
         the device when they fit.
+    memory_gib: ceiling of what fusing holds in tensors, GiB; larger images are fused in tiles.
     checkpoint_seconds: at most this much training is lost when a run is killed.
     """
 
@@ -32,6 +34,7 @@ class RuntimeConfig(Config):
     channels_last: bool = True
     compile: bool = False
     device_cache: Literal["auto", "ram", "device"] = "auto"
+    memory_gib: float = Field(8.0, gt=0)
     checkpoint_seconds: float = Field(60.0, ge=0)
 
 

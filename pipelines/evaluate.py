@@ -8,10 +8,12 @@ from pipelines.stage import FUSED, PREPARED, SCORES, run
 
 def main(method: str, dataset: str) -> None:
     """Measure METHOD's fused test images of DATASET."""
+    from fusion.group import join_group
     from fusion.metrics.folders import evaluate_folders, summarise
     from fusion.runtime import pick_device
 
     settings = params.load()
+    group = join_group(settings.runtime)
     pairs = PREPARED / dataset / "test"
     frame = evaluate_folders(
         pairs / "ir",
@@ -19,7 +21,10 @@ def main(method: str, dataset: str) -> None:
         FUSED / f"{method}-{dataset}" / "test",
         names=settings.evaluation.metrics,
         device=pick_device(settings.runtime),
+        group=group,
     )
+    if group.rank:
+        return
     output = SCORES / f"evaluate-{method}-{dataset}"
     output.mkdir(parents=True, exist_ok=True)
     frame.to_csv(output / "images.csv", index=False)

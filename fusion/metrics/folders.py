@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from fusion.batching import batches_of_one_size, read_ahead
+from fusion.group import Group
 from fusion.images import (
     InputError,
     Pair,
@@ -36,6 +37,7 @@ def evaluate_folders(
     names: Sequence[str] = CORE,
     *,
     device: torch.device | None = None,
+    group: Group = Group(),  # noqa: B008 - immutable
     on_pairs: Callable[[int, int], None] = lambda *_: None,
 ) -> pd.DataFrame:
     """Measure every fused image of a set against its pair; files are matched by stem.
@@ -44,7 +46,8 @@ def evaluate_folders(
 
     Args:
         device: where to compute, the CPU by default.
-        on_pairs: called with the pairs done and all pairs.
+        group: processes that share the pairs; every one of them returns the whole set's rows.
+        on_pairs: called with this process's pairs: done, and all.
 
     Returns:
         One row a pair, sorted by name: `name`, a column a metric (NaN where undefined), and
@@ -58,14 +61,15 @@ def evaluate_folders(
     found = find_images(fused)
     if missing := [pair.name for pair in pairs if pair.name not in found]:
         raise InputError(fused, f"lacks {list_names(missing)}", "fuse all pairs of the set")
-    limit = BATCH_PIXELS[device.type]
-    batches = batches_of_one_size(pairs, lambda pixels: max(1, limit // pixels))
+    mine, limit = group.share(pairs), BATCH_PIXELS[device.type]
+    batches = batches_of_one_size(mine, lambda pixels: max(1, limit // pixels))
     rows: list[dict[str, Any]] = []
     with ThreadPoolExecutor(4) as pool, torch.inference_mode():
         for batch, images in read_ahead(pool, lambda batch: _read(batch, found), batches, 4):
             rows += _measure(batch, images.to(device), names)
-            on_pairs(len(rows), len(pairs))
-    return pd.DataFrame(rows).sort_values("name", ignore_index=True)
+            on_pairs(len(rows), len(mine))
+    everyone = [row for rows in group.gather(rows) for row in rows]
+    return pd.DataFrame(everyone).sort_values("name", ignore_index=True)
 
 
 def _read(batch: Sequence[Pair], found: dict[str, Path]) -> Tensor:

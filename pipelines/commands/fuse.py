@@ -23,6 +23,9 @@ def fuse(
     accelerator: Annotated[
         Literal["auto", "cpu", "cuda"], typer.Option(help="Where to compute.")
     ] = "auto",
+    memory: Annotated[
+        float, typer.Option(min=0.1, help="GiB of tensors; larger images are fused in tiles.")
+    ] = 8.0,
 ) -> None:
     """Fuse pairs of one stem; what is already there is skipped.
 
@@ -33,7 +36,7 @@ def fuse(
     from fusion.runtime import RuntimeConfig
 
     pairs, folder, problems = _pairs(ir, vi, out)
-    runtime = RuntimeConfig(accelerator=accelerator)
+    runtime = RuntimeConfig(accelerator=accelerator, memory_gib=memory)
     wanted = [pair for pair in pairs if overwrite or not (folder / f"{pair.name}.png").exists()]
     method, done = load(weights).method, 0
     options: Any = {"stretched": stretch, "batch_size": 1, "runtime": runtime}
