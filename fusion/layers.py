@@ -46,7 +46,6 @@ class TransposedAttention(nn.Module):
 
     def __init__(self, channels: int, heads: int) -> None:
         super().__init__()
-        self.heads = heads
         self.temperature = nn.Parameter(torch.ones(heads, 1, 1))
         self.expand = nn.Conv2d(channels, 3 * channels, 1, bias=False)
         self.depthwise = nn.Conv2d(
@@ -55,16 +54,29 @@ class TransposedAttention(nn.Module):
         self.project = nn.Conv2d(channels, channels, 1, bias=False)
 
     def forward(self, features: Tensor) -> Tensor:
-        batch, channels, height, width = features.shape
-        qkv = self.depthwise(self.expand(features)).flatten(2)  # B × 3C × L
-        query, key, value = qkv.unflatten(1, (3, self.heads, -1)).unbind(1)  # B × h × C/h × L
-        attention = channel_cosines(query, key) * self.temperature
-        attention = attention.softmax(-1)
-        # project ∘ attention is one C×C matrix an image: a single pass over the pixels
-        weight = self.project.weight.view(channels, self.heads, -1)
-        mixing = torch.einsum("ohc,bhcd->bohd", weight.to(attention.dtype), attention).flatten(2)
-        mixed = mixing.to(value.dtype) @ value.flatten(1, 2)
-        return mixed.view(batch, channels, height, width)
+        qkv = self.depthwise(self.expand(features))
+        return attend_between_channels(qkv, self.temperature, self.project.weight)
+
+
+def attend_between_channels(qkv: Tensor, temperature: Tensor, projection: Tensor) -> Tensor:
+    """Attention between the channels of each head, then a 1×1 projection of all heads.
+
+    Args:
+        qkv: queries, keys and values, B×3C×H×W.
+        temperature: factor of every head's cosines, heads×1×1.
+        projection: weight of the 1×1 convolution, C'×C×1×1.
+
+    Returns:
+        B×C'×H×W.
+    """
+    heads = len(temperature)
+    query, key, value = qkv.flatten(2).unflatten(1, (3, heads, -1)).unbind(1)  # B × h × C/h × L
+    attention = (channel_cosines(query, key) * temperature).softmax(-1)
+    # projection ∘ attention is one C'×C matrix an image: a single pass over the pixels
+    weight = projection.flatten(1).unflatten(1, (heads, -1))
+    mixing = torch.einsum("ohc,bhcd->bohd", weight.to(attention.dtype), attention).flatten(2)
+    mixed = mixing.to(value.dtype) @ value.flatten(1, 2)
+    return mixed.unflatten(2, qkv.shape[2:])
 
 
 def channel_cosines(query: Tensor, key: Tensor) -> Tensor:
@@ -126,11 +138,11 @@ class SpatialAttention(nn.Module):
 class ChannelAttention(nn.Module):
     """Global average pool, 1×1 to C/reduction, ReLU, 1×1 to C: B×C×H×W -> B×C×1×1 logits."""
 
-    def __init__(self, channels: int, reduction: int) -> None:
+    def __init__(self, channels: int, reduction: int, *, bias: bool = True) -> None:
         super().__init__()
         hidden = max(1, channels // reduction)
-        self.squeeze = nn.Conv2d(channels, hidden, 1)
-        self.excite = nn.Conv2d(hidden, channels, 1)
+        self.squeeze = nn.Conv2d(channels, hidden, 1, bias=bias)
+        self.excite = nn.Conv2d(hidden, channels, 1, bias=bias)
 
     def forward(self, features: Tensor) -> Tensor:
         pooled = features.mean((2, 3), keepdim=True)

@@ -1,0 +1,20 @@
+"""Images of any size for networks that halve their sides several times."""
+
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def pad_to_multiple(images: Tensor, multiple: int) -> Tensor:
+    """Reflect images at their lower and right border until both sides are multiples.
+
+    Args:
+        images: B×C×H×W with H, W larger than what is missing to the next multiple.
+        multiple: of H and W, at least 1.
+
+    Returns:
+        B×C×H'×W'; `[..., :H, :W]` is the input.
+    """
+    bottom, right = (-side % multiple for side in images.shape[-2:])
+    if not (bottom or right):
+        return images
+    return F.pad(images, (0, right, 0, bottom), mode="reflect")
