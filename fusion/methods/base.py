@@ -14,10 +14,13 @@ class Batch(NamedTuple):
 
     infrared: B×1×H×W, float32 in [0, 1].
     visible: B×3×H×W RGB, float32 in [0, 1]; grey images have three equal channels.
+    fused: B×K×H×W float32 in [0, 1], luminance of what K other methods made of the same pairs, same
+        crops; None in phases that did not ask.
     """
 
     infrared: Tensor
     visible: Tensor
+    fused: Tensor | None = None
 
 
 class PhaseConfig(Config):

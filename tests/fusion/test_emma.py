@@ -1,0 +1,345 @@
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+from torchvision.transforms.v2 import functional as transforms
+
+from fusion.color import luminance
+from fusion.methods.base import Batch
+from fusion.methods.emma import (
+    EMMA,
+    EMMAConfig,
+    FusionPhase,
+    IntensityGradientDistance,
+    SensingPhase,
+)
+from fusion.sensing import SensingConfig, SensingNetwork, low_contrast
+from fusion.weights import load_model, save_model
+
+TINY = EMMAConfig(widths=[4, 4, 8, 8], heads=2)
+SCHEDULE = {"epochs": 1, "batch_size": 2, "crop": 32, "learning_rate": 1e-2}
+SENSING = SensingPhase(**SCHEDULE, teachers=["one", "other"], network=SensingConfig(width=4))
+FUSION = FusionPhase(**SCHEDULE)
+
+
+def pairs(height=32, width=32, batch=2, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    infrared = torch.rand(batch, 1, height, width, generator=generator)
+    visible = torch.rand(batch, 3, height, width, generator=generator)
+    average = (infrared + luminance(visible)) / 2
+    return Batch(infrared, visible, torch.cat([average, average.square()], dim=1))
+
+
+def randomised(module, std=0.2):
+    torch.manual_seed(1)
+    for parameter in module.parameters():
+        torch.nn.init.normal_(parameter, std=std)
+    return module
+
+
+def parameters(module):
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def sensing_phase(**update):
+    torch.manual_seed(0)
+    return EMMA.start_phase("sensing", TINY, SENSING.model_copy(update=update), None)
+
+
+def fusion_phase(settings=FUSION):
+    first = sensing_phase()
+    train_briefly(first)  # batch normalisation then has statistics of its own
+    first.zero_grad()
+    torch.manual_seed(0)
+    return EMMA.start_phase("fusion", TINY, settings, first.method.eval())
+
+
+def train_briefly(phase, steps=3):
+    optimiser = torch.optim.Adam([p for p in phase.parameters() if p.requires_grad], lr=0.01)
+    for step in range(steps):
+        optimiser.zero_grad()
+        phase(pairs(seed=step))["loss"].backward()
+        optimiser.step()
+
+
+def state(module):
+    return {name: value.clone() for name, value in module.state_dict().items()}
+
+
+def test_paper_widths_have_the_published_numbers_of_parameters():
+    with torch.device("meta"):
+        assert parameters(EMMA(EMMAConfig())) == 1_517_657
+        assert parameters(SensingNetwork(SensingConfig())) == 39_397_761
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.integers(16, 45), st.integers(16, 45))
+def test_any_size_in_the_same_size_out_within_range(height, width):
+    batch = pairs(height, width)
+    networks = [EMMA(TINY).eval(), SensingNetwork(SensingConfig(width=2)).eval()]
+    with torch.inference_mode():
+        images = [networks[0](batch.infrared, batch.visible), networks[1](batch.infrared)]
+    for image in images:
+        assert image.shape == (2, 1, height, width)
+        assert image.min() >= 0
+        assert image.max() <= 1
+
+
+def test_padding_changes_nothing_where_none_is_needed_and_is_cut_off_elsewhere():
+    fuser = randomised(EMMA(TINY)).fuser.eval()
+    infrared, visible = torch.rand(2, 1, 1, 21, 30).unbind()
+    rows, columns = [*range(21), 19, 18, 17], [*range(30), 28, 27]  # mirrored at the last pixel
+    padded = [image[:, :, rows][..., columns] for image in (infrared, visible)]
+    expected = fuser(*padded)[..., :21, :30]
+    torch.testing.assert_close(fuser(infrared, visible), expected, atol=1e-6, rtol=1e-5)
+
+
+def test_fusing_sees_luminance_only_and_tells_its_sources_apart():
+    network = randomised(EMMA(TINY)).eval()
+    infrared, visible, _ = pairs()
+    grey = luminance(visible)
+    fused = network(infrared, visible)
+    torch.testing.assert_close(fused, network(infrared, grey.expand(-1, 3, -1, -1)))
+    swapped = network(grey, infrared.expand(-1, 3, -1, -1))
+    assert not torch.allclose(fused, swapped, atol=1e-3)
+
+
+def test_encoder_layers_are_the_levels_that_fusing_goes_through():
+    network = EMMA(TINY).eval()
+    layers = network.encoder_layers()
+    seen = []
+    for source, levels in zip(("infrared", "visible"), layers, strict=True):
+        for name, level in levels.items():
+            level.register_forward_hook(
+                lambda *call, key=(source, name): seen.append((*key, tuple(call[2].shape)))
+            )
+    batch = pairs(48, 32)
+    network(batch.infrared, batch.visible)
+    shapes = [(2, 4, 48, 32), (2, 4, 24, 16), (2, 8, 12, 8), (2, 8, 6, 4)]
+    assert seen == [
+        (source, f"level {number}", shape)
+        for source in ("infrared", "visible")
+        for number, shape in enumerate(shapes, start=1)
+    ]
+
+
+def test_distance_is_mean_absolute_difference_of_values_and_of_sobel_slopes():
+    image, reference = torch.rand(2, 2, 1, 5, 6).unbind()
+
+    def slopes(plane):
+        def at(y, x):
+            return plane[min(max(y, 0), 4), min(max(x, 0), 5)]  # the border's pixels go on
+
+        for y in range(5):
+            for x in range(6):
+                yield sum(w * (at(y + d, x + 1) - at(y + d, x - 1)) / 8 for d, w in WEIGHTS)
+                yield sum(w * (at(y + 1, x + d) - at(y - 1, x + d)) / 8 for d, w in WEIGHTS)
+
+    WEIGHTS = [(-1, 1), (0, 2), (1, 1)]  # noqa: N806
+    differences = [
+        abs(a - b)
+        for one, other in zip(image[:, 0], reference[:, 0], strict=True)
+        for a, b in zip(slopes(one), slopes(other), strict=True)
+    ]
+    expected = (image - reference).abs().mean() + sum(differences) / len(differences)
+    torch.testing.assert_close(IntensityGradientDistance()(image, reference), expected)
+    ramp = torch.arange(6.0).expand(1, 1, 5, 6)
+    shifted = IntensityGradientDistance()(ramp * 3, ramp * 3 + 1)
+    assert shifted.item() == pytest.approx(1)  # slopes cancel
+
+
+def test_fusion_loss_is_that_of_the_paper():
+    phase = fusion_phase(FUSION.model_copy(update={"shifts": 2, "equivariance": 0.3}))
+    batch = pairs()
+    torch.manual_seed(5)
+    losses = phase(batch)
+
+    torch.manual_seed(5)
+    rows, columns = (torch.randperm(31)[:2] + 1 for _ in range(2))
+    visible = luminance(batch.visible)
+    fused = phase.method(batch.infrared, batch.visible)
+    moved = [fused]
+    for down, right in zip(rows.tolist(), columns.tolist(), strict=True):
+        lines = torch.cat([fused[:, :, -down:], fused[:, :, :-down]], dim=2)
+        moved.append(torch.cat([lines[..., -right:], lines[..., :-right]], dim=3))
+    moved += [
+        transforms.rotate(fused, angle, transforms.InterpolationMode.BILINEAR)
+        for angle in (10, 130, 250)
+    ]
+    horizontal, vertical = transforms.horizontal_flip(fused), transforms.vertical_flip(fused)
+    moved += [horizontal, vertical, transforms.vertical_flip(horizontal)]
+    distance = IntensityGradientDistance()
+    see_infrared, see_visible = phase.sensing.infrared, phase.sensing.visible
+    equivariance = [
+        distance(image, phase.method.fuser(see_infrared(image), see_visible(image)))
+        for image in moved
+    ]
+    expected = {
+        "infrared": distance(see_infrared(fused), batch.infrared),
+        "visible": distance(see_visible(fused), visible),
+        "equivariance": sum(equivariance) / 9,
+    }
+    expected["loss"] = expected["infrared"] + expected["visible"] + 0.3 * expected["equivariance"]
+    torch.testing.assert_close(losses, expected, atol=1e-5, rtol=1e-4)
+
+
+def test_phase_fusion_trains_the_fuser_and_leaves_sensing_bit_identical():
+    phase = fusion_phase()
+    before, fuser = state(phase.sensing), state(phase.method)
+    train_briefly(phase)
+    after = phase.sensing.state_dict()
+    assert any(name.endswith("running_mean") for name in after)
+    assert all(torch.equal(after[name], value) for name, value in before.items())
+    assert all(parameter.grad is None for parameter in phase.sensing.parameters())
+    assert not any(module.training for module in phase.sensing.modules())
+    changed = [
+        n for n, value in phase.method.state_dict().items() if not torch.equal(fuser[n], value)
+    ]
+    parts = {".".join(name.split(".")[:2]) for name in changed}
+    assert parts == {"fuser.infrared", "fuser.visible", "fuser.fuse", "fuser.decoder"}
+
+
+@pytest.mark.parametrize("term", ["infrared", "visible", "equivariance"])
+def test_every_term_reaches_the_fuser_through_the_sensing_networks(term):
+    phase = fusion_phase()
+    phase(pairs())[term].backward()
+    for part in phase.method.fuser.children():
+        assert sum(parameter.grad.abs().sum() for parameter in part.parameters()) > 0
+    # a sensing network that sees the same whatever is fused teaches nothing
+    for network in phase.sensing.children():
+        network.head.weight.zero_()
+    phase.zero_grad()
+    phase(pairs())[term].backward()
+    through = sum(p.grad.abs().sum() for p in phase.method.fuser.infrared.parameters())
+    assert (through == 0) == (term != "equivariance")
+
+
+def test_phase_sensing_trains_both_sensing_networks_and_leaves_the_fuser():
+    phase = sensing_phase()
+    before = state(phase.method)
+    train_briefly(phase)
+    changed = {
+        n for n, value in phase.method.state_dict().items() if not torch.equal(before[n], value)
+    }
+    assert {name.split(".")[0] for name in changed} == {"sensing"}
+    assert changed == {n for n in before if n.startswith("sensing.")}
+
+
+def test_sensing_learns_to_take_sources_out_of_a_fused_image():
+    """The fused image is the infrared one; the visible one is its negative."""
+    phase = sensing_phase(teachers=["one"])
+    optimiser = torch.optim.Adam([p for p in phase.parameters() if p.requires_grad], lr=0.01)
+    losses = []
+    for step in range(60):
+        infrared = torch.rand(4, 1, 16, 16, generator=torch.Generator().manual_seed(step))
+        batch = Batch(infrared, (1 - infrared).expand(-1, 3, -1, -1), infrared)
+        optimiser.zero_grad()
+        terms = phase(batch)
+        terms["loss"].backward()
+        optimiser.step()
+        losses.append(torch.stack([terms["infrared"], terms["visible"]]).detach())
+    first, last = torch.stack(losses[:5]).mean(0), torch.stack(losses[-5:]).mean(0)
+    assert (last < first / 3).all()
+
+
+def test_sensing_loss_compares_every_teachers_image_with_the_sources_of_its_pair():
+    phase = sensing_phase()
+    phase.method.sensing.eval()  # so that images of a batch do not see each other
+    batch = pairs(batch=3)
+    visible = luminance(batch.visible)
+    networks = phase.method.sensing
+    expected = {"infrared": 0, "visible": 0, "low_contrast": torch.tensor(0.0)}
+    for i in range(3):
+        for k in range(2):
+            fused = batch.fused[i : i + 1, k : k + 1]
+            infrared_error = (networks.infrared(fused) - batch.infrared[i]).square().mean()
+            expected["infrared"] += infrared_error / 6
+            expected["visible"] += (networks.visible(fused) - visible[i]).square().mean() / 6
+    expected["loss"] = expected["infrared"] + expected["visible"]
+    torch.testing.assert_close(phase(batch), expected, atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize("flat", ["infrared", "visible"])
+def test_patches_of_low_contrast_do_not_count(flat):
+    phase = sensing_phase()
+    phase.method.sensing.eval()
+    batch = pairs(batch=3)
+    getattr(batch, flat)[1] = 0.5 + 0.02 * getattr(batch, flat)[1]
+    kept = Batch(*(images[[0, 2]] for images in batch))
+    losses, expected = phase(batch), phase(kept)
+    assert losses.pop("low_contrast").item() == pytest.approx(1 / 3)
+    expected.pop("low_contrast")
+    torch.testing.assert_close(losses, expected, atol=1e-6, rtol=1e-5)
+
+
+def test_a_batch_of_nothing_but_low_contrast_teaches_nothing():
+    phase = sensing_phase()
+    losses = phase(Batch(*(torch.full_like(images, 0.5) for images in pairs())))
+    losses["loss"].backward()
+    assert losses["loss"] == 0
+    assert losses["low_contrast"] == 1
+    assert all((p.grad == 0).all() for p in phase.method.sensing.parameters())
+
+
+def test_contrast_is_the_relative_distance_of_the_10th_and_90th_percentile():
+    ramp = torch.linspace(0, 1, 121).view(1, 1, 11, 11)  # p10 = 0.1, p90 = 0.9 of the range
+    images = torch.cat([0.6 + 0.4 * ramp, torch.zeros_like(ramp)])
+    contrast = 0.32 / 0.96
+    assert low_contrast(images, contrast + 1e-4).tolist() == [True, True]
+    assert low_contrast(images, contrast - 1e-4).tolist() == [False, True]
+    assert low_contrast(images, 0.0).tolist() == [False, True]
+
+
+def test_the_saved_method_is_the_fuser_alone(tmp_path):
+    phase = fusion_phase()
+    assert phase.method.config.sensing is None
+    save_model(tmp_path, "emma", phase.method, {})
+    loaded = load_model(tmp_path)
+    assert parameters(loaded) == parameters(phase.method.fuser)
+    batch = pairs()
+    expected = phase.method(batch.infrared, batch.visible)
+    assert torch.equal(loaded(batch.infrared, batch.visible), expected)
+
+
+def test_phase_sensing_survives_the_disk_on_its_way_to_phase_fusion(tmp_path):
+    first = sensing_phase()
+    train_briefly(first)
+    save_model(tmp_path, "emma", first.method, {})
+    phase = EMMA.start_phase("fusion", TINY, FUSION, load_model(tmp_path))
+    learnt = first.method.sensing.state_dict()
+    assert all(torch.equal(learnt[n], value) for n, value in phase.sensing.state_dict().items())
+
+
+def test_a_checkpoint_of_phase_fusion_has_the_sensing_networks():
+    saved = state(fusion_phase())
+    phase = EMMA.start_phase("fusion", TINY, FUSION, sensing_phase().method)
+    assert any(not torch.equal(saved[n], value) for n, value in phase.state_dict().items())
+    phase.load_state_dict(saved)
+    assert all(torch.equal(saved[n], value) for n, value in phase.state_dict().items())
+
+
+def test_phases_refuse_to_start_without_what_they_need():
+    with pytest.raises(ValueError, match="fusion of emma starts from the weights of phase sensing"):
+        EMMA.start_phase("fusion", TINY, FUSION, None)
+    with pytest.raises(ValueError, match="fusion of emma starts from the weights of phase sensing"):
+        EMMA.start_phase("fusion", TINY, FUSION, EMMA(TINY))
+    preset = TINY.model_copy(update={"sensing": SensingConfig(width=4)})
+    with pytest.raises(ValueError, match="not a setting of the network"):
+        EMMA.start_phase("sensing", preset, SENSING, None)
+    with pytest.raises(ValueError, match="needs fused images of its teachers"):
+        sensing_phase()(pairs()._replace(fused=None))
+
+
+@pytest.mark.parametrize(
+    ("model", "values", "message"),
+    [
+        (EMMAConfig, {"widths": [8, 12]}, r"12 must be a multiple of heads \(8\)"),
+        (EMMAConfig, {"widths": [8]}, "at least 2 items"),
+        (SensingPhase, SCHEDULE | {"teachers": []}, "at least 1 item"),
+        (FusionPhase, SCHEDULE | {"shifts": 16}, "less than or equal to 15"),
+    ],
+)
+def test_impossible_settings_are_refused(model, values, message):
+    with pytest.raises(ValidationError, match=message):
+        model(**values)
