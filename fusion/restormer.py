@@ -53,4 +53,9 @@ class RestormerDecoder(nn.Module):
 
     def forward(self, features: Tensor, skip: Tensor | float = 0.0) -> Tensor:
         """`skip`, B×1×H×W, is added before the sigmoid (CDDFuse; PoMAI has none)."""
-        return torch.sigmoid(self.head(self.blocks(self.reduce(features))).float() + skip)
+        return torch.sigmoid(self.logits(features) + skip)
+
+    def logits(self, features: Tensor) -> Tensor:
+        """What comes before the sigmoid, float32."""
+        decoded: Tensor = self.head(self.blocks(self.reduce(features)))
+        return decoded.float()

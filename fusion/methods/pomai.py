@@ -49,10 +49,13 @@ class PoMAIConfig(RestormerConfig):
     """PoMAI's network and loss.
 
     `ngmm` or `camn` set to null leaves the module out (the paper's Table 2). `micm` is null until
-    stage two adds the module.
+    stage two adds the module. `output` "residual" (choice, after CDDFuse's skip; the paper has
+    none): the decoder predicts what the fused image has beyond the visible luminance, which lets a
+    small network keep every detail.
     """
 
     stem: Literal["separate", "luminance"] = "separate"
+    output: Literal["direct", "residual"] = "direct"
     ngmm: NGMMConfig | None = NGMMConfig()
     camn: CAMNConfig | None = CAMNConfig()
     micm: MICMConfig | None = None
