@@ -228,7 +228,9 @@ def _show(on_pictures: OnPictures | None, epoch: int, grid: Tensor) -> None:
 
 def _in_format(batch: Batch, runtime: RuntimeConfig) -> Batch:
     wanted = torch.channels_last if runtime.channels_last else torch.contiguous_format
-    return Batch(*(images.contiguous(memory_format=wanted) for images in batch))
+    return Batch(
+        *(planes if planes is None else planes.contiguous(memory_format=wanted) for planes in batch)
+    )
 
 
 def _clip(parameters: list[torch.nn.Parameter], limit: float) -> Tensor:
