@@ -118,7 +118,7 @@ def run_identity(
     digest = hashlib.sha256(settings.model_dump_json().encode())
     speed = runtime.precision, runtime.compile, runtime.channels_last
     digest.update(repr((type(phase).__name__, seed, speed, store.names)).encode())
-    for tensor in (store.heights, store.widths, store.pixels):
+    for tensor in (store.heights, store.widths, store.pixels, store.fused):
         digest.update(tensor.cpu().numpy().data)
     for name, value in weights_of(phase).items():
         digest.update(name.encode())

@@ -17,6 +17,7 @@ from fusion.images import (
     check_same_size,
     find_pairs,
     image_size,
+    list_names,
     read_infrared,
     read_visible,
 )
@@ -25,14 +26,18 @@ from fusion.methods import Batch
 
 @dataclass(frozen=True)
 class PairStore:
-    """All training pairs, decoded once, four bytes a pixel.
+    """All training pairs, decoded once, four bytes a pixel and one more for every teacher.
 
     pixels: uint8 N×4, infrared then RGB of every pixel of every image, one image after the other.
+    fused: uint8 N×4·ceil(teachers/4), luminance of what each teacher made of the pairs.
+    teachers: how many there are; the columns of `fused` beyond are padding.
     heights, widths, starts: one entry an image; `starts` is the image's first row in `pixels`.
     names: `<set>/<stem>`, for messages.
     """
 
     pixels: Tensor
+    fused: Tensor
+    teachers: int
     heights: Tensor
     widths: Tensor
     starts: Tensor
@@ -46,6 +51,7 @@ class PairStore:
         return replace(
             self,
             pixels=self.pixels.to(device),
+            fused=self.fused.to(device),
             heights=self.heights.to(device),
             widths=self.widths.to(device),
             starts=self.starts.to(device),
@@ -73,39 +79,56 @@ class PairStore:
         columns = torch.where(draws[:, 3:4] < 0.5, span.flip(0), span) + left.unsqueeze(1)
         positions = rows.unsqueeze(2) * self.widths[images].view(-1, 1, 1) + columns.unsqueeze(1)
         positions += self.starts[images].view(-1, 1, 1)
-        # a pixel moves as one 32-bit word: 28 times as fast as four bytes on a CPU
-        words = self.pixels.view(torch.int32).flatten().index_select(0, positions.flatten())
-        crops = words.view(torch.uint8).view(-1, size, size, 4).to(device, non_blocking=True)
-        planes = crops.permute(0, 3, 1, 2).float().div_(255)
-        return Batch(planes[:, :1], planes[:, 1:])
+        planes = _planes(self.pixels, positions, device)
+        if not self.teachers:
+            return Batch(planes[:, :1], planes[:, 1:])
+        fused = _planes(self.fused, positions, device)[:, : self.teachers]
+        return Batch(planes[:, :1], planes[:, 1:], fused)
 
 
-def load_pairs(folders: Sequence[Path], crop: int) -> PairStore:
+def _planes(table: Tensor, positions: Tensor, device: torch.device | None) -> Tensor:
+    """Rows of a table of bytes as images: N×K, B×H×W -> B×K×H×W float32 in [0, 1]."""
+    # bytes move as 32-bit words: 28 times as fast as four bytes on a CPU
+    words = table.view(torch.int32).index_select(0, positions.flatten())
+    pixels = words.view(torch.uint8).view(*positions.shape, -1).to(device, non_blocking=True)
+    return pixels.permute(0, 3, 1, 2).float().div_(255)
+
+
+def load_pairs(folders: Sequence[Path], crop: int, teachers: Sequence[Path] = ()) -> PairStore:
     """Decode the pairs of every `<folder>/{ir,vi}`; sizes may differ between pairs.
+
+    Each teacher's fused images lie in `<teacher>/<folder's name>/<stem>.png`.
 
     Sizes are read from the files' headers first, so that what cannot work stops at once. Memory:
     four bytes a pixel (1083 pairs of 640×480: 1.3 GB), in every process.
 
     Raises:
-        InputError: there are no pairs, two partners differ in size, an image cannot be read or is
-            smaller than the crops cut from it.
+        InputError: there are no pairs, two partners differ in size, an image cannot be read, is
+            smaller than the crops cut from it, or a teacher lacks a fused image.
     """
     if not folders:
         raise InputError("training pairs", "no folder of pairs was given", "prepare a data set")
     found = [(folder, find_pairs(folder / "ir", folder / "vi")) for folder in folders]
     pairs = [pair for _, some in found for pair in some]
+    names = tuple(f"{folder.name}/{pair.name}" for folder, some in found for pair in some)
+    lessons = [_fused_images(teacher, names) for teacher in teachers]
     with ThreadPoolExecutor() as pool:
         sizes = np.array(list(pool.map(partial(_checked_size, crop=crop), pairs)))
         ends = sizes.prod(axis=1).cumsum()
         pixels = np.empty((ends[-1], 4), dtype=np.uint8)
         list(pool.map(_decode, pairs, np.split(pixels, ends[:-1])))
+        fused = np.zeros((ends[-1], -(-len(teachers) // 4) * 4), dtype=np.uint8)
+        for column, images in zip(fused.T, lessons, strict=False):
+            list(pool.map(_decode_fused, images, pairs, np.split(column, ends[:-1])))
     heights, widths = torch.from_numpy(sizes).unbind(1)
     return PairStore(
         torch.from_numpy(pixels),
+        torch.from_numpy(fused),
+        len(teachers),
         heights.contiguous(),
         widths.contiguous(),
         torch.from_numpy(ends) - heights * widths,
-        tuple(f"{folder.name}/{pair.name}" for folder, some in found for pair in some),
+        names,
     )
 
 
@@ -126,6 +149,21 @@ def _decode(pair: Pair, block: NDArray[np.uint8]) -> None:
     infrared, visible = read_infrared(pair.infrared).pixels, read_visible(pair.visible).pixels
     block[:, 0] = infrared.reshape(-1)
     block[:, 1:] = visible.reshape(len(block), -1)  # grey fills all three channels
+
+
+def _fused_images(teacher: Path, names: Sequence[str]) -> list[Path]:
+    paths = [teacher / f"{name}.png" for name in names]
+    if missing := [name for name, path in zip(names, paths, strict=True) if not path.is_file()]:
+        raise InputError(teacher, f"lacks {list_names(missing)}", "fuse all training pairs first")
+    return paths
+
+
+def _decode_fused(path: Path, pair: Pair, block: NDArray[np.uint8]) -> None:
+    """Fill a block of bytes with a fused image's luminance."""
+    pixels = read_infrared(path).pixels
+    if pixels.shape != image_size(pair.infrared):
+        raise InputError(path, f"differs in size from {pair.infrared}", "fuse the pair again")
+    block[:] = pixels.reshape(-1)
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,8 @@ class MethodParams(Config):
 class TrainingParams(Config):
     """One training phase, a DVC stage of its own.
 
-    after: the folder that must exist before: an earlier phase's weights, or the training pairs.
+    after: the folder that must exist before: an earlier phase's weights, the training pairs, or
+        `data/teachers`.
     settings: the phase's own settings (the method's `phases[phase]`).
     """
 
@@ -77,6 +78,7 @@ class Params(Config):
     segment_on: list[str]
     methods: dict[str, MethodParams]
     training: dict[str, TrainingParams]
+    teachers: list[str]
     fusion: FusionParams
     evaluation: EvaluationParams
     detection: DetectionConfig
@@ -98,6 +100,10 @@ class Params(Config):
             phases = methods.get(self.kind(step.method)).phases
             _require(step.phase in phases, f"{where}.phase", step.phase, phases)
             _nested(phases[step.phase], step.settings, f"{where}.settings")
+            for name in step.settings.get("teachers", []):
+                _require(name in self.teachers, f"{where}.settings.teachers", name, self.teachers)
+        for name in self.teachers:
+            _require(name in self.methods, "teachers", name, self.methods)
         return self
 
     def kind(self, method: str) -> str:

@@ -12,6 +12,7 @@ from fusion.memory import keep_freed_memory
 
 PREPARED = Path("data/prepared")
 TRAINING_PAIRS = Path("data/train")
+TEACHERS = Path("data/teachers")
 MODELS = Path("models")
 FUSED = Path("fused")
 SCORES = Path("scores")

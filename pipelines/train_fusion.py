@@ -11,11 +11,12 @@ from dvclive import Live
 from numpy.typing import NDArray
 
 from fusion import methods
+from fusion.methods import TaughtPhaseConfig
 from fusion.sampler import load_pairs
 from fusion.train import launch, train_phase
 from fusion.weights import load_model, save_model
 from pipelines import params
-from pipelines.stage import MODELS, PLOTS, RUNS, TRAINING_PAIRS, run
+from pipelines.stage import MODELS, PLOTS, RUNS, TEACHERS, TRAINING_PAIRS, run
 
 
 def main(key: str) -> None:
@@ -25,9 +26,10 @@ def main(key: str) -> None:
     kind = settings.kind(step.method)
     fabric = launch(settings.runtime)
     folders = sorted(path for path in TRAINING_PAIRS.iterdir() if (path / "ir").is_dir())
-    store = load_pairs(folders, schedule.crop)
+    taught = schedule.teachers if isinstance(schedule, TaughtPhaseConfig) else []
+    store = load_pairs(folders, schedule.crop, [TEACHERS / name for name in taught])
     after = Path(step.after)
-    previous = None if after == TRAINING_PAIRS else load_model(after)
+    previous = None if after in (TRAINING_PAIRS, TEACHERS) else load_model(after)
     torch.manual_seed(settings.seed)
     phase = methods.get(kind).start_phase(
         step.phase, settings.method_config(step.method), schedule, previous

@@ -3,7 +3,15 @@
 from importlib import import_module
 from pkgutil import iter_modules
 
-from fusion.methods.base import Batch, FusionMethod, PhaseConfig, TrainingPhase, _registry, register
+from fusion.methods.base import (
+    Batch,
+    FusionMethod,
+    PhaseConfig,
+    TaughtPhaseConfig,
+    TrainingPhase,
+    _registry,
+    register,
+)
 
 for _module in iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")
@@ -29,6 +37,7 @@ __all__ = [
     "Batch",
     "FusionMethod",
     "PhaseConfig",
+    "TaughtPhaseConfig",
     "TrainingPhase",
     "get",
     "names",

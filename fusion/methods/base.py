@@ -39,6 +39,16 @@ class PhaseConfig(Config):
     gradient_clip: float = Field(0.0, ge=0)
 
 
+class TaughtPhaseConfig(PhaseConfig):
+    """A phase that also sees what other methods made of the training pairs (`Batch.fused`).
+
+    teachers: those methods, rows of the leaderboard; parameter `teachers` lists all that any phase
+        asks for.
+    """
+
+    teachers: list[str] = Field(min_length=1)
+
+
 class EncoderLayers(NamedTuple):
     """The layers that encode each modality, by name and in order, for analysis.
 

@@ -22,6 +22,7 @@ from fusion.methods.base import (
     EncoderLayers,
     FusionMethod,
     PhaseConfig,
+    TaughtPhaseConfig,
     TrainingPhase,
     register,
 )
@@ -47,16 +48,15 @@ class EMMAConfig(Config):
         return self
 
 
-class SensingPhase(PhaseConfig):
+class SensingPhase(TaughtPhaseConfig):
     """A_i and A_v learn to recover the sources from fused images of `teachers`.
 
-    teachers: rows of the leaderboard whose fused images are the input (choice: the fused images
-        that the paper used were not released).
+    Which teachers is a choice: the fused images that the paper used were not released.
+
     contrast: patches of a lower (p90 − p10) / p90, in either source, do not count.
     """
 
     network: SensingConfig = SensingConfig()
-    teachers: list[str] = Field(min_length=1)
     contrast: float = Field(0.1, ge=0, le=1)
 
 

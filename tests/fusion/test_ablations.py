@@ -82,7 +82,7 @@ def decoder_input(network, batch):
     """What the decoder sees: (infrared half, visible half)."""
     seen = []
     handle = network.decoder.register_forward_hook(lambda _, given, __: seen.append(given[0]))
-    network(*batch)
+    network(*batch[:2])
     handle.remove()
     return seen[0].chunk(2, dim=1)
 

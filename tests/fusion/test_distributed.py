@@ -35,7 +35,7 @@ class BlendPhase(TrainingPhase):
 
     def forward(self, batch):
         target = batch.infrared[..., 1:-1, 1:-1]
-        error = self.method(*batch) - target * torch.rand(())
+        error = self.method(batch.infrared, batch.visible) - target * torch.rand(())
         return {"loss": error.square().mean(), "bias": error.mean()}
 
 

@@ -231,7 +231,7 @@ def test_bfloat16_trains_to_nearly_the_same_fusion(folder, tmp_path):
         method = PoMAI(TINY).eval()
         method.load_state_dict(weights)
         with torch.inference_mode():
-            fused = (method(*batch) * 255).round().clamp(0, 255)
+            fused = (method(batch.infrared, batch.visible) * 255).round().clamp(0, 255)
         metrics = compute(fused, fused, fused, ["SD", "SF", "AG"])
         values[precision] = [value.mean().item() for value in metrics.values()]
     assert values["bf16-mixed"] != values["32-true"]

@@ -1,0 +1,29 @@
+"""Stage: a model and the training pairs -> what other methods learn from."""
+
+from fusion.fuse import fuse_pairs
+from fusion.group import join_group
+from fusion.images import find_pairs
+from fusion.weights import load_model
+from pipelines import params
+from pipelines.stage import MODELS, TEACHERS, TRAINING_PAIRS, run
+
+
+def main(method: str) -> None:
+    """Fuse all training pairs with METHOD, never stretched."""
+    settings = params.load()
+    group = join_group(settings.runtime)
+    network = load_model(MODELS / method)
+    for folder in sorted(path for path in TRAINING_PAIRS.iterdir() if (path / "ir").is_dir()):
+        fuse_pairs(
+            network,
+            group.share(find_pairs(folder / "ir", folder / "vi")),
+            TEACHERS / method / folder.name,
+            stretched=False,
+            batch_size=settings.fusion.batch_size,
+            runtime=settings.runtime,
+        )
+    group.gather(None)  # the stage ends when the last image is there
+
+
+if __name__ == "__main__":
+    run(main)
