@@ -57,7 +57,8 @@ def pixel_shuffle_rise(deep: int, shallow: int) -> nn.Sequential:
 class AsymmetricFusion(nn.Module):
     """Features of both encoders -> the fused image, B×outputs×H×W, of no fixed range.
 
-    The finest infrared and the deepest visible features are not used.
+    `widths` double from level to level, the finest (a multiple of 4) first. The finest infrared and
+    the deepest visible features are not used.
     """
 
     def __init__(self, widths: Sequence[int], outputs: int) -> None:
@@ -77,7 +78,7 @@ class AsymmetricFusion(nn.Module):
         self.expansion = Expansion(deeper, pixel_shuffle_rise, bias=False)
         self.rise = pixel_shuffle_rise(deeper[0], finest)
         layers: list[nn.Module] = []
-        tapering = [finest, max(1, finest // 2), max(1, finest // 4)]
+        tapering = [finest, finest // 2, finest // 4]
         for wide, narrow in pairwise(tapering):
             layers += [nn.Conv2d(wide, narrow, 3, padding=1), nn.BatchNorm2d(narrow), nn.ReLU()]
         self.taper = nn.Sequential(*layers)

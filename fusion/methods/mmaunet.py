@@ -40,7 +40,7 @@ class MMAUNetConfig(Config):
     through which visible features guide infrared ones.
     """
 
-    width: int = Field(64, ge=2)
+    width: int = Field(64, ge=4, multiple_of=4)
     reduction: int = Field(16, ge=1)
 
 
