@@ -1,8 +1,11 @@
+from pathlib import Path
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from torch.nn import functional as F
 from torchvision.transforms.v2 import functional as transforms
 
 from fusion.color import luminance
@@ -15,7 +18,10 @@ from fusion.methods.emma import (
     SensingPhase,
 )
 from fusion.sensing import SensingConfig, SensingNetwork, low_contrast
+from fusion.ufuser import GlobalLocalBlock
 from fusion.weights import load_model, save_model
+from pipelines import params
+from pipelines.compose import compose
 
 TINY = EMMAConfig(widths=[4, 4, 8, 8], heads=2)
 SCHEDULE = {"epochs": 1, "batch_size": 2, "crop": 32, "learning_rate": 1e-2}
@@ -84,6 +90,50 @@ def test_any_size_in_the_same_size_out_within_range(height, width):
         assert image.shape == (2, 1, height, width)
         assert image.min() >= 0
         assert image.max() <= 1
+
+
+def conv(x, layer, padding="reflect", **more):
+    """Reflect padding, unless told otherwise, then the layer's own weights."""
+    x = F.pad(x, (1, 1, 1, 1), mode=padding)
+    return F.conv2d(x, layer.weight, layer.bias, **more)
+
+
+def test_a_block_runs_attention_and_residual_convolutions_side_by_side():
+    block = randomised(GlobalLocalBlock(3, 8, 2))
+    features = torch.randn(2, 3, 9, 7)
+    embedded = conv(features, block.embed)
+    local = embedded
+    for residual in block.local:
+        first, _, second = residual.residual
+        local = local + conv(F.relu(conv(local, first)), second)
+    expected = conv(torch.cat([block.attention(embedded), local], dim=1), block.merge)
+    torch.testing.assert_close(block(features), expected, atol=1e-5, rtol=1e-4)
+    biased = {name.split(".")[0] for name, _ in block.named_parameters() if "bias" in name}
+    assert biased == {"attention", "local"}
+
+
+def test_u_fuser_is_two_encoders_a_block_a_level_and_one_decoder():
+    fuser = randomised(EMMA(TINY)).fuser
+    sources = torch.rand(2, 2, 1, 16, 24).unbind()
+    levels = [list(sources)]
+    for number in range(4):
+        level = []
+        for encoder, features in zip((fuser.infrared, fuser.visible), levels[-1], strict=True):
+            block = encoder.levels[number]
+            if number:
+                down, block = block
+                features = conv(features, down, stride=2)
+            level.append(block(features))
+        levels.append(level)
+    fused = [fuse(torch.cat(level, 1)) for fuse, level in zip(fuser.fuse, levels[1:], strict=True)]
+    decoder = fuser.decoder
+    up = decoder.deepest(fused[3])
+    for step, skip in enumerate([fused[2], fused[1], fused[0]]):
+        weight = decoder.up[step][0].weight
+        risen = F.relu(F.conv_transpose2d(up, weight, stride=2, padding=1))
+        up = decoder.merge[step](torch.cat([risen, skip], dim=1))
+    expected = torch.sigmoid(conv(up, decoder.head))
+    torch.testing.assert_close(fuser(*sources), expected, atol=1e-5, rtol=1e-4)
 
 
 def test_padding_changes_nothing_where_none_is_needed_and_is_cut_off_elsewhere():
@@ -343,3 +393,41 @@ def test_phases_refuse_to_start_without_what_they_need():
 def test_impossible_settings_are_refused(model, values, message):
     with pytest.raises(ValidationError, match=message):
         model(**values)
+
+
+@pytest.fixture
+def preset(tmp_path, monkeypatch):
+    """A function that composes params.yaml for a profile, as the pipeline does."""
+    monkeypatch.setenv("FUSION_DATA", "/somewhere")
+
+    def make(profile):
+        overrides = (f"profile={profile}", "method=[maximum,pomai,emma]")
+        compose(tmp_path / "params.yaml", overrides, Path(__file__).parents[2] / "conf")
+        return params.load(tmp_path / "params.yaml")
+
+    return make
+
+
+@pytest.mark.parametrize("profile", ["tiny", "sample", "pairs", "paper"])
+def test_a_preset_learns_from_other_rows_and_its_phases_follow_each_other(preset, profile):
+    chosen = preset(profile)
+    sensing, fusion = chosen.training["emma-sensing"], chosen.training["emma-fusion"]
+    assert sensing.after == "data/train"
+    assert fusion.after == "models/emma-sensing"
+    assert chosen.methods["emma"].source == "models/emma-fusion"
+    teachers = chosen.phase_settings("emma-sensing").teachers
+    assert set(teachers) <= chosen.methods.keys() - {"emma"}
+
+
+def test_the_paper_preset_has_the_papers_networks_and_the_tiny_one_trains(preset):
+    paper = preset("paper")
+    assert paper.method_config("emma") == EMMAConfig()
+    assert paper.phase_settings("emma-sensing").network == SensingConfig()
+    tiny = preset("tiny")
+    config, first = tiny.method_config("emma"), tiny.phase_settings("emma-sensing")
+    phase = EMMA.start_phase("sensing", config, first, None)
+    phase(pairs(first.crop, first.crop, first.batch_size))["loss"].backward()
+    second = tiny.phase_settings("emma-fusion")
+    phase = EMMA.start_phase("fusion", config, second, phase.method)
+    losses = phase(pairs(second.crop, second.crop, second.batch_size))
+    assert all(torch.isfinite(value) for value in losses.values())
