@@ -32,7 +32,7 @@ class DenseTransposedAttention(nn.Module):
 
 
 class PairwiseGatedFeedForward(nn.Module):
-    """GELU(a) · b of width e·C; every group of the 3×3 convolution mixes two channels; no biases."""
+    """GELU(a) · b of width e·C; the 3×3 convolution has two channels a group; no biases."""
 
     def __init__(self, channels: int, expansion: float, padding_mode: PaddingMode) -> None:
         super().__init__()

@@ -138,11 +138,11 @@ class SpatialAttention(nn.Module):
 class ChannelAttention(nn.Module):
     """Global average pool, 1×1 to C/reduction, ReLU, 1×1 to C: B×C×H×W -> B×C×1×1 logits."""
 
-    def __init__(self, channels: int, reduction: int) -> None:
+    def __init__(self, channels: int, reduction: int, *, bias: bool = True) -> None:
         super().__init__()
         hidden = max(1, channels // reduction)
-        self.squeeze = nn.Conv2d(channels, hidden, 1)
-        self.excite = nn.Conv2d(hidden, channels, 1)
+        self.squeeze = nn.Conv2d(channels, hidden, 1, bias=bias)
+        self.excite = nn.Conv2d(hidden, channels, 1, bias=bias)
 
     def forward(self, features: Tensor) -> Tensor:
         pooled = features.mean((2, 3), keepdim=True)

@@ -1,6 +1,7 @@
 """Losses between a fused image and its sources, all on luminance in [0, 1], all in float32."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import torch
 from pydantic import Field
@@ -8,6 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fusion.config import Config
+
+Border = Literal["constant", "reflect", "replicate"]
 
 
 def gaussian_window(size: int, sigma: float) -> Tensor:
@@ -54,20 +57,38 @@ class StructuralSimilarity(nn.Module):
         return list(similarity.mean((0, 2, 3)).unbind())
 
 
-class SobelMagnitude(nn.Module):
-    """|S_x ∗ x| + |S_y ∗ x| with Sobel kernels, reflect padding: B×1×H×W -> B×1×H×W."""
+class SobelGradient(nn.Module):
+    """S_x ∗ x and S_y ∗ x with Sobel kernels: B×1×H×W -> B×2×H×W.
+
+    Args:
+        border: how the image goes on beyond its border; "constant" is zero.
+        divisor: of the kernels; 8 makes the result a slope per pixel.
+    """
 
     kernels: Tensor
 
-    def __init__(self) -> None:
+    def __init__(self, border: Border = "reflect", divisor: float = 1.0) -> None:
         super().__init__()
+        self.border = border
         horizontal = torch.tensor([[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]])
-        kernels = torch.stack([horizontal, horizontal.T]).unsqueeze(1)
+        kernels = torch.stack([horizontal, horizontal.T]).unsqueeze(1) / divisor
         self.register_buffer("kernels", kernels, persistent=False)
 
     def forward(self, image: Tensor) -> Tensor:
-        padded = F.pad(image, (1, 1, 1, 1), mode="reflect")
-        return F.conv2d(padded, self.kernels).abs().sum(1, keepdim=True)
+        return F.conv2d(F.pad(image, (1, 1, 1, 1), mode=self.border), self.kernels)
+
+
+class SobelMagnitude(SobelGradient):
+    """|S_x ∗ x| + |S_y ∗ x|: B×1×H×W -> B×1×H×W."""
+
+    def forward(self, image: Tensor) -> Tensor:
+        return super().forward(image).abs().sum(1, keepdim=True)
+
+
+def weighted_sum(weights: Config, terms: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """`terms` and, before them, "loss": their sum, each times the weight of its name."""
+    weighted = [getattr(weights, name) * term for name, term in terms.items()]
+    return {"loss": torch.stack(weighted).sum(), **terms}
 
 
 class FusionLossConfig(Config):
@@ -106,5 +127,4 @@ class FusionLoss(nn.Module):
                 "intensity": F.l1_loss(fused, torch.maximum(infrared, visible)),
                 "gradient": F.l1_loss(gradients[0], torch.maximum(gradients[1], gradients[2])),
             }
-            weighted = [getattr(self.weights, name) * term for name, term in terms.items()]
-            return {"loss": torch.stack(weighted).sum(), **terms}
+            return weighted_sum(self.weights, terms)

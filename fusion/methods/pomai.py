@@ -19,7 +19,6 @@ from fusion.layers import (
     ChannelAttention,
     ChannelLayerNorm,
     DilatedDepthwise,
-    RestormerBlock,
     SpatialAttention,
 )
 from fusion.losses import FusionLoss, FusionLossConfig
@@ -31,6 +30,7 @@ from fusion.methods.base import (
     TrainingPhase,
     register,
 )
+from fusion.restormer import RestormerConfig, RestormerDecoder, restormer_blocks
 
 
 class NGMMConfig(Config):
@@ -56,30 +56,18 @@ class MICMConfig(Config):
     reduction: int = Field(8, ge=1)
 
 
-class PoMAIConfig(Config):
+class PoMAIConfig(RestormerConfig):
     """PoMAI's network and loss.
 
     `ngmm` or `camn` set to null leaves the module out (the paper's Table 2). `micm` is null until
     stage two adds the module.
     """
 
-    channels: int = Field(64, ge=2, multiple_of=2)
-    heads: int = Field(8, ge=1)
-    blocks: int = Field(4, ge=1)
-    expansion: float = Field(2.0, gt=0)
     stem: Literal["separate", "luminance"] = "separate"
     ngmm: NGMMConfig | None = NGMMConfig()
     camn: CAMNConfig | None = CAMNConfig()
     micm: MICMConfig | None = None
     loss: FusionLossConfig = FusionLossConfig()
-
-    @model_validator(mode="after")
-    def _heads_divide_channels(self) -> Self:
-        if self.channels % self.heads:
-            raise ValueError(
-                f"channels ({self.channels}) must be a multiple of heads ({self.heads})"
-            )
-        return self
 
 
 class StageOne(PhaseConfig):
@@ -195,34 +183,6 @@ class ModalityInteractiveCompensation(nn.Module):
         return torch.sigmoid(self.gate(interleaved))
 
 
-class Decoder(nn.Module):
-    """Equations 12-13: B×2C×H×W -> fused luminance B×1×H×W in [0, 1]; mirrors the encoder."""
-
-    def __init__(self, config: PoMAIConfig) -> None:
-        super().__init__()
-        channels = config.channels
-        self.reduce = nn.Conv2d(2 * channels, channels, 1, bias=False)
-        self.blocks = restormer_blocks(config)
-        self.head = nn.Sequential(
-            nn.Conv2d(channels, channels // 2, 3, padding=1, bias=False),
-            nn.LeakyReLU(),
-            nn.Conv2d(channels // 2, 1, 3, padding=1, bias=False),
-        )
-
-    def forward(self, features: Tensor) -> Tensor:
-        return torch.sigmoid(self.head(self.blocks(self.reduce(features))).float())
-
-
-def restormer_blocks(config: PoMAIConfig) -> nn.Sequential:
-    """The cascade that encoder and decoder share in form."""
-    return nn.Sequential(
-        *(
-            RestormerBlock(config.channels, config.heads, config.expansion)
-            for _ in range(config.blocks)
-        )
-    )
-
-
 def _new_weights(network: "PoMAI") -> dict[str, Tensor]:
     """MICM's own initial weights: the only ones that stage one does not have."""
     return {name: value for name, value in network.state_dict().items() if name.startswith("micm.")}
@@ -250,7 +210,7 @@ class PoMAI(FusionMethod):
         self.encoder = restormer_blocks(config)
         self.ngmm = NeighborGroupMatching(config.channels, config.ngmm) if config.ngmm else None
         self.camn = ContextAwareModeling(config.channels, config.camn) if config.camn else None
-        self.decoder = Decoder(config)
+        self.decoder = RestormerDecoder(config)
         self.micm = (
             ModalityInteractiveCompensation(config.channels, config.micm) if config.micm else None
         )
@@ -265,7 +225,8 @@ class PoMAI(FusionMethod):
             gate = self.micm(encoded_infrared, encoded_visible)
             context = gate * encoded_visible + context  # equation 9
             matched = (1 - gate) * encoded_infrared + matched  # equation 10
-        return self.decoder(torch.cat([matched, context], dim=1))  # equation 11: infrared first
+        # equations 11 (infrared first) to 13
+        return self.decoder(torch.cat([matched, context], dim=1))
 
     def encoder_layers(self) -> EncoderLayers:
         blocks = {f"block {number}": block for number, block in enumerate(self.encoder, start=1)}

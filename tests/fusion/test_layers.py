@@ -2,6 +2,7 @@ import torch
 from torch.nn import functional as F
 
 from fusion.layers import (
+    ChannelAttention,
     ChannelLayerNorm,
     DilatedDepthwise,
     GatedFeedForward,
@@ -79,3 +80,9 @@ def test_gradients_of_dilated_convolutions_in_bfloat16_are_those_of_float32():
         gradients.append(layer.weight.grad.clone())
         layer.zero_grad()
     assert (gradients[0] - gradients[1]).norm() < 0.02 * gradients[0].norm()
+
+
+def test_channel_attention_without_bias_is_blind_to_an_empty_map():
+    attention = randomised(ChannelAttention(8, 4, bias=False))
+    assert sum(p.numel() for p in attention.parameters()) == 2 * 8 * 2
+    assert (attention(torch.zeros(1, 8, 3, 3)) == 0).all()

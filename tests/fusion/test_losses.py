@@ -1,10 +1,18 @@
 import math
 
+import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 from skimage.metrics import structural_similarity
 
-from fusion.losses import FusionLoss, FusionLossConfig, SobelMagnitude, StructuralSimilarity
+from fusion.losses import (
+    FusionLoss,
+    FusionLossConfig,
+    SobelGradient,
+    SobelMagnitude,
+    StructuralSimilarity,
+)
 
 
 @pytest.fixture
@@ -91,3 +99,22 @@ def test_a_perfect_fusion_of_equal_images_costs_nothing(images):
     image = images[0]
     losses = FusionLoss(FusionLossConfig())(image, image, image)
     assert math.isclose(losses["loss"].item(), 0.0, abs_tol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("border", "mode"), [("constant", "constant"), ("reflect", "mirror"), ("replicate", "nearest")]
+)
+def test_sobel_gradient_equals_scipy_with_the_wanted_border(images, border, mode):
+    components = SobelGradient(border, divisor=8)(images[0])
+    assert components.shape == (2, 2, 24, 31)
+    for plane, result in zip(images[0], components, strict=True):
+        for axis, component in zip((1, 0), result, strict=True):
+            expected = ndimage.sobel(plane[0].double().numpy(), axis, mode=mode) / 8
+            np.testing.assert_allclose(component, expected, atol=1e-6)
+
+
+def test_a_slope_of_one_per_pixel_is_one():
+    ramp = torch.arange(9.0).expand(1, 1, 9, 9)
+    horizontal, vertical = SobelGradient(divisor=8)(ramp)[0, :, 1:-1, 1:-1]
+    assert (horizontal == 1).all()
+    assert (vertical == 0).all()
