@@ -12,11 +12,11 @@ from typing import ClassVar, Self, cast
 import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from fusion.color import luminance
 from fusion.config import Config
 from fusion.equivariance import transformed
+from fusion.losses import SobelGradient
 from fusion.methods.base import (
     Batch,
     EncoderLayers,
@@ -184,20 +184,14 @@ class FusionTraining(TrainingPhase):
 class IntensityGradientDistance(nn.Module):
     """mean |x − y| + mean |∇x − ∇y| of two B×1×H×W, in float32.
 
-    ∇ is both components of the Sobel operator, divided by 8 (the slope per pixel), with replicate
-    padding.
+    ∇ is both components of the Sobel operator, as slopes per pixel, with replicate padding.
     """
-
-    kernels: Tensor
 
     def __init__(self) -> None:
         super().__init__()
-        slope = torch.tensor([[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]]) / 8
-        kernels = torch.stack([slope, slope.T]).unsqueeze(1)
-        self.register_buffer("kernels", kernels, persistent=False)
+        self.gradient = SobelGradient(border="replicate", divisor=8)
 
     def forward(self, image: Tensor, reference: Tensor) -> Tensor:
         with torch.autocast(image.device.type, enabled=False):
             difference = image.float() - reference.float()
-            padded = F.pad(difference, (1, 1, 1, 1), mode="replicate")
-            return difference.abs().mean() + F.conv2d(padded, self.kernels).abs().mean()
+            return difference.abs().mean() + self.gradient(difference).abs().mean()

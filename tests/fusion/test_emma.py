@@ -1,8 +1,9 @@
+from pathlib import Path
+
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from pydantic import ValidationError
+from torch.nn import functional as F
 from torchvision.transforms.v2 import functional as transforms
 
 from fusion.color import luminance
@@ -14,32 +15,30 @@ from fusion.methods.emma import (
     IntensityGradientDistance,
     SensingPhase,
 )
-from fusion.sensing import SensingConfig, SensingNetwork, low_contrast
+from fusion.sensing import SensingConfig, low_contrast
+from fusion.ufuser import GlobalLocalBlock
 from fusion.weights import load_model, save_model
+from pipelines import params
+from pipelines.compose import compose
+from tests.fusion.toys import (
+    SCHEDULE,
+    changed,
+    pair,
+    parameters,
+    randomised,
+    state,
+    train_briefly,
+)
 
 TINY = EMMAConfig(widths=[4, 4, 8, 8], heads=2)
-SCHEDULE = {"epochs": 1, "batch_size": 2, "crop": 32, "learning_rate": 1e-2}
 SENSING = SensingPhase(**SCHEDULE, teachers=["one", "other"], network=SensingConfig(width=4))
 FUSION = FusionPhase(**SCHEDULE)
 
 
-def pairs(height=32, width=32, batch=2, seed=0):
-    generator = torch.Generator().manual_seed(seed)
-    infrared = torch.rand(batch, 1, height, width, generator=generator)
-    visible = torch.rand(batch, 3, height, width, generator=generator)
+def pairs(height=32, width=32, batch=2):
+    infrared, visible = pair(height, width, batch)
     average = (infrared + luminance(visible)) / 2
     return Batch(infrared, visible, torch.cat([average, average.square()], dim=1))
-
-
-def randomised(module, std=0.2):
-    torch.manual_seed(1)
-    for parameter in module.parameters():
-        torch.nn.init.normal_(parameter, std=std)
-    return module
-
-
-def parameters(module):
-    return sum(parameter.numel() for parameter in module.parameters())
 
 
 def sensing_phase(**update):
@@ -49,41 +48,54 @@ def sensing_phase(**update):
 
 def fusion_phase(settings=FUSION):
     first = sensing_phase()
-    train_briefly(first)  # batch normalisation then has statistics of its own
+    train_briefly(first, batch=pairs())  # batch normalisation then has statistics of its own
     first.zero_grad()
     torch.manual_seed(0)
     return EMMA.start_phase("fusion", TINY, settings, first.method.eval())
 
 
-def train_briefly(phase, steps=3):
-    optimiser = torch.optim.Adam([p for p in phase.parameters() if p.requires_grad], lr=0.01)
-    for step in range(steps):
-        optimiser.zero_grad()
-        phase(pairs(seed=step))["loss"].backward()
-        optimiser.step()
+def conv(x, layer, padding="reflect", **more):
+    """Reflect padding, unless told otherwise, then the layer's own weights."""
+    x = F.pad(x, (1, 1, 1, 1), mode=padding)
+    return F.conv2d(x, layer.weight, layer.bias, **more)
 
 
-def state(module):
-    return {name: value.clone() for name, value in module.state_dict().items()}
+def test_a_block_runs_attention_and_residual_convolutions_side_by_side():
+    block = randomised(GlobalLocalBlock(3, 8, 2))
+    features = torch.randn(2, 3, 9, 7)
+    embedded = conv(features, block.embed)
+    local = embedded
+    for residual in block.local:
+        first, _, second = residual.residual
+        local = local + conv(F.relu(conv(local, first)), second)
+    expected = conv(torch.cat([block.attention(embedded), local], dim=1), block.merge)
+    torch.testing.assert_close(block(features), expected, atol=1e-5, rtol=1e-4)
+    biased = {name.split(".")[0] for name, _ in block.named_parameters() if "bias" in name}
+    assert biased == {"attention", "local"}
 
 
-def test_paper_widths_have_the_published_numbers_of_parameters():
-    with torch.device("meta"):
-        assert parameters(EMMA(EMMAConfig())) == 1_517_657
-        assert parameters(SensingNetwork(SensingConfig())) == 39_397_761
-
-
-@settings(max_examples=12, deadline=None)
-@given(st.integers(16, 45), st.integers(16, 45))
-def test_any_size_in_the_same_size_out_within_range(height, width):
-    batch = pairs(height, width)
-    networks = [EMMA(TINY).eval(), SensingNetwork(SensingConfig(width=2)).eval()]
-    with torch.inference_mode():
-        images = [networks[0](batch.infrared, batch.visible), networks[1](batch.infrared)]
-    for image in images:
-        assert image.shape == (2, 1, height, width)
-        assert image.min() >= 0
-        assert image.max() <= 1
+def test_u_fuser_is_two_encoders_a_block_a_level_and_one_decoder():
+    fuser = randomised(EMMA(TINY)).fuser
+    sources = torch.rand(2, 2, 1, 16, 24).unbind()
+    levels = [list(sources)]
+    for number in range(4):
+        level = []
+        for encoder, features in zip((fuser.infrared, fuser.visible), levels[-1], strict=True):
+            block = encoder.levels[number]
+            if number:
+                down, block = block
+                features = conv(features, down, stride=2)
+            level.append(block(features))
+        levels.append(level)
+    fused = [fuse(torch.cat(level, 1)) for fuse, level in zip(fuser.fuse, levels[1:], strict=True)]
+    decoder = fuser.decoder
+    up = decoder.deepest(fused[3])
+    for step, skip in enumerate([fused[2], fused[1], fused[0]]):
+        weight = decoder.up[step][0].weight
+        risen = F.relu(F.conv_transpose2d(up, weight, stride=2, padding=1))
+        up = decoder.merge[step](torch.cat([risen, skip], dim=1))
+    expected = torch.sigmoid(conv(up, decoder.head))
+    torch.testing.assert_close(fuser(*sources), expected, atol=1e-5, rtol=1e-4)
 
 
 def test_padding_changes_nothing_where_none_is_needed_and_is_cut_off_elsewhere():
@@ -187,16 +199,12 @@ def test_fusion_loss_is_that_of_the_paper():
 def test_phase_fusion_trains_the_fuser_and_leaves_sensing_bit_identical():
     phase = fusion_phase()
     before, fuser = state(phase.sensing), state(phase.method)
-    train_briefly(phase)
-    after = phase.sensing.state_dict()
-    assert any(name.endswith("running_mean") for name in after)
-    assert all(torch.equal(after[name], value) for name, value in before.items())
+    train_briefly(phase, batch=pairs())
+    assert any(name.endswith("running_mean") for name in before)
+    assert not changed(before, phase.sensing)
     assert all(parameter.grad is None for parameter in phase.sensing.parameters())
     assert not any(module.training for module in phase.sensing.modules())
-    changed = [
-        n for n, value in phase.method.state_dict().items() if not torch.equal(fuser[n], value)
-    ]
-    parts = {".".join(name.split(".")[:2]) for name in changed}
+    parts = {".".join(name.split(".")[:2]) for name in changed(fuser, phase.method)}
     assert parts == {"fuser.infrared", "fuser.visible", "fuser.fuse", "fuser.decoder"}
 
 
@@ -218,12 +226,9 @@ def test_every_term_reaches_the_fuser_through_the_sensing_networks(term):
 def test_phase_sensing_trains_both_sensing_networks_and_leaves_the_fuser():
     phase = sensing_phase()
     before = state(phase.method)
-    train_briefly(phase)
-    changed = {
-        n for n, value in phase.method.state_dict().items() if not torch.equal(before[n], value)
-    }
-    assert {name.split(".")[0] for name in changed} == {"sensing"}
-    assert changed == {n for n in before if n.startswith("sensing.")}
+    train_briefly(phase, batch=pairs())
+    learnt = {name for name in before if name.startswith("sensing.")}
+    assert changed(before, phase.method) == learnt
 
 
 def test_sensing_learns_to_take_sources_out_of_a_fused_image():
@@ -304,19 +309,18 @@ def test_the_saved_method_is_the_fuser_alone(tmp_path):
 
 def test_phase_sensing_survives_the_disk_on_its_way_to_phase_fusion(tmp_path):
     first = sensing_phase()
-    train_briefly(first)
+    train_briefly(first, batch=pairs())
     save_model(tmp_path, "emma", first.method, {})
     phase = EMMA.start_phase("fusion", TINY, FUSION, load_model(tmp_path))
-    learnt = first.method.sensing.state_dict()
-    assert all(torch.equal(learnt[n], value) for n, value in phase.sensing.state_dict().items())
+    assert not changed(state(first.method.sensing), phase.sensing)
 
 
 def test_a_checkpoint_of_phase_fusion_has_the_sensing_networks():
     saved = state(fusion_phase())
     phase = EMMA.start_phase("fusion", TINY, FUSION, sensing_phase().method)
-    assert any(not torch.equal(saved[n], value) for n, value in phase.state_dict().items())
+    assert {name.split(".")[0] for name in changed(saved, phase)} >= {"sensing"}
     phase.load_state_dict(saved)
-    assert all(torch.equal(saved[n], value) for n, value in phase.state_dict().items())
+    assert not changed(saved, phase)
 
 
 def test_phases_refuse_to_start_without_what_they_need():
@@ -343,3 +347,41 @@ def test_phases_refuse_to_start_without_what_they_need():
 def test_impossible_settings_are_refused(model, values, message):
     with pytest.raises(ValidationError, match=message):
         model(**values)
+
+
+@pytest.fixture
+def preset(tmp_path, monkeypatch):
+    """A function that composes params.yaml for a profile, as the pipeline does."""
+    monkeypatch.setenv("FUSION_DATA", "/somewhere")
+
+    def make(profile):
+        overrides = (f"profile={profile}", "method=[maximum,pomai,emma]")
+        compose(tmp_path / "params.yaml", overrides, Path(__file__).parents[2] / "conf")
+        return params.load(tmp_path / "params.yaml")
+
+    return make
+
+
+@pytest.mark.parametrize("profile", ["tiny", "sample", "pairs", "paper"])
+def test_a_preset_learns_from_other_rows_and_its_phases_follow_each_other(preset, profile):
+    chosen = preset(profile)
+    sensing, fusion = chosen.training["emma-sensing"], chosen.training["emma-fusion"]
+    assert sensing.after == "data/train"
+    assert fusion.after == "models/emma-sensing"
+    assert chosen.methods["emma"].source == "models/emma-fusion"
+    teachers = chosen.phase_settings("emma-sensing").teachers
+    assert set(teachers) <= chosen.methods.keys() - {"emma"}
+
+
+def test_the_paper_preset_has_the_papers_networks_and_the_tiny_one_trains(preset):
+    paper = preset("paper")
+    assert paper.method_config("emma") == EMMAConfig()
+    assert paper.phase_settings("emma-sensing").network == SensingConfig()
+    tiny = preset("tiny")
+    config, first = tiny.method_config("emma"), tiny.phase_settings("emma-sensing")
+    phase = EMMA.start_phase("sensing", config, first, None)
+    phase(pairs(first.crop, first.crop, first.batch_size))["loss"].backward()
+    second = tiny.phase_settings("emma-fusion")
+    phase = EMMA.start_phase("fusion", config, second, phase.method)
+    losses = phase(pairs(second.crop, second.crop, second.batch_size))
+    assert all(torch.isfinite(value) for value in losses.values())

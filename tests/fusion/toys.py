@@ -17,7 +17,7 @@ def pair(height, width, batch=1, seed=0):
 
 def smooth_batch(side=32, batch=2, seed=0):
     """Random blobs, different in infrared and visible: something that can be learned."""
-    coarse = Batch(*pair(5, 5, batch, seed))
+    coarse = pair(5, 5, batch, seed)
     return Batch(
         *(F.interpolate(image, (side, side), mode="bicubic").clamp(0, 1) for image in coarse)
     )
