@@ -15,8 +15,8 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from fusion.blocks.layers import GatedFeedForward, RestormerBlock, TransposedAttention
 from fusion.color import luminance
-from fusion.layers import GatedFeedForward, RestormerBlock, TransposedAttention
 from fusion.methods.pomai import ContextAwareModeling, NeighborGroupMatching, PoMAI, PoMAIPhase
 
 

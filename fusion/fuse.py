@@ -91,7 +91,7 @@ def fuse_pairs(
                 raise InputError(batch[0].visible, str(error), "retrain the method") from error
             for pair, image, source in zip(batch, fused.cpu(), visible, strict=True):
                 _check(pair, image, source)
-                writing.append(pool.submit(_write, output / f"{pair.name}.png", image))
+                writing.append(pool.submit(write_fused, output / f"{pair.name}.png", image))
                 on_image(pair)
         for future in writing:
             future.result()
@@ -99,11 +99,12 @@ def fuse_pairs(
 
 def _read(batch: Sequence[Pair]) -> tuple[Tensor, Tensor]:
     infrared = [torch.tensor(read_infrared(pair.infrared).pixels) for pair in batch]
-    visible = [_three_channels(read_visible(pair.visible).pixels) for pair in batch]
+    visible = [as_planes(read_visible(pair.visible).pixels) for pair in batch]
     return torch.stack(infrared).unsqueeze(1), torch.stack(visible)
 
 
-def _three_channels(pixels: np.ndarray) -> Tensor:
+def as_planes(pixels: np.ndarray) -> Tensor:
+    """H×W×3 or H×W (three equal channels) -> 3×H×W."""
     tensor = torch.tensor(pixels)
     return tensor.permute(2, 0, 1) if tensor.ndim == 3 else tensor.expand(3, -1, -1)
 
@@ -116,6 +117,7 @@ def _check(pair: Pair, fused: Tensor, visible: Tensor) -> None:
         )
 
 
-def _write(path: Path, image: Tensor) -> None:
+def write_fused(path: Path, image: Tensor) -> None:
+    """Write 3×H×W uint8, as a grey file where the channels are equal."""
     grey = bool((image == image[:1]).all())
     write_image(path, image[0].numpy() if grey else image.permute(1, 2, 0).contiguous().numpy())

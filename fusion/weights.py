@@ -1,5 +1,6 @@
 """A fusion method on disk: weights in safetensors and a card that describes them."""
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -34,13 +35,18 @@ def save_model(folder: Path, kind: str, method: FusionMethod, facts: dict[str, A
         temporary = folder / f".{WEIGHTS}"
         save_file(state, temporary)
         temporary.replace(folder / WEIGHTS)
-    card = {
-        "method": kind,
+    described = {
         "config": method.config.model_dump(mode="json"),
         "parameters": sum(parameter.numel() for parameter in method.parameters()),
-        **facts,
     }
-    write_bytes(folder / CARD, (json.dumps(card, indent=2) + "\n").encode())
+    save_card(folder, kind, described | facts)
+
+
+def save_card(folder: Path, kind: str, facts: dict[str, Any]) -> None:
+    """Write `card.json`, a method's name and facts."""
+    folder.mkdir(parents=True, exist_ok=True)
+    content = json.dumps({"method": kind, **facts}, indent=2) + "\n"
+    write_bytes(folder / CARD, content.encode())
 
 
 def weights_of(module: nn.Module) -> dict[str, Tensor]:
@@ -84,6 +90,11 @@ def read_card(folder: Path) -> dict[str, Any]:
     except (FileNotFoundError, json.JSONDecodeError) as error:
         raise InputError(folder / CARD, f"cannot be read ({error})", "train the method") from error
     return card
+
+
+def checksum(path: Path) -> str:
+    """SHA-256 of a file: a card that names its code by it changes with the code."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def copy_model(source: Path, folder: Path) -> None:

@@ -13,6 +13,10 @@ def main(method: str, dataset: str) -> None:
     from fusion.runtime import pick_device
 
     settings = params.load()
+    output = SCORES / f"evaluate-{method}-{dataset}"
+    output.mkdir(parents=True, exist_ok=True)
+    if not settings.has_images(method, dataset):
+        return
     group = join_group(settings.runtime)
     pairs = PREPARED / dataset / "test"
     frame = evaluate_folders(
@@ -25,8 +29,6 @@ def main(method: str, dataset: str) -> None:
     )
     if group.rank:
         return
-    output = SCORES / f"evaluate-{method}-{dataset}"
-    output.mkdir(parents=True, exist_ok=True)
     frame.to_csv(output / "images.csv", index=False)
     summary = summarise(frame) | {"stretch": settings.fusion.stretch}
     (output / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")

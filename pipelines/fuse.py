@@ -1,5 +1,9 @@
 """Stage: a model and a prepared data set -> the data set's fused images."""
 
+from fusion.fuse import fuse_pairs
+from fusion.group import join_group
+from fusion.precomputed import PRECOMPUTED, adopt_images
+from fusion.weights import load_model
 from pipelines import params
 from pipelines.datasets.canonical import prepared_pairs
 from pipelines.stage import FUSED, MODELS, PREPARED, run
@@ -7,11 +11,10 @@ from pipelines.stage import FUSED, MODELS, PREPARED, run
 
 def main(method: str, dataset: str) -> None:
     """Fuse every split of DATASET that the leaderboard needs with METHOD."""
-    from fusion.fuse import fuse_pairs
-    from fusion.group import join_group
-    from fusion.weights import load_model
-
     settings = params.load()
+    if settings.kind(method) == PRECOMPUTED:
+        _adopt(settings, method, dataset)
+        return
     group = join_group(settings.runtime)
     network = load_model(MODELS / method)
     for split in settings.datasets[dataset].fuse:
@@ -24,6 +27,15 @@ def main(method: str, dataset: str) -> None:
             runtime=settings.runtime,
         )
     group.gather(None)  # the stage ends when the last image is there
+
+
+def _adopt(settings: params.Params, method: str, dataset: str) -> None:
+    """Take over precomputed images; an empty folder for a data set that the row does not have."""
+    output = FUSED / f"{method}-{dataset}"
+    output.mkdir(parents=True, exist_ok=True)
+    folder = settings.precomputed_folder(method, dataset)
+    for split in settings.datasets[dataset].fuse if folder else ():
+        adopt_images(folder, split, prepared_pairs(PREPARED / dataset, split), output / split)
 
 
 if __name__ == "__main__":

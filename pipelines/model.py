@@ -4,7 +4,8 @@ from pathlib import Path
 
 from fusion import methods
 from fusion.images import InputError
-from fusion.weights import copy_model, save_model
+from fusion.precomputed import PRECOMPUTED, checksum_of_images
+from fusion.weights import checksum, copy_model, save_card, save_model
 from pipelines import params
 from pipelines.stage import MODELS, run
 
@@ -12,6 +13,10 @@ from pipelines.stage import MODELS, run
 def main(method: str) -> None:
     """Put METHOD's trained weights, or its card alone if nothing is trained, into models/METHOD."""
     settings = params.load()
+    if settings.kind(method) == PRECOMPUTED:
+        source = Path(settings.methods[method].source)
+        save_card(MODELS / method, PRECOMPUTED, {"images": checksum_of_images(source)})
+        return
     kind = methods.get(settings.kind(method))
     source = Path(settings.methods[method].source)
     if kind.phases:
@@ -20,7 +25,7 @@ def main(method: str) -> None:
         copy_model(source, MODELS / method)
     else:
         untrained = kind(settings.method_config(method))
-        save_model(MODELS / method, settings.kind(method), untrained, {"source": str(source)})
+        save_model(MODELS / method, settings.kind(method), untrained, {"code": checksum(source)})
 
 
 if __name__ == "__main__":

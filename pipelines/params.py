@@ -13,6 +13,7 @@ from fusion.config import Config
 from fusion.images import InputError
 from fusion.methods import PhaseConfig
 from fusion.metrics import METRICS
+from fusion.precomputed import PRECOMPUTED, PrecomputedConfig
 from fusion.runtime import RuntimeConfig
 from pipelines.datasets.config import DatasetConfig, SampleConfig
 from segmentation.config import SegmentationConfig
@@ -21,10 +22,11 @@ from segmentation.config import SegmentationConfig
 class MethodParams(Config):
     """One row of the leaderboard.
 
-    kind: the registered method, if the row has another name.
+    kind: the registered method, if the row has another name; `precomputed` for images that are
+        already fused.
     source: what its images come from: the folder that its last training phase writes, the code of
-        a method that is not trained, or a folder.
-    config: the method's own settings (its `config_class`).
+        a method that is not trained, or the folder of precomputed images.
+    config: the method's own settings (its `config_class`; `PrecomputedConfig`).
     """
 
     kind: str | None = None
@@ -35,6 +37,7 @@ class MethodParams(Config):
 class TrainingParams(Config):
     """One training phase, a DVC stage of its own.
 
+    code: the method's file; its training runs again when it changes.
     after: the folder that must exist before: an earlier phase's weights, the training pairs, or
         `data/teachers`.
     settings: the phase's own settings (the method's `phases[phase]`).
@@ -42,6 +45,7 @@ class TrainingParams(Config):
 
     method: str
     phase: str
+    code: str
     after: str = "data/train"
     settings: dict[str, Any]
 
@@ -92,8 +96,10 @@ class Params(Config):
                 _require(name in allowed, key, name, allowed)
         for name, row in self.methods.items():
             kind = row.kind or name
-            _require(kind in methods.names(), f"methods.{name}", kind, methods.names())
-            _nested(methods.get(kind).config_class, row.config, f"methods.{name}.config")
+            known = [*methods.names(), PRECOMPUTED]
+            _require(kind in known, f"methods.{name}", kind, known)
+            _nested(_config_class(kind), row.config, f"methods.{name}.config")
+            self._tasks_are_covered(name)
         for key, step in self.training.items():
             where = f"training.{key}"
             _require(step.method in self.methods, f"{where}.method", step.method, self.methods)
@@ -106,13 +112,34 @@ class Params(Config):
             _require(name in self.methods, "teachers", name, self.methods)
         return self
 
+    def _tasks_are_covered(self, name: str) -> None:
+        for dataset in [*self.detect_on, *self.segment_on]:
+            if not self.has_images(name, dataset):
+                where = f"methods.{name}.config.folders"
+                raise ValueError(f"{where}: lacks '{dataset}', which detect_on or segment_on names")
+
     def kind(self, method: str) -> str:
         """The registered name of a leaderboard row."""
         return self.methods[method].kind or method
 
     def method_config(self, method: str) -> Config:
         """A row's settings as its method's own class."""
-        return methods.get(self.kind(method)).config_class(**self.methods[method].config)
+        return _config_class(self.kind(method))(**self.methods[method].config)
+
+    def precomputed_folder(self, method: str, dataset: str) -> Path | None:
+        """A precomputed row's images of a data set; None if it does not have the data set."""
+        row = self.methods[method]
+        return PrecomputedConfig(**row.config).folder(Path(row.source), dataset)
+
+    def has_images(self, method: str, dataset: str) -> bool:
+        """Whether a row has fused images of a data set: all but some precomputed ones do."""
+        precomputed = self.kind(method) == PRECOMPUTED
+        return not precomputed or self.precomputed_folder(method, dataset) is not None
+
+    def trivial(self) -> list[str]:
+        """The rows that fuse nothing cleverly."""
+        kinds = {name: self.kind(name) for name in self.methods}
+        return [n for n, kind in kinds.items() if kind != PRECOMPUTED and methods.get(kind).trivial]
 
     def phase_settings(self, key: str) -> PhaseConfig:
         """A training phase's settings as the method's own class."""
@@ -138,6 +165,10 @@ def load(path: Path = Path("params.yaml")) -> Params:
     except ValidationError as error:
         problems = "; ".join(_problem(item) for item in error.errors())
         raise InputError(path, problems, "correct these keys") from error
+
+
+def _config_class(kind: str) -> type[Config]:
+    return PrecomputedConfig if kind == PRECOMPUTED else methods.get(kind).config_class
 
 
 def _require(

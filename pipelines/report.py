@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-from fusion import methods
 from pipelines import params
 from pipelines.comparison import agreement, as_good_as_best, significance
 from pipelines.leaderboard import collect
@@ -22,8 +21,7 @@ def main() -> None:
     )
     tests, ranks = significance(board), agreement(board)
     gains = task_differences(SCORES, settings.methods, settings.detect_on, settings.segment_on)
-    trivial = [name for name in settings.methods if methods.get(settings.kind(name)).trivial]
-    text = to_markdown(board, as_good_as_best(board, tests), ranks, gains, trivial)
+    text = to_markdown(board, as_good_as_best(board, tests), ranks, gains, settings.trivial())
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "leaderboard.csv").write_text(board.to_csv())
     (RESULTS / "leaderboard.md").write_text(text)

@@ -14,7 +14,7 @@ from fusion import methods
 from fusion.methods import TaughtPhaseConfig
 from fusion.sampler import load_pairs
 from fusion.train import launch, train_phase
-from fusion.weights import load_model, save_model
+from fusion.weights import checksum, load_model, save_model
 from pipelines import params
 from pipelines.stage import MODELS, PLOTS, RUNS, TEACHERS, TRAINING_PAIRS, run
 
@@ -49,6 +49,7 @@ def main(key: str) -> None:
     if fabric.is_global_zero:
         facts = {
             "phase": step.phase,
+            "code": checksum(Path(step.code)),
             "updates": report.updates,
             "seed": settings.seed,
             "pairs": len(store),

@@ -13,10 +13,11 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from fusion.blocks.dense_attention import DenseAttentionBlock
+from fusion.blocks.losses import SobelGradient, SobelMagnitude, StructuralSimilarity, weighted_sum
+from fusion.blocks.restormer import RestormerConfig, RestormerDecoder, restormer_blocks
 from fusion.color import luminance
 from fusion.config import Config
-from fusion.dense_attention import DenseAttentionBlock
-from fusion.losses import SobelGradient, SobelMagnitude, StructuralSimilarity, weighted_sum
 from fusion.methods.base import (
     Batch,
     EncoderLayers,
@@ -25,7 +26,6 @@ from fusion.methods.base import (
     TrainingPhase,
     register,
 )
-from fusion.restormer import RestormerConfig, RestormerDecoder, restormer_blocks
 
 
 class CDDFuseConfig(RestormerConfig):

@@ -13,10 +13,12 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
+from fusion.blocks.equivariance import transformed
+from fusion.blocks.losses import SobelGradient
+from fusion.blocks.sensing import SensingConfig, SensingNetworks, low_contrast
+from fusion.blocks.ufuser import UFuser
 from fusion.color import luminance
 from fusion.config import Config
-from fusion.equivariance import transformed
-from fusion.losses import SobelGradient
 from fusion.methods.base import (
     Batch,
     EncoderLayers,
@@ -26,8 +28,6 @@ from fusion.methods.base import (
     TrainingPhase,
     register,
 )
-from fusion.sensing import SensingConfig, SensingNetworks, low_contrast
-from fusion.ufuser import UFuser
 
 
 class EMMAConfig(Config):

@@ -11,10 +11,10 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from fusion.classical import ClassicalMethod, WindowSize, share
+from fusion.blocks.classical import ClassicalMethod, WindowSize, share
+from fusion.blocks.filters import guided_filter, laplacian, mean_filter, separable
+from fusion.blocks.losses import gaussian_window
 from fusion.config import Config
-from fusion.filters import guided_filter, laplacian, mean_filter, separable
-from fusion.losses import gaussian_window
 from fusion.methods.base import register
 
 

@@ -13,9 +13,9 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
-from fusion.classical import ClassicalMethod, larger_magnitude
+from fusion.blocks.classical import ClassicalMethod, larger_magnitude
+from fusion.blocks.filters import separable
 from fusion.config import Config
-from fusion.filters import separable
 from fusion.methods.base import register
 
 CENTRE = 0.4

@@ -16,11 +16,13 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from fusion.asymmetric import AsymmetricFusion
+from fusion.blocks.asymmetric import AsymmetricFusion
+from fusion.blocks.layers import ChannelAttention
+from fusion.blocks.losses import SobelMagnitude, StructuralSimilarity, weighted_sum
+from fusion.blocks.padding import pad_to_multiple
+from fusion.blocks.unet import MULTIPLE, Contraction, Expansion, level_widths
 from fusion.color import luminance
 from fusion.config import Config
-from fusion.layers import ChannelAttention
-from fusion.losses import SobelMagnitude, StructuralSimilarity, weighted_sum
 from fusion.methods.base import (
     Batch,
     EncoderLayers,
@@ -29,8 +31,6 @@ from fusion.methods.base import (
     TrainingPhase,
     register,
 )
-from fusion.padding import pad_to_multiple
-from fusion.unet import MULTIPLE, Contraction, Expansion, level_widths
 
 PLANES = 3
 

@@ -11,15 +11,17 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from fusion.color import luminance
-from fusion.config import Config
-from fusion.layers import (
+from fusion.blocks.layers import (
     ChannelAttention,
     ChannelLayerNorm,
     DilatedDepthwise,
     SpatialAttention,
 )
-from fusion.losses import FusionLoss, FusionLossConfig
+from fusion.blocks.losses import FusionLoss, FusionLossConfig
+from fusion.blocks.neighbor_groups import NeighborGroupMatching, NGMMConfig
+from fusion.blocks.restormer import RestormerConfig, RestormerDecoder, restormer_blocks
+from fusion.color import luminance
+from fusion.config import Config
 from fusion.methods.base import (
     Batch,
     EncoderLayers,
@@ -28,8 +30,6 @@ from fusion.methods.base import (
     TrainingPhase,
     register,
 )
-from fusion.neighbor_groups import NeighborGroupMatching, NGMMConfig
-from fusion.restormer import RestormerConfig, RestormerDecoder, restormer_blocks
 
 
 class CAMNConfig(Config):

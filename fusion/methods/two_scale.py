@@ -10,9 +10,9 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from fusion.classical import ClassicalMethod, WindowSize, share
+from fusion.blocks.classical import ClassicalMethod, WindowSize, share
+from fusion.blocks.filters import mean_filter, median_filter
 from fusion.config import Config
-from fusion.filters import mean_filter, median_filter
 from fusion.methods.base import register
 
 

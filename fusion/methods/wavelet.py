@@ -12,7 +12,7 @@ import torch
 from pydantic import Field, field_validator
 from torch import Tensor
 
-from fusion.classical import ClassicalMethod, larger_magnitude
+from fusion.blocks.classical import ClassicalMethod, larger_magnitude
 from fusion.config import Config
 from fusion.methods.base import register
 

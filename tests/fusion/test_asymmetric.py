@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from fusion.asymmetric import (
+from fusion.blocks.asymmetric import (
     AsymmetricFusion,
     ConcurrentSqueezeExcitation,
     EfficientChannelAttention,
     pixel_shuffle_rise,
 )
-from fusion.unet import level_widths
+from fusion.blocks.unet import level_widths
 from tests.fusion.toys import parameters, randomised
 
 

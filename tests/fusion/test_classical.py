@@ -7,8 +7,9 @@ from pydantic import ValidationError
 from scipy import ndimage
 from torch.nn import functional as F
 
-from fusion import filters, methods
-from fusion.classical import larger_magnitude, share
+from fusion import methods
+from fusion.blocks import filters
+from fusion.blocks.classical import larger_magnitude, share
 from fusion.methods.guided_filter import GuidedFilter, GuidedFilterConfig
 from fusion.methods.laplacian import decompose, expand, reconstruct, reduce
 from fusion.methods.two_scale import TwoScale, TwoScaleConfig

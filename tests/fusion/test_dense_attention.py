@@ -3,7 +3,7 @@ import pytest
 import torch
 from scipy.special import erf, softmax
 
-from fusion.dense_attention import (
+from fusion.blocks.dense_attention import (
     DenseAttentionBlock,
     DenseTransposedAttention,
     PairwiseGatedFeedForward,

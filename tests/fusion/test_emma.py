@@ -6,6 +6,8 @@ from pydantic import ValidationError
 from torch.nn import functional as F
 from torchvision.transforms.v2 import functional as transforms
 
+from fusion.blocks.sensing import SensingConfig, low_contrast
+from fusion.blocks.ufuser import GlobalLocalBlock
 from fusion.color import luminance
 from fusion.methods.base import Batch
 from fusion.methods.emma import (
@@ -15,8 +17,6 @@ from fusion.methods.emma import (
     IntensityGradientDistance,
     SensingPhase,
 )
-from fusion.sensing import SensingConfig, low_contrast
-from fusion.ufuser import GlobalLocalBlock
 from fusion.weights import load_model, save_model
 from pipelines import params
 from pipelines.compose import compose

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from fusion.equivariance import flips, random_shifts, rotations, transformed
+from fusion.blocks.equivariance import flips, random_shifts, rotations, transformed
 
 
 def test_a_shift_is_circular_and_the_same_for_all_images():

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fusion.hashing import (
+from fusion.blocks.hashing import (
     attend_in_groups,
     bucket_count,
     cross_polytope_codes,

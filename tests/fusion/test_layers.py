@@ -1,7 +1,7 @@
 import torch
 from torch.nn import functional as F
 
-from fusion.layers import (
+from fusion.blocks.layers import (
     ChannelAttention,
     ChannelLayerNorm,
     DilatedDepthwise,

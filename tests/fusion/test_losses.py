@@ -6,7 +6,7 @@ import torch
 from scipy import ndimage
 from skimage.metrics import structural_similarity
 
-from fusion.losses import (
+from fusion.blocks.losses import (
     FusionLoss,
     FusionLossConfig,
     SobelGradient,

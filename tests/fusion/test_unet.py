@@ -2,7 +2,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from fusion.unet import Contraction, Expansion, double_conv, level_widths
+from fusion.blocks.unet import Contraction, Expansion, double_conv, level_widths
 from tests.fusion.toys import randomised
 
 

@@ -5,8 +5,8 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from fusion.blocks.hashing import attend_in_groups, bucket_count, cross_polytope_codes, group_scores
 from fusion.config import Config
-from fusion.hashing import attend_in_groups, bucket_count, cross_polytope_codes, group_scores
 
 
 class NGMMConfig(Config):

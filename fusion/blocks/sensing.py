@@ -6,9 +6,9 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from fusion.blocks.padding import pad_to_multiple
+from fusion.blocks.unet import MULTIPLE, Contraction, Expansion, level_widths
 from fusion.config import Config
-from fusion.padding import pad_to_multiple
-from fusion.unet import MULTIPLE, Contraction, Expansion, level_widths
 
 
 class SensingConfig(Config):

@@ -6,8 +6,8 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
+from fusion.blocks.layers import RestormerBlock
 from fusion.config import Config
-from fusion.layers import RestormerBlock
 
 
 class RestormerConfig(Config):

@@ -11,8 +11,8 @@ from math import log2
 import torch
 from torch import Tensor, nn
 
-from fusion.layers import ChannelAttention
-from fusion.unet import Expansion
+from fusion.blocks.layers import ChannelAttention
+from fusion.blocks.unet import Expansion
 
 
 class EfficientChannelAttention(nn.Module):

@@ -5,8 +5,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from fusion.dense_attention import DenseAttentionBlock
-from fusion.padding import pad_to_multiple
+from fusion.blocks.dense_attention import DenseAttentionBlock
+from fusion.blocks.padding import pad_to_multiple
 
 
 def reflect_conv(inputs: int, outputs: int, stride: int = 1, *, bias: bool = False) -> nn.Conv2d:

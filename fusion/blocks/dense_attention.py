@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from fusion.layers import ChannelLayerNorm, attend_between_channels
+from fusion.blocks.layers import ChannelLayerNorm, attend_between_channels
 
 PaddingMode = Literal["zeros", "reflect", "replicate", "circular"]
 

@@ -1,0 +1,1 @@
+"""What fusion methods are built from: layers, networks, filters, transforms and losses."""

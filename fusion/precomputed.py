@@ -1,0 +1,89 @@
+"""Images that somebody else has fused: a row of the leaderboard without a network."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from fusion.color import restore_color
+from fusion.config import Config
+from fusion.fuse import as_planes, write_fused
+from fusion.images import (
+    InputError,
+    Pair,
+    check_same_size,
+    find_images,
+    image_size,
+    list_names,
+    read_visible,
+)
+
+PRECOMPUTED = "precomputed"
+"""The kind of such a row in params.yaml."""
+
+
+class PrecomputedConfig(Config):
+    """Where the images lie.
+
+    folders: data set -> its folder below the row's `source`; data sets that are not named have no
+        value in this row. By default every data set is there, under its own name.
+    """
+
+    folders: dict[str, str] | None = None
+
+    def folder(self, source: Path, dataset: str) -> Path | None:
+        """A data set's images; None if the row does not have the data set."""
+        if self.folders is None:
+            return source / dataset
+        return source / self.folders[dataset] if dataset in self.folders else None
+
+
+def checksum_of_images(folder: Path) -> str:
+    """SHA-256 over names and contents of all files below a folder.
+
+    Raises:
+        InputError: the folder is missing.
+    """
+    if not folder.is_dir():
+        raise InputError(folder, "is not a folder", "set `source` to the fused images")
+    digest = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        digest.update(f"{path.relative_to(folder)}\0".encode())
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def adopt_images(folder: Path, split: str, pairs: Sequence[Pair], output: Path) -> None:
+    """Bring fused images into the form that `fusion.fuse.fuse_pairs` leaves.
+
+    A grey image gets the visible image's colour, as every fused luminance does; a coloured one is
+    taken as it is.
+
+    Args:
+        folder: images named like the pairs, in it or in `<folder>/<split>`.
+        split: of the data set.
+        pairs: all of them must have their image.
+        output: gets `<name>.png`.
+
+    Raises:
+        InputError: images are missing (the message lists them) or differ in size from their pair.
+    """
+    found = find_images(folder / split if (folder / split).is_dir() else folder)
+    if missing := [pair.name for pair in pairs if pair.name not in found]:
+        reason = f"lacks {len(missing)} of {len(pairs)} images: {list_names(missing)}"
+        raise InputError(folder, reason, "a mean over fewer images would mislead: add them")
+    output.mkdir(parents=True, exist_ok=True)
+    for pair in pairs:
+        check_same_size(pair)
+        if image_size(found[pair.name]) != image_size(pair.visible):
+            raise InputError(
+                found[pair.name], f"differs in size from {pair.visible}", "take unscaled images"
+            )
+        pixels = read_visible(found[pair.name]).pixels
+        fused = as_planes(pixels)
+        if pixels.ndim == 2:
+            visible = as_planes(read_visible(pair.visible).pixels)[None] / 255
+            colored = restore_color(fused[None, :1] / 255, visible)[0]
+            fused = (colored * 255).round().to(torch.uint8)
+        write_fused(output / f"{pair.name}.png", fused)
