@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,23 @@ from fusion.runtime import RuntimeConfig, pick_device
 
 
 @dataclass(frozen=True)
+class Part:
+    """What the run reached on a part of the test images.
+
+    Attributes:
+        map50: mean average precision at IoU 0.5 over the classes in the part; None if it has none.
+        ap50: average precision at IoU 0.5 by class; None where the part has no such object.
+        objects: number of objects by class.
+        images: number of images.
+    """
+
+    map50: float | None
+    ap50: dict[str, float | None]
+    objects: dict[str, int]
+    images: int
+
+
+@dataclass(frozen=True)
 class DetectionResult:
     """What one training run reached on the test split.
 
@@ -31,6 +48,8 @@ class DetectionResult:
         ap50: average precision at IoU 0.5 by class; None where the test split has no such object.
         ap50_95: the same, averaged over the ten IoU.
         objects: number of objects in the test split by class.
+        day: of its day images; None where there are none, or day and night are not known.
+        night: of its night images, likewise.
         best_epoch: the epoch whose weights were tested, from 1.
         curve: learning rate, losses and val mAP by epoch.
         recall: R points from 0 to 1.
@@ -48,6 +67,8 @@ class DetectionResult:
     ap50: dict[str, float | None]
     ap50_95: dict[str, float | None]
     objects: dict[str, int]
+    day: Part | None
+    night: Part | None
     best_epoch: int
     curve: list[Record]
     recall: NDArray[np.float64]
@@ -65,6 +86,8 @@ class DetectionResult:
             "ap50": self.ap50,
             "ap50_95": self.ap50_95,
             "objects": self.objects,
+            "day": asdict(self.day) if self.day else None,
+            "night": asdict(self.night) if self.night else None,
             "best_epoch": self.best_epoch,
             "protocol": self.protocol,
             "seed": self.seed,
@@ -176,6 +199,8 @@ def _test(
         ap50=_by_class(workspace.classes, at_each[0]),
         ap50_95=_by_class(workspace.classes, np.mean(at_each, axis=0)),
         objects=dict(zip(workspace.classes, matches.truth.sum(0).tolist(), strict=True)),
+        day=_part(workspace, matches, night=False),
+        night=_part(workspace, matches, night=True),
         best_epoch=1 + max(range(len(curve)), key=lambda index: curve[index]["val_map50_95"]),
         curve=curve,
         recall=np.asarray(box.px, np.float64),
@@ -186,6 +211,21 @@ def _test(
         seed=seed,
     )
     return result, validator.detections
+
+
+def _part(workspace: Workspace, matches: Matches, night: bool) -> Part | None:
+    if workspace.night is None:
+        return None
+    inside = np.isin(matches.stems, workspace.night) == night
+    if not inside.any():
+        return None
+    precision = average_precision(matches, inside[None].astype(np.int64))[0]
+    return Part(
+        map50=None if np.isnan(precision).all() else float(np.nanmean(precision)),
+        ap50=_by_class(workspace.classes, precision),
+        objects=dict(zip(workspace.classes, matches.truth[inside].sum(0).tolist(), strict=True)),
+        images=int(inside.sum()),
+    )
 
 
 def _by_class(classes: list[str], values: NDArray[np.float64]) -> dict[str, float | None]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from fusion import methods
 from pipelines import params
 from pipelines.comparison import agreement, as_good_as_best, significance
+from pipelines.day_night import day_night
 from pipelines.leaderboard import collect
 from pipelines.leaderboard_text import to_markdown
 from pipelines.stage import SCORES, run
@@ -22,8 +23,9 @@ def main() -> None:
     )
     tests, ranks = significance(board), agreement(board)
     gains = task_differences(SCORES, settings.methods, settings.detect_on, settings.segment_on)
+    parts = day_night(SCORES, settings.methods, settings.detect_on, settings.segment_on)
     trivial = [name for name in settings.methods if methods.get(settings.kind(name)).trivial]
-    text = to_markdown(board, as_good_as_best(board, tests), ranks, gains, trivial)
+    text = to_markdown(board, as_good_as_best(board, tests), ranks, gains, parts, trivial)
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "leaderboard.csv").write_text(board.to_csv())
     (RESULTS / "leaderboard.md").write_text(text)
@@ -33,6 +35,7 @@ def main() -> None:
         ("significance", tests),
         ("rank_agreement", ranks),
         ("task_differences", gains),
+        ("day_night", parts),
     ):
         table.to_csv(RESULTS / f"{name}.csv", index=False, float_format="%.6g")
     print(text)

@@ -28,16 +28,20 @@ _BOXES = {".xml", ".txt"}
 
 @dataclass
 class Report:
-    """What was found: pairs by split, and how often each thing was seen or had to be done."""
+    """What was found: pairs by split, how many are at night (None where that is not known), and how
+    often each thing was seen or had to be done.
+    """
 
     name: str
     splits: dict[str, int]
+    night: int | None = None
     notes: Counter[str] = field(default_factory=Counter)
 
     def __str__(self) -> str:
         pairs = ", ".join(f"{count} {split}" for split, count in self.splits.items())
         notes = "".join(f"\n  {note}: {count}" for note, count in sorted(self.notes.items()))
-        return f"{self.name}: {pairs} pairs{notes}"
+        night = "" if self.night is None else f", {self.night} at night"
+        return f"{self.name}: {pairs} pairs{night}{notes}"
 
 
 def prepare(
@@ -74,6 +78,7 @@ def prepare(
     if config.train_fusion and not problems.found and "train" not in source.splits:
         raise InputError(config.source, "has no train split", "set train_fusion to false")
     report = Report(name, {split: len(names) for split, names in source.splits.items()})
+    report.night = None if source.night is None else len(source.night)
     with ThreadPoolExecutor() as pool:
         checked = pool.map(lambda item: _check(config, source, item), source.items)
         for result in _told(progress, f"checking {name}", checked, len(source.items)):
@@ -185,6 +190,7 @@ def _describe(work: Path, config: DatasetConfig, source: Source, report: Report)
         "split_protocol": source.protocol,
         "checksum": split_checksum(source.splits),
         "notes": dict(report.notes),
+        "night": source.night,
     }
     (work / "dataset.json").write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n")
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from detection.duplicates import near_duplicates
 from fusion.images import InputError, find_pairs, read_visible, write_image
 from pipelines.datasets.config import DatasetConfig, SampleConfig
-from pipelines.datasets.duplicates import near_duplicates
 from pipelines.datasets.prepare import prepare
 from pipelines.datasets.sample import generate
 from segmentation.msrs import read_label
