@@ -3,6 +3,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -12,6 +13,7 @@ import torch
 
 from detection.config import DetectionConfig
 from detection.experiment import train_and_test
+from detection.matches import average_precision
 from detection.offline import prepare
 from detection.train import check_model
 from fusion.images import InputError
@@ -137,6 +139,14 @@ def test_a_result_holds_what_was_found(shapes, tmp_path):
     assert found.ap50["disc"] is None  # the test split has none
     assert found.ap50["square"] == pytest.approx(found.map50)
     assert found.objects == {"square": 3, "disc": 0}
+    assert (found.day.images, found.day.objects) == (2, {"square": 2, "disc": 0})
+    assert (found.night.images, found.night.objects) == (2, {"square": 1, "disc": 0})
+    by_hand = replace(found.matches, truth=found.matches.truth * [[0], [0], [1], [1]])
+    inside = found.matches.image >= 2
+    for name in ("image", "label", "confidence", "correct"):
+        by_hand = replace(by_hand, **{name: getattr(found.matches, name)[inside]})
+    assert found.day.ap50["square"] == pytest.approx(average_precision(by_hand)[0, 0])
+    assert found.day.ap50["disc"] is None
     assert found.confusion.shape == (3, 3)
     assert found.confusion.sum(0)[:2].tolist() == [3, 0]
     assert found.matches.stems == ["00016", "00017", "00018", "00019"]

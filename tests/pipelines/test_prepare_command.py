@@ -65,6 +65,7 @@ def test_any_folders_of_pairs(monkeypatch, capsys, source):
         (("--split=training=learn",), "splits"),
         (("--split=train=nowhere",), "nowhere"),
         (("--split=test=judge", "--infrared-range", "9", "1"), "infrared_range is"),
+        (("--protocol=blocks", "--seed=1"), "seed, split: not a setting of layout 'pairs'"),
     ],
 )
 def test_wrong_options_are_said_in_one_line(monkeypatch, capsys, source, further, message):
