@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detection.config import DetectionConfig
-from detection.matches import THRESHOLDS, Matches, average_precision
+from detection.matches import THRESHOLDS, Matches, average_precision, precision_recall
 from detection.offline import prepare
 from detection.pictures import Detections, chosen, draw
 from detection.train import Record, check_model, fit
@@ -52,8 +52,7 @@ class DetectionResult:
         night: of its night images, likewise.
         best_epoch: the epoch whose weights were tested, from 1.
         curve: learning rate, losses and val mAP by epoch.
-        recall: R points from 0 to 1.
-        precision: the mean precision of all classes at each `recall`, at IoU 0.5.
+        precision: at IoU 0.5, at each of `RECALLS`, by class with objects in the test split.
         confusion: (C + 1)² counts, rows predicted, columns actual, background last; detections
             of confidence above 0.25, matched from IoU 0.45 on.
         matches: every detection on every test image.
@@ -71,8 +70,7 @@ class DetectionResult:
     night: Part | None
     best_epoch: int
     curve: list[Record]
-    recall: NDArray[np.float64]
-    precision: NDArray[np.float64]
+    precision: dict[str, NDArray[np.float64]]
     confusion: NDArray[np.float64]
     matches: Matches
     protocol: str
@@ -203,8 +201,11 @@ def _test(
         night=_part(workspace, matches, night=True),
         best_epoch=1 + max(range(len(curve)), key=lambda index: curve[index]["val_map50_95"]),
         curve=curve,
-        recall=np.asarray(box.px, np.float64),
-        precision=np.asarray(box.prec_values, np.float64).mean(0),
+        precision={
+            name: values
+            for name, values in zip(workspace.classes, precision_recall(matches), strict=True)
+            if not np.isnan(values).any()
+        },
         confusion=np.asarray(validator.confusion_matrix.matrix, np.float64),
         matches=matches,
         protocol=protocol,

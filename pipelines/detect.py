@@ -6,9 +6,10 @@ from statistics import fmean, stdev
 import pandas as pd
 
 from detection.experiment import DetectionResult, train_and_test
+from detection.matches import RECALLS
 from pipelines import params
 from pipelines.datasets.canonical import manifest
-from pipelines.plots import confusion_table
+from pipelines.plots import class_table, confusion_table, write_curves
 from pipelines.stage import FUSED, PICTURES, PLOTS, PREPARED, RUNS, SCORES, run
 
 
@@ -36,9 +37,11 @@ def main(method: str, dataset: str) -> None:
     for result in results:
         result.matches.save(SCORES / key / f"matches-{result.seed}.npz")
     first = results[0]
-    pd.DataFrame(first.curve).to_csv(PLOTS / key / "training.csv", index=False)
-    curve = {"recall": first.recall, "precision": first.precision}
-    pd.DataFrame(curve).to_csv(PLOTS / key / "precision_recall.csv", index=False)
+    write_curves(PLOTS / key / "training", pd.DataFrame(first.curve), "epoch")
+    curves = pd.DataFrame({"recall": RECALLS, **first.precision})
+    write_curves(PLOTS / key / "precision_recall", curves, "recall")
+    bars = class_table(first.ap50, "average_precision")
+    bars.to_csv(PLOTS / key / "classes.csv", index=False)
     confusion = confusion_table(first.confusion.T.astype(int), [*classes, "background"])
     confusion.to_csv(PLOTS / key / "confusion.csv", index=False)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from pipelines import params
-from pipelines.plots import confusion_table
+from pipelines.plots import class_table, confusion_table, write_curves
 from pipelines.stage import FUSED, PICTURES, PLOTS, PREPARED, RUNS, SCORES, run
 from segmentation.experiment import SegmentationResult, train_and_test
 from segmentation.msrs import CLASSES
@@ -37,7 +37,8 @@ def main(method: str, dataset: str) -> None:
     for result in results:
         result.save_per_image(SCORES / key / f"per-image-{result.seed}.npz")
     first = results[0]
-    pd.DataFrame(first.curve).to_csv(PLOTS / key / "training.csv", index=False)
+    write_curves(PLOTS / key / "training", pd.DataFrame(first.curve), "epoch")
+    class_table(first.test.iou, "iou").to_csv(PLOTS / key / "classes.csv", index=False)
     total = first.per_image.sum(0)
     thousandths = np.rint(1000 * total / total.sum(1, keepdims=True).clip(1)).astype(int)
     confusion_table(thousandths, CLASSES).to_csv(PLOTS / key / "confusion.csv", index=False)

@@ -1,0 +1,34 @@
+"""Tables as DVC draws them."""
+
+from math import nan
+
+import numpy as np
+import pandas as pd
+
+from pipelines.plots import class_table, confusion_table, write_curves
+
+
+def test_a_curve_a_file_its_values_last_and_defined(tmp_path):
+    table = pd.DataFrame(
+        {"loss": [3.0, 2.0], "epoch": [1, 2], "miou": [None, 0.5], "disc/cd": [1.0, nan], "x": nan}
+    )
+    folder = tmp_path / "training"
+    folder.mkdir()
+    (folder / "earlier.csv").write_text("epoch,earlier\n1,1\n")
+    write_curves(folder, table, "epoch")
+    written = {path.stem: pd.read_csv(path) for path in folder.iterdir()}
+    assert written.keys() == {"loss", "miou", "disc-cd"}
+    assert written["loss"].columns.tolist() == ["epoch", "loss"]
+    assert written["miou"].to_numpy().tolist() == [[2, 0.5]]
+
+
+def test_absent_classes_are_no_bars():
+    table = class_table({"car": 0.5, "bike": None, "bump": 0.0}, "iou")
+    assert table.to_dict("list") == {"class": ["car", "bump"], "iou": [0.5, 0.0]}
+
+
+def test_a_confusion_matrix_is_counted_back_from_its_rows():
+    counts = np.array([[3, 1], [0, 2]])
+    table = confusion_table(counts, ["a", "b"])
+    counted = table.value_counts(["actual", "predicted"]).to_dict()
+    assert counted == {("a", "a"): 3, ("b", "b"): 2, ("a", "b"): 1}
