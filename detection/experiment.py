@@ -20,6 +20,9 @@ from detection.workspace import Workspace, build_workspace
 from fusion.images import InputError
 from fusion.runtime import RuntimeConfig, pick_device
 
+BEST = Path("train/weights/best.pt")
+"""The tested weights, in the folder of a run."""
+
 
 @dataclass(frozen=True)
 class Part:
@@ -111,12 +114,12 @@ def train_and_test(
     Args:
         images: fused images, `<split>/<stem>.png`.
         dataset: the prepared data set with boxes.
-        work: folder of this run; `train/weights/best.pt` in it are the tested weights.
+        work: folder of this run; `BEST` in it are the tested weights.
         config: the experiment's settings; `config.seeds` is not read.
         seed: of weights, order and augmentation.
         runtime: where and how to compute.
         pictures: folder for `config.pictures` side-by-side pictures of test images.
-        log: called with each epoch's record.
+        log: called with each epoch's record, first with those that a killed run had reached.
 
     Raises:
         InputError: bad settings or data; all inputs are checked before training starts.
@@ -166,7 +169,7 @@ def _test(
 ) -> tuple[DetectionResult, dict[str, Detections]]:
     from detection.validation import RecordingValidator
 
-    best = run / "weights" / "best.pt"
+    best = run.parent / BEST
     validator = RecordingValidator(
         save_dir=run.parent / "test",
         shown=shown,

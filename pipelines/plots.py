@@ -1,11 +1,13 @@
 """Tables in the form that DVC's plot templates take."""
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from dvclive import Live
 from numpy.typing import NDArray
 
 
@@ -24,6 +26,26 @@ def confusion_table(counts: NDArray[np.integer], names: Sequence[str]) -> pd.Dat
             "predicted": np.array(names)[np.repeat(predicted.ravel(), times)],
         }
     )
+
+
+@contextmanager
+def live_curves(folder: Path) -> Iterator[Callable[[Mapping[str, float | None]], None]]:
+    """A log of epochs by DVCLive, to be seen while training runs: `<folder>/plots/metrics/*.tsv`.
+
+    The log takes one epoch's record, `epoch` and whatever was measured; None is left out. DVC's
+    own file and its experiments are the pipeline's business, not the logger's.
+    """
+    with Live(str(folder), dvcyaml=None, save_dvc_exp=False) as live:
+
+        def log(record: Mapping[str, float | None]) -> None:
+            values = dict(record)
+            live.step = int(values.pop("epoch") or 0)
+            for name, value in values.items():
+                if value is not None:
+                    live.log_metric(name, value)
+            live.next_step()
+
+        yield log
 
 
 def write_curves(folder: Path, table: pd.DataFrame, x: str) -> None:

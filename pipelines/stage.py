@@ -18,6 +18,7 @@ SCORES = Path("scores")
 PLOTS = Path("plots")
 PICTURES = Path("pictures")
 RUNS = Path("runs")
+WEIGHTS = Path("weights")
 
 
 def run(command: Callable[..., Any]) -> None:

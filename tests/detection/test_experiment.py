@@ -78,10 +78,10 @@ def run(shapes, work, home, kill_after=0):
     )
 
 
-def again(shapes, work, **changes):
+def again(shapes, work, log=None, **changes):
     config = DetectionConfig(**(SETTINGS | changes))
     cpu = RuntimeConfig(accelerator="cpu")
-    return train_and_test(shapes / "fused", shapes / "set", work, config, 0, cpu)
+    return train_and_test(shapes / "fused", shapes / "set", work, config, 0, cpu, log=log)
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +113,9 @@ def test_a_killed_run_ends_as_if_it_had_never_stopped(whole, shapes, home, tmp_p
     work = tmp_path / "run"
     for epoch in (2, SETTINGS["epochs"]):
         assert run(shapes, work, home, kill_after=epoch).returncode == -signal.SIGKILL
-    result = again(shapes, work)
+    epochs = []
+    result = again(shapes, work, log=lambda record: epochs.append(record["epoch"]))
+    assert epochs == [1, 2, 3, 4], "the log of a continued run has all epochs"
     expected = json.loads(whole)
     assert result.summary() == {name: expected[name] for name in result.summary()}
     assert result.curve == expected["curve"]

@@ -5,7 +5,7 @@ from math import nan
 import numpy as np
 import pandas as pd
 
-from pipelines.plots import class_table, confusion_table, write_curves
+from pipelines.plots import class_table, confusion_table, live_curves, write_curves
 
 
 def test_a_curve_a_file_its_values_last_and_defined(tmp_path):
@@ -32,3 +32,14 @@ def test_a_confusion_matrix_is_counted_back_from_its_rows():
     table = confusion_table(counts, ["a", "b"])
     counted = table.value_counts(["actual", "predicted"]).to_dict()
     assert counted == {("a", "a"): 3, ("b", "b"): 2, ("a", "b"): 1}
+
+
+def test_epochs_are_logged_at_their_number_while_training_runs(tmp_path):
+    with live_curves(tmp_path / "log") as log:
+        for epoch in (1, 2, 3):
+            log({"epoch": epoch, "loss": 1 / epoch, "val_miou": 0.5 if epoch == 2 else None})
+            loss = pd.read_csv(tmp_path / "log/plots/metrics/loss.tsv", sep="\t")
+            assert loss["step"].tolist() == list(range(1, epoch + 1))
+    miou = pd.read_csv(tmp_path / "log/plots/metrics/val_miou.tsv", sep="\t")
+    assert miou[["step", "val_miou"]].to_numpy().tolist() == [[2, 0.5]]
+    assert sorted(path.name for path in (tmp_path / "log").iterdir()) == ["metrics.json", "plots"]
