@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detection.config import DetectionConfig
-from detection.matches import THRESHOLDS, Matches, average_precision
+from detection.matches import THRESHOLDS, Matches, average_precision, precision_recall
 from detection.offline import prepare
 from detection.pictures import Detections, chosen, draw
 from detection.train import Record, check_model, fit
 from detection.workspace import Workspace, build_workspace
 from fusion.images import InputError
 from fusion.runtime import RuntimeConfig, pick_device
+
+BEST = Path("train/weights/best.pt")
+"""The tested weights, in the folder of a run."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """What the run reached on a part of the test images.
+
+    Attributes:
+        map50: mean average precision at IoU 0.5 over the classes in the part; None if it has none.
+        ap50: average precision at IoU 0.5 by class; None where the part has no such object.
+        objects: number of objects by class.
+        images: number of images.
+    """
+
+    map50: float | None
+    ap50: dict[str, float | None]
+    objects: dict[str, int]
+    images: int
 
 
 @dataclass(frozen=True)
@@ -31,10 +51,11 @@ class DetectionResult:
         ap50: average precision at IoU 0.5 by class; None where the test split has no such object.
         ap50_95: the same, averaged over the ten IoU.
         objects: number of objects in the test split by class.
+        day: of its day images; None where there are none, or day and night are not known.
+        night: of its night images, likewise.
         best_epoch: the epoch whose weights were tested, from 1.
         curve: learning rate, losses and val mAP by epoch.
-        recall: R points from 0 to 1.
-        precision: the mean precision of all classes at each `recall`, at IoU 0.5.
+        precision: at IoU 0.5, at each of `RECALLS`, by class with objects in the test split.
         confusion: (C + 1)² counts, rows predicted, columns actual, background last; detections
             of confidence above 0.25, matched from IoU 0.45 on.
         matches: every detection on every test image.
@@ -48,10 +69,11 @@ class DetectionResult:
     ap50: dict[str, float | None]
     ap50_95: dict[str, float | None]
     objects: dict[str, int]
+    day: Part | None
+    night: Part | None
     best_epoch: int
     curve: list[Record]
-    recall: NDArray[np.float64]
-    precision: NDArray[np.float64]
+    precision: dict[str, NDArray[np.float64]]
     confusion: NDArray[np.float64]
     matches: Matches
     protocol: str
@@ -65,6 +87,8 @@ class DetectionResult:
             "ap50": self.ap50,
             "ap50_95": self.ap50_95,
             "objects": self.objects,
+            "day": asdict(self.day) if self.day else None,
+            "night": asdict(self.night) if self.night else None,
             "best_epoch": self.best_epoch,
             "protocol": self.protocol,
             "seed": self.seed,
@@ -90,12 +114,12 @@ def train_and_test(
     Args:
         images: fused images, `<split>/<stem>.png`.
         dataset: the prepared data set with boxes.
-        work: folder of this run; `train/weights/best.pt` in it are the tested weights.
+        work: folder of this run; `BEST` in it are the tested weights.
         config: the experiment's settings; `config.seeds` is not read.
         seed: of weights, order and augmentation.
         runtime: where and how to compute.
         pictures: folder for `config.pictures` side-by-side pictures of test images.
-        log: called with each epoch's record.
+        log: called with each epoch's record, first with those that a killed run had reached.
 
     Raises:
         InputError: bad settings or data; all inputs are checked before training starts.
@@ -145,7 +169,7 @@ def _test(
 ) -> tuple[DetectionResult, dict[str, Detections]]:
     from detection.validation import RecordingValidator
 
-    best = run / "weights" / "best.pt"
+    best = run.parent / BEST
     validator = RecordingValidator(
         save_dir=run.parent / "test",
         shown=shown,
@@ -176,16 +200,36 @@ def _test(
         ap50=_by_class(workspace.classes, at_each[0]),
         ap50_95=_by_class(workspace.classes, np.mean(at_each, axis=0)),
         objects=dict(zip(workspace.classes, matches.truth.sum(0).tolist(), strict=True)),
+        day=_part(workspace, matches, night=False),
+        night=_part(workspace, matches, night=True),
         best_epoch=1 + max(range(len(curve)), key=lambda index: curve[index]["val_map50_95"]),
         curve=curve,
-        recall=np.asarray(box.px, np.float64),
-        precision=np.asarray(box.prec_values, np.float64).mean(0),
+        precision={
+            name: values
+            for name, values in zip(workspace.classes, precision_recall(matches), strict=True)
+            if not np.isnan(values).any()
+        },
         confusion=np.asarray(validator.confusion_matrix.matrix, np.float64),
         matches=matches,
         protocol=protocol,
         seed=seed,
     )
     return result, validator.detections
+
+
+def _part(workspace: Workspace, matches: Matches, night: bool) -> Part | None:
+    if workspace.night is None:
+        return None
+    inside = np.isin(matches.stems, workspace.night) == night
+    if not inside.any():
+        return None
+    precision = average_precision(matches, inside[None].astype(np.int64))[0]
+    return Part(
+        map50=None if np.isnan(precision).all() else float(np.nanmean(precision)),
+        ap50=_by_class(workspace.classes, precision),
+        objects=dict(zip(workspace.classes, matches.truth[inside].sum(0).tolist(), strict=True)),
+        images=int(inside.sum()),
+    )
 
 
 def _by_class(classes: list[str], values: NDArray[np.float64]) -> dict[str, float | None]:

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 THRESHOLDS = np.linspace(0.5, 0.95, 10)
 """IoU from which a detection counts as right, one for each column of `correct`."""
 
-_RECALLS = np.linspace(0, 1, 101)
+RECALLS = np.linspace(0, 1, 101)
+"""Recalls at which precision is read off (COCO)."""
 
 
 @dataclass(frozen=True)
@@ -71,34 +72,51 @@ def average_precision(
     Returns:
         R×C; NaN where a resample has no object of a class.
     """
-    images, classes = matches.truth.shape
     if counts is None:
-        counts = np.ones((1, images), np.int64)
+        counts = np.ones((1, len(matches.stems)), np.int64)
+    precision = _precision(matches, counts, threshold)
+    area: NDArray[np.float64] = np.asarray(np.trapezoid(precision, RECALLS))
+    return area
+
+
+def precision_recall(matches: Matches, threshold: int = 0) -> NDArray[np.float64]:
+    """Precision that can be had at each of `RECALLS`: C×101, NaN for a class without objects."""
+    curve: NDArray[np.float64] = _precision(
+        matches, np.ones((1, len(matches.stems)), np.int64), threshold
+    )[0]
+    return curve
+
+
+def _precision(matches: Matches, counts: NDArray[np.int64], threshold: int) -> NDArray[np.float64]:
+    """R×C×101; see `average_precision`."""
+    classes = matches.truth.shape[1]
     order = np.argsort(-matches.confidence, kind="stable")
-    precision = np.full((len(counts), classes), np.nan)
+    precision = np.full((len(counts), classes, len(RECALLS)), np.nan)
     objects = counts @ matches.truth
     for index in range(classes):
         chosen = order[matches.label[order] == index]
         correct = matches.correct[chosen, threshold]
         for row in np.flatnonzero(objects[:, index]):
             times = counts[row, matches.image[chosen]]
-            precision[row, index] = _area(times, correct, objects[row, index])
+            precision[row, index] = _envelope(times, correct, objects[row, index])
     return precision
 
 
-def _area(times: NDArray[np.int64], correct: NDArray[np.bool_], objects: int) -> float:
-    """Area under the envelope of precision over recall.
+def _envelope(
+    times: NDArray[np.int64], correct: NDArray[np.bool_], objects: int
+) -> NDArray[np.float64]:
+    """The highest precision from each of `RECALLS` on.
 
     Args:
         times: how often each detection occurs, most confident first.
         correct: whether it is right.
         objects: number of objects there are to find.
     """
+    if not times.any():
+        return np.zeros(len(RECALLS))
     found, made = np.cumsum(times * correct), np.cumsum(times)
-    recall = found / objects
-    precision = found / np.maximum(made, 1)
-    last = recall[-1] if len(recall) else 1.0
-    recall = np.concatenate([[0.0], recall, [last, 1.0]])
+    recall, precision = found / objects, found / np.maximum(made, 1)
+    recall = np.concatenate([[0.0], recall, [recall[-1], 1.0]])
     precision = np.concatenate([[1.0], precision, [0.0, 0.0]])
     envelope = np.maximum.accumulate(precision[::-1])[::-1]
-    return float(np.trapezoid(np.interp(_RECALLS, recall, envelope), _RECALLS))
+    return np.interp(RECALLS, recall, envelope)

@@ -61,7 +61,8 @@ def fit(
         seed: of weights, order and augmentation.
         runtime: where and how to compute.
         identity: identifies settings and data.
-        log: called with each new epoch's record, after its checkpoint is written.
+        log: called with each epoch's record, after its checkpoint is written; first with those of
+            the run that is continued.
 
     Returns:
         The curve, one record for each epoch.
@@ -76,23 +77,28 @@ def fit(
         shutil.rmtree(run, ignore_errors=True)
         run.mkdir(parents=True)
         write_bytes(marker, identity.encode())
+    state = None if finished.is_file() else trainer.load_state(run)
+    report = log or (lambda _: None)
+    for record in json.loads(finished.read_text()) if finished.is_file() else _curve(state):
+        report(record)
     if not finished.is_file():
-        state = trainer.load_state(run)
         if state is None or not state["finished"]:
             training = trainer.ResumableTrainer(
                 overrides=training_arguments(data, run, config, seed, runtime)
             )
-            if log is not None:
-                report = log
-                training.add_callback("on_fit_epoch_end", lambda _: report(training.curve[-1]))
+            training.add_callback("on_fit_epoch_end", lambda _: report(training.curve[-1]))
             training.train()
             state = trainer.load_state(run)
         if state is None:
             raise RuntimeError(f"{run}: training ended without a checkpoint")
-        write_bytes(finished, json.dumps(state["curve"]).encode())
+        write_bytes(finished, json.dumps(_curve(state)).encode())
     trainer.strip(run)
     curve: list[Record] = json.loads(finished.read_text())
     return curve
+
+
+def _curve(state: dict[str, Any] | None) -> list[Record]:
+    return state["curve"] if state else []
 
 
 def training_arguments(

@@ -28,6 +28,7 @@ class Workspace:
         splits: stems by split.
         label_digest: of all labels.
         image_digest: of all images.
+        night: stems of the images taken at night; None where that is not known.
     """
 
     description: Path
@@ -35,6 +36,7 @@ class Workspace:
     splits: dict[str, list[str]]
     label_digest: str
     image_digest: str
+    night: list[str] | None
 
 
 def build_workspace(images: Path, dataset: Path, folder: Path) -> Workspace:
@@ -78,6 +80,7 @@ def build_workspace(images: Path, dataset: Path, folder: Path) -> Workspace:
         splits={split: sorted(facts["splits"][split]) for split in SPLITS},
         label_digest=_digest(folder / "labels"),
         image_digest=_digest(folder / "images"),
+        night=facts.get("night"),
     )
 
 

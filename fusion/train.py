@@ -228,8 +228,11 @@ def _show(on_pictures: OnPictures | None, epoch: int, grid: Tensor) -> None:
 
 def _in_format(batch: Batch, runtime: RuntimeConfig) -> Batch:
     wanted = torch.channels_last if runtime.channels_last else torch.contiguous_format
+    fused = batch.fused
     return Batch(
-        *(planes if planes is None else planes.contiguous(memory_format=wanted) for planes in batch)
+        batch.infrared.contiguous(memory_format=wanted),
+        batch.visible.contiguous(memory_format=wanted),
+        fused if fused is None else fused.contiguous(memory_format=wanted),
     )
 
 

@@ -1,45 +1,56 @@
 """Stage: fused images and boxes -> a detector, tested."""
 
 import json
+import shutil
+from contextlib import nullcontext
 from statistics import fmean, stdev
 
 import pandas as pd
 
-from detection.experiment import DetectionResult, train_and_test
+from detection.experiment import BEST, DetectionResult, train_and_test
+from detection.matches import RECALLS
 from pipelines import params
 from pipelines.datasets.canonical import manifest
-from pipelines.plots import confusion_table
-from pipelines.stage import FUSED, PICTURES, PLOTS, PREPARED, RUNS, SCORES, run
+from pipelines.plots import class_table, confusion_table, live_curves, write_curves
+from pipelines.stage import FUSED, PICTURES, PLOTS, PREPARED, RUNS, SCORES, WEIGHTS, run
 
 
 def main(method: str, dataset: str) -> None:
     """Train and test the detector on METHOD's images of DATASET, once a seed."""
     settings = params.load()
     key = f"detect-{method}-{dataset}"
-    results = [
-        train_and_test(
-            FUSED / f"{method}-{dataset}",
-            PREPARED / dataset,
-            RUNS / key / f"seed-{seed}",
-            settings.detection,
-            seed,
-            settings.runtime,
-            pictures=PICTURES / key if index == 0 else None,
-        )
-        for index, seed in enumerate(settings.detection.seeds)
-    ]
+    results: list[DetectionResult] = []
+    for seed in settings.detection.seeds:
+        first = not results  # its curves and pictures stand for the others'
+        with live_curves(PLOTS / key) if first else nullcontext() as log:
+            results.append(
+                train_and_test(
+                    FUSED / f"{method}-{dataset}",
+                    PREPARED / dataset,
+                    RUNS / key / f"seed-{seed}",
+                    settings.detection,
+                    seed,
+                    settings.runtime,
+                    pictures=PICTURES / key if first else None,
+                    log=log,
+                )
+            )
     classes, split = (manifest(PREPARED / dataset)[name] for name in ("classes", "split_protocol"))
     scores = summary(results) | {"conditions": f"{settings.detection.model}, split `{split}`"}
     for folder in (SCORES / key, PLOTS / key):
         folder.mkdir(parents=True, exist_ok=True)
     (SCORES / key / "scores.json").write_text(json.dumps(scores, indent=2) + "\n")
+    (WEIGHTS / key).mkdir(parents=True, exist_ok=True)
     for result in results:
+        best = RUNS / key / f"seed-{result.seed}" / BEST
+        shutil.copyfile(best, WEIGHTS / key / f"seed-{result.seed}.pt")
         result.matches.save(SCORES / key / f"matches-{result.seed}.npz")
-    first = results[0]
-    pd.DataFrame(first.curve).to_csv(PLOTS / key / "training.csv", index=False)
-    curve = {"recall": first.recall, "precision": first.precision}
-    pd.DataFrame(curve).to_csv(PLOTS / key / "precision_recall.csv", index=False)
-    confusion = confusion_table(first.confusion.T.astype(int), [*classes, "background"])
+    shown = results[0]
+    curves = pd.DataFrame({"recall": RECALLS, **shown.precision})
+    write_curves(PLOTS / key / "precision_recall", curves, "recall")
+    bars = class_table(shown.ap50, "average_precision")
+    bars.to_csv(PLOTS / key / "classes.csv", index=False)
+    confusion = confusion_table(shown.confusion.T.astype(int), [*classes, "background"])
     confusion.to_csv(PLOTS / key / "confusion.csv", index=False)
 
 

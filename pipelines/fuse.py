@@ -34,7 +34,9 @@ def _adopt(settings: params.Params, method: str, dataset: str) -> None:
     output = FUSED / f"{method}-{dataset}"
     output.mkdir(parents=True, exist_ok=True)
     folder = settings.precomputed_folder(method, dataset)
-    for split in settings.datasets[dataset].fuse if folder else ():
+    if folder is None:
+        return
+    for split in settings.datasets[dataset].fuse:
         adopt_images(folder, split, prepared_pairs(PREPARED / dataset, split), output / split)
 
 

@@ -1,7 +1,7 @@
 """Everything measured -> one table: a row a method, fusion metrics and downstream metrics."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isnan, nan
 from pathlib import Path
@@ -92,6 +92,7 @@ def collect(
     fuse_on: Sequence[str],
     detect_on: Sequence[str],
     segment_on: Sequence[str],
+    has_images: Callable[[str, str], bool] = lambda *_: True,
 ) -> Leaderboard:
     """Read the scores that the stages wrote.
 
@@ -100,6 +101,7 @@ def collect(
             `detect-…/scores.json` and `segment-…/scores.json`.
         methods: rows, in the order shown.
         fuse_on, detect_on, segment_on: data sets of each kind of column.
+        has_images: (method, data set) -> whether the row has values there; NaN if not.
 
     Raises:
         InputError: a score is missing, or scores of one column were measured differently.
@@ -109,7 +111,7 @@ def collect(
     protocols: dict[str, set[tuple[str, ...]]] = {}
     for method in methods:
         row = board.rows.setdefault(method, {})
-        for dataset in fuse_on:
+        for dataset in (name for name in fuse_on if has_images(method, name)):
             condition = _add_fusion_metrics(board, scores, method, dataset)
             conditions[condition] = None
             protocols.setdefault(f"fusion on {dataset}", set()).add((condition,))
@@ -132,7 +134,18 @@ def collect(
             )
     _same_protocols(scores, protocols)
     board.conditions.extend(conditions)
+    columns = sorted(
+        dict.fromkeys(column for row in board.rows.values() for column in row),
+        key=lambda column: (_kind(column), fuse_on.index(column[0])),
+    )
+    for method, row in board.rows.items():
+        board.rows[method] = {column: row.get(column, nan) for column in columns}
     return board
+
+
+def _kind(column: Column) -> int:
+    """Fusion metrics come first, then detection, then segmentation."""
+    return 0 if column[1] in METRICS else 1 + (column[1] == "mIoU")
 
 
 def _add_fusion_metrics(board: Leaderboard, scores: Path, method: str, dataset: str) -> str:

@@ -6,6 +6,7 @@ from math import isnan
 import pandas as pd
 
 from fusion.metrics import METRICS
+from pipelines.day_night import ALL
 from pipelines.leaderboard import Column, Leaderboard
 
 Ties = Mapping[Column, Collection[str]]
@@ -16,6 +17,7 @@ def to_markdown(
     ties: Ties,
     agreement: pd.DataFrame,
     gains: pd.DataFrame,
+    parts: pd.DataFrame,
     trivial: Collection[str],
 ) -> str:
     """The best value of a column is bold.
@@ -24,6 +26,7 @@ def to_markdown(
         ties: column → methods that do not differ significantly from the best; marked ≈.
         agreement: rank correlations of metrics and downstream scores.
         gains: differences of downstream scores against the visible image.
+        parts: downstream scores by day and at night.
         trivial: the rows whose best value is repeated as the bar to take.
     """
     datasets = dict.fromkeys(dataset for dataset, name in board.columns if name in METRICS)
@@ -36,7 +39,7 @@ def to_markdown(
         names = [" ".join(column) for column in board.downstream]
         table = _table(board, board.downstream, ties, trivial, names)
         sections.append(f"**What the fused images are for**\n\n{table}")
-    sections += [_gains(gains), _stretching(board), _agreement(agreement)]
+    sections += [_gains(gains), _day_night(parts), _stretching(board), _agreement(agreement)]
     notes = [
         "**bold**: best of the column; ≈: not significantly different from it (paired Wilcoxon "
         "signed-rank test, Holm-corrected over all pairs of methods, 5 %)",
@@ -95,6 +98,23 @@ def _intervals(rows: pd.DataFrame) -> list[str]:
         star = " \\*" if low > 0 or high < 0 else ""
         cells.append(f"{difference:+.3f} [{low:+.3f}, {high:+.3f}]{star}")
     return cells
+
+
+def _day_night(parts: pd.DataFrame) -> str:
+    means = parts[parts["class"] == ALL]
+    if means.empty:
+        return ""
+    names = [f"{row.dataset} m{row.score} {row.subset}" for row in means.itertuples()]
+    table = means.assign(column=names).pivot(index="method", columns="column", values="value")
+    header = list(dict.fromkeys(names))
+    lines = [_line(["method", *header]), "|---" * (len(header) + 1) + "|"]
+    for method in dict.fromkeys(means["method"]):
+        cells = [
+            _cell(v, v == table[name].max(), False) for name, v in table.loc[method, header].items()
+        ]
+        lines.append(_line([str(method), *cells]))
+    title = "**Day and night apart**, means over the classes; every class: `results/day_night.csv`"
+    return f"{title}\n\n" + "\n".join(lines)
 
 
 def _stretching(board: Leaderboard) -> str:

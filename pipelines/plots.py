@@ -1,9 +1,13 @@
 """Tables in the form that DVC's plot templates take."""
 
-from collections.abc import Sequence
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from dvclive import Live
 from numpy.typing import NDArray
 
 
@@ -22,3 +26,45 @@ def confusion_table(counts: NDArray[np.integer], names: Sequence[str]) -> pd.Dat
             "predicted": np.array(names)[np.repeat(predicted.ravel(), times)],
         }
     )
+
+
+@contextmanager
+def live_curves(folder: Path) -> Iterator[Callable[[Mapping[str, float | None]], None]]:
+    """A log of epochs by DVCLive, to be seen while training runs: `<folder>/plots/metrics/*.tsv`.
+
+    The log takes one epoch's record, `epoch` and whatever was measured; None is left out. DVC's
+    own file and its experiments are the pipeline's business, not the logger's.
+    """
+    with Live(str(folder), dvcyaml=None, save_dvc_exp=False) as live:
+
+        def log(record: Mapping[str, float | None]) -> None:
+            values = dict(record)
+            live.step = int(values.pop("epoch") or 0)
+            for name, value in values.items():
+                if value is not None:
+                    live.log_metric(name, value)
+            live.next_step()
+
+        yield log
+
+
+def write_curves(folder: Path, table: pd.DataFrame, x: str) -> None:
+    """One CSV a column over column `x`, as DVC draws one curve a file: its last column.
+
+    Args:
+        folder: made anew.
+        table: undefined values are left out of their curve, and a column without any is no file.
+        x: what the others are drawn over.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for name in table.columns.drop(x):
+        curve = table[[x, name]].dropna()
+        if not curve.empty:
+            curve.to_csv(folder / f"{str(name).replace('/', '-')}.csv", index=False)
+
+
+def class_table(values: Mapping[str, float | None], name: str) -> pd.DataFrame:
+    """Columns class and `name`, for a bar chart; classes without a value are left out."""
+    defined = {label: value for label, value in values.items() if value is not None}
+    return pd.DataFrame({"class": list(defined), name: list(defined.values())})

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pipelines import params
 from pipelines.comparison import agreement, as_good_as_best, significance
+from pipelines.day_night import day_night
 from pipelines.leaderboard import collect
 from pipelines.leaderboard_text import to_markdown
 from pipelines.stage import SCORES, run
@@ -17,11 +18,19 @@ def main() -> None:
     """Write the leaderboard as CSV, Markdown and metrics, and the tables of comparisons."""
     settings = params.load()
     board = collect(
-        SCORES, settings.methods, settings.fuse_on, settings.detect_on, settings.segment_on
+        SCORES,
+        settings.methods,
+        settings.fuse_on,
+        settings.detect_on,
+        settings.segment_on,
+        settings.has_images,
     )
     tests, ranks = significance(board), agreement(board)
     gains = task_differences(SCORES, settings.methods, settings.detect_on, settings.segment_on)
-    text = to_markdown(board, as_good_as_best(board, tests), ranks, gains, settings.trivial())
+    parts = day_night(SCORES, settings.methods, settings.detect_on, settings.segment_on)
+    text = to_markdown(
+        board, as_good_as_best(board, tests), ranks, gains, parts, settings.trivial()
+    )
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "leaderboard.csv").write_text(board.to_csv())
     (RESULTS / "leaderboard.md").write_text(text)
@@ -31,6 +40,7 @@ def main() -> None:
         ("significance", tests),
         ("rank_agreement", ranks),
         ("task_differences", gains),
+        ("day_night", parts),
     ):
         table.to_csv(RESULTS / f"{name}.csv", index=False, float_format="%.6g")
     print(text)

@@ -1,13 +1,13 @@
 """Stage: fused images and labels -> a segmentation network, tested."""
 
 import json
+from contextlib import nullcontext
 from statistics import fmean, stdev
 
 import numpy as np
-import pandas as pd
 
 from pipelines import params
-from pipelines.plots import confusion_table
+from pipelines.plots import class_table, confusion_table, live_curves
 from pipelines.stage import FUSED, PICTURES, PLOTS, PREPARED, RUNS, SCORES, run
 from segmentation.experiment import SegmentationResult, train_and_test
 from segmentation.msrs import CLASSES
@@ -17,18 +17,22 @@ def main(method: str, dataset: str) -> None:
     """Train and test the segmentation network on METHOD's images of DATASET, once a seed."""
     settings = params.load()
     key = f"segment-{method}-{dataset}"
-    results = [
-        train_and_test(
-            FUSED / f"{method}-{dataset}",
-            PREPARED / dataset,
-            RUNS / key / f"seed-{seed}",
-            settings.segmentation,
-            seed,
-            settings.runtime,
-            pictures=PICTURES / key if index == 0 else None,
-        )
-        for index, seed in enumerate(settings.segmentation.seeds)
-    ]
+    results: list[SegmentationResult] = []
+    for seed in settings.segmentation.seeds:
+        first = not results  # its curves and pictures stand for the others'
+        with live_curves(PLOTS / key) if first else nullcontext() as log:
+            results.append(
+                train_and_test(
+                    FUSED / f"{method}-{dataset}",
+                    PREPARED / dataset,
+                    RUNS / key / f"seed-{seed}",
+                    settings.segmentation,
+                    seed,
+                    settings.runtime,
+                    pictures=PICTURES / key if first else None,
+                    log=log,
+                )
+            )
     network = f"{settings.segmentation.architecture} ({settings.segmentation.encoder})"
     scores = summary(results) | {"conditions": network}
     for folder in (SCORES / key, PLOTS / key):
@@ -36,9 +40,9 @@ def main(method: str, dataset: str) -> None:
     (SCORES / key / "scores.json").write_text(json.dumps(scores, indent=2) + "\n")
     for result in results:
         result.save_per_image(SCORES / key / f"per-image-{result.seed}.npz")
-    first = results[0]
-    pd.DataFrame(first.curve).to_csv(PLOTS / key / "training.csv", index=False)
-    total = first.per_image.sum(0)
+    shown = results[0]
+    class_table(shown.test.iou, "iou").to_csv(PLOTS / key / "classes.csv", index=False)
+    total = shown.per_image.sum(0)
     thousandths = np.rint(1000 * total / total.sum(1, keepdims=True).clip(1)).astype(int)
     confusion_table(thousandths, CLASSES).to_csv(PLOTS / key / "confusion.csv", index=False)
 

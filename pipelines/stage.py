@@ -19,6 +19,7 @@ SCORES = Path("scores")
 PLOTS = Path("plots")
 PICTURES = Path("pictures")
 RUNS = Path("runs")
+WEIGHTS = Path("weights")
 
 
 def run(command: Callable[..., Any]) -> None:

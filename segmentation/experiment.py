@@ -91,7 +91,7 @@ def train_and_test(
         seed: of initial weights, order, augmentation and dropout.
         runtime: where and how to compute.
         pictures: folder for `config.pictures` side-by-side pictures of test images.
-        log: called with each epoch's record.
+        log: called with each epoch's record, first with those that a killed run had reached.
 
     Raises:
         InputError: bad settings or data; all inputs are checked before training starts.

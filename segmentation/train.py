@@ -84,7 +84,8 @@ def fit(
         runtime: where and how to compute.
         work: folder of the checkpoints.
         fingerprint: identifies settings and data; see `segmentation.experiment`.
-        log: called with each new epoch's record, after its checkpoint is written.
+        log: called with each epoch's record, after its checkpoint is written; first with those of
+            the run that is continued.
 
     Returns:
         The curve, one record for each epoch.
@@ -103,6 +104,9 @@ def fit(
     )
     curve = _resume(work / LAST, fingerprint, model, optimizer, device)
     best = max((_validated(record) for record in curve), default=-1.0)
+    if log:
+        for record in curve:
+            log(record)
     for epoch in range(len(curve), config.epochs):
         model.freeze_encoder(epoch < config.frozen_epochs)
         record = train_epoch(model, optimizer, training, config, seed, epoch, runtime)

@@ -22,6 +22,15 @@ def prepare(
     classes: Annotated[
         str | None, typer.Option(help="boxes: names separated by commas, in their order.")
     ] = None,
+    protocol: Annotated[
+        Literal["random", "blocks", "grouped"] | None,
+        typer.Option(help="m3fd, boxes: how train, val and test are drawn."),
+    ] = None,
+    fractions: Annotated[
+        tuple[float, float, float] | None, typer.Option(help="m3fd, boxes: of train, val, test.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="m3fd, boxes: draws the split.")] = None,
+    block: Annotated[int | None, typer.Option(help="m3fd, boxes: frames in a block.")] = None,
     infrared_range: Annotated[
         tuple[float, float] | None,
         typer.Option(help="Values of deep infrared files that become 0 and 255."),
@@ -42,6 +51,10 @@ def prepare(
         "visible": visible,
         "labels": labels,
         "classes": classes.split(",") if classes else None,
+        "split": protocol,
+        "fractions": fractions,
+        "seed": seed,
+        "block": block,
         "infrared_range": infrared_range,
     }
     settings = {key: value for key, value in given.items() if value is not None}

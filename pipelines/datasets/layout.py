@@ -5,12 +5,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from detection import m3fd
+from detection.duplicates import near_duplicates
 from detection.splits import make_split
 from fusion.images import InputError, Pair, find_images, find_pairs, list_names
 from pipelines.datasets.config import MSRS_SPLITS, DatasetConfig
-from pipelines.datasets.duplicates import near_duplicates
 from pipelines.datasets.problems import Problems
 from segmentation import msrs
+
+NIGHT = "night.txt"
+"""A list of the pairs taken at night may lie beside the folders of images."""
 
 
 @dataclass(frozen=True)
@@ -29,11 +32,13 @@ class Source:
     items: all pairs.
     protocol: how it was split.
     classes: of the labels; None without labels.
+    night: names of the pairs taken at night; None where day and night are not known.
     """
 
     protocol: str
     classes: Sequence[str] | None = None
     items: list[Item] = field(default_factory=list)
+    night: list[str] | None = None
 
     @property
     def splits(self) -> dict[str, list[str]]:
@@ -56,9 +61,22 @@ def find_source(config: DatasetConfig, problems: Problems) -> Source:
     root = Path(config.source)
     if not root.is_dir():
         raise InputError(root, "is not a folder", "set the data set's `source` to where it lies")
-    return {"msrs": _msrs, "m3fd": _boxes, "boxes": _boxes, "pairs": _pairs}[config.layout](
-        root, config, problems
-    )
+    readers = {"msrs": _msrs, "m3fd": _boxes, "boxes": _boxes, "pairs": _pairs}
+    source = readers[config.layout](root, config, problems)
+    with problems.collected():
+        source.night = _night(root / NIGHT, [item.pair.name for item in source.items])
+    return source
+
+
+def _night(listing: Path, names: Sequence[str]) -> list[str] | None:
+    """As listed, a name a line, else by MSRS's names; None where neither says so of every pair."""
+    if listing.is_file():
+        listed = {line.strip() for line in listing.read_text().splitlines()} - {""}
+        if unknown := listed.difference(names):
+            raise InputError(listing, f"names no pair: {list_names(unknown)}", "correct the list")
+        return sorted(listed)
+    told = {name: msrs.is_night(name) for name in names}
+    return None if None in told.values() else sorted(name for name in names if told[name])
 
 
 def _msrs(root: Path, config: DatasetConfig, problems: Problems) -> Source:

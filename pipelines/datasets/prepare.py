@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,20 +24,35 @@ Progress = Callable[[str, int, int], None]
 """Told (what is being done, how many are done, how many there are)."""
 
 _BOXES = {".xml", ".txt"}
+_BOX_NOTES = _CLIPPED, _DROPPED, _NEGATIVE = (
+    "boxes clipped to the image",
+    "boxes without area dropped",
+    "images without objects",
+)
 
 
 @dataclass
 class Report:
-    """What was found: pairs by split, and how often each thing was seen or had to be done."""
+    """What was found in a data set.
+
+    splits: pairs by split.
+    night: pairs taken at night; None where that is not known.
+    notes: how often each thing was seen or had to be done.
+    asked: notes that are shown also where nothing was found, before the others.
+    """
 
     name: str
     splits: dict[str, int]
+    night: int | None = None
     notes: Counter[str] = field(default_factory=Counter)
+    asked: Sequence[str] = ()
 
     def __str__(self) -> str:
         pairs = ", ".join(f"{count} {split}" for split, count in self.splits.items())
-        notes = "".join(f"\n  {note}: {count}" for note, count in sorted(self.notes.items()))
-        return f"{self.name}: {pairs} pairs{notes}"
+        shown = dict.fromkeys([*self.asked, *sorted(self.notes)])
+        notes = "".join(f"\n  {note}: {self.notes[note]}" for note in shown)
+        night = "" if self.night is None else f", {self.night} at night"
+        return f"{self.name}: {pairs} pairs{night}{notes}"
 
 
 def prepare(
@@ -74,6 +89,9 @@ def prepare(
     if config.train_fusion and not problems.found and "train" not in source.splits:
         raise InputError(config.source, "has no train split", "set train_fusion to false")
     report = Report(name, {split: len(names) for split, names in source.splits.items()})
+    report.night = None if source.night is None else len(source.night)
+    if config.layout in ("m3fd", "boxes"):
+        report.asked = [*map(_boxes_of, source.classes or ()), *_BOX_NOTES]
     with ThreadPoolExecutor() as pool:
         checked = pool.map(lambda item: _check(config, source, item), source.items)
         for result in _told(progress, f"checking {name}", checked, len(source.items)):
@@ -132,10 +150,10 @@ def _read(config: DatasetConfig, pair: Pair) -> tuple[ImageRead, ImageRead]:
 def _check_label(source: Source, label: Path, height: int, width: int) -> dict[str, int]:
     if label.suffix.lower() in _BOXES:
         boxes = read_annotation(label, source.classes or (), (width, height))
-        found = Counter(f"boxes of {(source.classes or ())[index]}" for index in boxes.labels)
-        found["boxes clipped to the image"] = boxes.clipped
-        found["boxes without area dropped"] = boxes.dropped
-        found["images without objects"] = int(not boxes.labels)
+        found = Counter(_boxes_of((source.classes or ())[index]) for index in boxes.labels)
+        found[_CLIPPED] = boxes.clipped
+        found[_DROPPED] = boxes.dropped
+        found[_NEGATIVE] = int(not boxes.labels)
         return found
     pixels = read_label(label)
     if pixels.shape != (height, width):
@@ -144,7 +162,11 @@ def _check_label(source: Source, label: Path, height: int, width: int) -> dict[s
             f"is {pixels.shape[1]}x{pixels.shape[0]} but its image {width}x{height}",
             "a label has its image's size: replace it",
         )
-    return {"images without objects": int(not pixels.any())}
+    return {_NEGATIVE: int(not pixels.any())}
+
+
+def _boxes_of(name: str) -> str:
+    return f"boxes of {name}"
 
 
 def _make_folders(source: Source, work: Path, train: Path | None) -> None:
@@ -185,6 +207,7 @@ def _describe(work: Path, config: DatasetConfig, source: Source, report: Report)
         "split_protocol": source.protocol,
         "checksum": split_checksum(source.splits),
         "notes": dict(report.notes),
+        "night": source.night,
     }
     (work / "dataset.json").write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n")
 

@@ -14,7 +14,8 @@ SPLITS = {"train": range(12), "val": range(12, 16), "test": range(16, 20)}
 def shapes(tmp_path_factory):
     """A prepared data set, `set`, of bright squares, with fused images, `fused`.
 
-    Its second class has no object; 00016 of the test split is a negative image.
+    Its second class has no object; 00016 of the test split is a negative image; 00016 and 00017
+    are at night.
     """
     root = tmp_path_factory.mktemp("shapes")
     random = np.random.default_rng(0)
@@ -38,6 +39,7 @@ def shapes(tmp_path_factory):
         "classes": ["square", "disc"],
         "splits": names,
         "checksum": split_checksum(names),
+        "night": ["00000", "00016", "00017"],
     }
     (root / "set" / "dataset.json").write_text(json.dumps(facts))
     return root

@@ -3,6 +3,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -12,6 +13,7 @@ import torch
 
 from detection.config import DetectionConfig
 from detection.experiment import train_and_test
+from detection.matches import average_precision
 from detection.offline import prepare
 from detection.train import check_model
 from fusion.images import InputError
@@ -76,10 +78,10 @@ def run(shapes, work, home, kill_after=0):
     )
 
 
-def again(shapes, work, **changes):
+def again(shapes, work, log=None, **changes):
     config = DetectionConfig(**(SETTINGS | changes))
     cpu = RuntimeConfig(accelerator="cpu")
-    return train_and_test(shapes / "fused", shapes / "set", work, config, 0, cpu)
+    return train_and_test(shapes / "fused", shapes / "set", work, config, 0, cpu, log=log)
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +113,9 @@ def test_a_killed_run_ends_as_if_it_had_never_stopped(whole, shapes, home, tmp_p
     work = tmp_path / "run"
     for epoch in (2, SETTINGS["epochs"]):
         assert run(shapes, work, home, kill_after=epoch).returncode == -signal.SIGKILL
-    result = again(shapes, work)
+    epochs = []
+    result = again(shapes, work, log=lambda record: epochs.append(record["epoch"]))
+    assert epochs == [1, 2, 3, 4], "the log of a continued run has all epochs"
     expected = json.loads(whole)
     assert result.summary() == {name: expected[name] for name in result.summary()}
     assert result.curve == expected["curve"]
@@ -137,6 +141,14 @@ def test_a_result_holds_what_was_found(shapes, tmp_path):
     assert found.ap50["disc"] is None  # the test split has none
     assert found.ap50["square"] == pytest.approx(found.map50)
     assert found.objects == {"square": 3, "disc": 0}
+    assert (found.day.images, found.day.objects) == (2, {"square": 2, "disc": 0})
+    assert (found.night.images, found.night.objects) == (2, {"square": 1, "disc": 0})
+    by_hand = replace(found.matches, truth=found.matches.truth * [[0], [0], [1], [1]])
+    inside = found.matches.image >= 2
+    for name in ("image", "label", "confidence", "correct"):
+        by_hand = replace(by_hand, **{name: getattr(found.matches, name)[inside]})
+    assert found.day.ap50["square"] == pytest.approx(average_precision(by_hand)[0, 0])
+    assert found.day.ap50["disc"] is None
     assert found.confusion.shape == (3, 3)
     assert found.confusion.sum(0)[:2].tolist() == [3, 0]
     assert found.matches.stems == ["00016", "00017", "00018", "00019"]

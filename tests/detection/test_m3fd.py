@@ -1,8 +1,3 @@
-import os
-import tarfile
-from collections import Counter
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -12,8 +7,6 @@ from detection.m3fd import CLASSES, Annotation, read_annotation, write_yolo
 from fusion.images import InputError
 
 SIZE = (100, 80)
-DATA = Path(os.environ.get("FUSION_DATA", "unset"))
-real_data = pytest.mark.skipif(not DATA.is_dir(), reason="FUSION_DATA is not set")
 
 
 def voc(tmp_path, *objects, size=SIZE):
@@ -145,26 +138,3 @@ def test_yolo_round_trip(tmp_path_factory, case):
     assert found.labels == annotation.labels
     assert (found.clipped, found.dropped) == (0, 0)
     np.testing.assert_allclose(found.boxes, annotation.boxes, atol=1e-3)
-
-
-@real_data
-def test_all_published_m3fd_boxes_load(tmp_path):
-    counts, images = Counter(), 0
-    with tarfile.open(DATA / "m3fd_labels_all.tar.gz") as archive:
-        archive.extractall(tmp_path, filter="data")
-    for path in tmp_path.rglob("*.txt"):
-        found = read_annotation(path, CLASSES, (1024, 768))
-        counts.update(CLASSES[label] for label in found.labels)
-        counts["dropped"] += found.dropped
-        images += 1
-    assert images == 4200
-    assert counts["dropped"] == 0
-    del counts["dropped"]
-    assert counts == {
-        "People": 11477,
-        "Car": 18296,
-        "Bus": 700,
-        "Motorcycle": 521,
-        "Lamp": 2405,
-        "Truck": 1008,
-    }

@@ -6,8 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detection.bootstrap import compare
-from detection.matches import Matches, average_precision
+from detection.matches import RECALLS, Matches, average_precision, precision_recall
 from detection.offline import prepare
+
+COLUMNS = ("image", "label", "confidence", "correct")
 
 
 def random_matches(seed, images=12, classes=3, quality=0.5, truth=None):
@@ -75,6 +77,32 @@ def test_average_precision_by_hand():
     precision = average_precision(matches)
     assert precision[0, 0] == pytest.approx(0.25, abs=0.01)
     assert np.isnan(precision[0, 1])
+
+
+@pytest.mark.parametrize("label", [0, 2])
+def test_a_class_that_is_never_detected_has_a_precision_of_zero(tmp_path, label):
+    prepare(tmp_path)
+    from ultralytics.utils.metrics import ap_per_class
+
+    full = random_matches(0)
+    kept = full.label != label
+    columns = {name: getattr(full, name)[kept] for name in COLUMNS}
+    matches = replace(full, **columns)
+    labels = np.concatenate([np.repeat(np.arange(3), row) for row in matches.truth])
+    theirs = ap_per_class(matches.correct, matches.confidence, matches.label, labels)[5]
+    np.testing.assert_allclose(average_precision(matches)[0], theirs[:, 0], atol=1e-9)
+    assert average_precision(matches)[0, label] == 0
+
+
+def test_the_area_under_a_precision_recall_curve_is_the_average_precision():
+    matches = random_matches(3)
+    curves = precision_recall(matches)
+    assert curves.shape == (3, 101)
+    assert (np.diff(curves) <= 1e-12).all()
+    areas = ((curves[:, 1:] + curves[:, :-1]) / 2 * np.diff(RECALLS)).sum(1)
+    np.testing.assert_allclose(areas, average_precision(matches)[0])
+    without = replace(matches, truth=matches.truth * [1, 0, 1])
+    assert np.isnan(precision_recall(without)).all(1).tolist() == [False, True, False]
 
 
 @settings(max_examples=30, deadline=None)

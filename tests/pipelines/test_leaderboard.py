@@ -6,12 +6,14 @@ import pandas as pd
 import pytest
 
 from fusion.images import InputError
+from pipelines import day_night
 from pipelines.comparison import agreement, as_good_as_best, significance
 from pipelines.leaderboard import Leaderboard, collect
 from pipelines.leaderboard_text import to_markdown
 from pipelines.task_differences import COLUMNS, task_differences
 
 NO_GAINS = pd.DataFrame(columns=COLUMNS)
+NO_PARTS = pd.DataFrame(columns=day_night.COLUMNS)
 NO_ROWS = Leaderboard({"visible": {}}, [])
 
 
@@ -64,7 +66,7 @@ def test_every_form_has_the_same_numbers(scores):
         "average,10,,0.25,0.125,0.2",
         "pomai,20,,0.5,0.25,0.4",
     ]
-    text = to_markdown(result, {}, agreement(result), NO_GAINS, ["average"])
+    text = to_markdown(result, {}, agreement(result), NO_GAINS, NO_PARTS, ["average"])
     assert "| pomai | **20.00** | – |" in text
     assert "| *best trivial baseline* | 10.00 average | – |" in text
     assert "| pomai | **0.500** | **0.250** | **0.400** ± 0.012 |" in text
@@ -78,13 +80,13 @@ def test_undefined_is_never_the_best():
     board = Leaderboard(rows, [])
     assert board.best(("s", "SD")) == "b"
     assert board.best(("s", "SD"), ["a"]) is None
-    assert "| b | **-1.000** |" in to_markdown(board, {}, agreement(board), NO_GAINS, [])
+    assert "| b | **-1.000** |" in to_markdown(board, {}, agreement(board), NO_GAINS, NO_PARTS, [])
 
 
 def test_lower_is_better_where_a_metric_says_so():
     rows = {"a": {("s", "MSE"): 5.0}, "b": {("s", "MSE"): 4.0}}
     board = Leaderboard(rows, [])
-    text = to_markdown(board, {}, agreement(board), NO_GAINS, [])
+    text = to_markdown(board, {}, agreement(board), NO_GAINS, NO_PARTS, [])
     assert "MSE ↓" in text
     assert "| b | **4.000** |" in text
 
@@ -105,7 +107,7 @@ def test_differences_that_are_not_significant_are_marked():
     ties = as_good_as_best(board, tests)
     best = board.best(column)
     assert ties == {column: {"a", "b"} - {best}}
-    text = to_markdown(board, ties, agreement(board), NO_GAINS, [])
+    text = to_markdown(board, ties, agreement(board), NO_GAINS, NO_PARTS, [])
     assert text.count(" ≈ |") == 1
     (marked,) = (line for line in text.splitlines() if line.endswith("≈ |"))
     assert marked.startswith(f"| {'a' if best == 'b' else 'b'} |")
@@ -161,7 +163,9 @@ def test_gains_over_the_visible_image_with_intervals(tmp_path):
     by_method = gains.set_index("method")
     assert by_method.loc["average", "difference"] == 0
     assert by_method.loc["pomai", "low"] > 0.1
-    text = to_markdown(Leaderboard({"visible": {}}, []), {}, agreement(NO_ROWS), gains, [])
+    text = to_markdown(
+        Leaderboard({"visible": {}}, []), {}, agreement(NO_ROWS), gains, NO_PARTS, []
+    )
     assert r"\*" in next(line for line in text.splitlines() if line.startswith("| pomai"))
     assert r"\*" not in next(line for line in text.splitlines() if line.startswith("| average"))
 

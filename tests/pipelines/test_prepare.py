@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from detection.duplicates import near_duplicates
 from fusion.images import InputError, find_pairs, read_visible, write_image
 from pipelines.datasets.config import DatasetConfig, SampleConfig
-from pipelines.datasets.duplicates import near_duplicates
 from pipelines.datasets.prepare import prepare
 from pipelines.datasets.sample import generate
 from segmentation.msrs import read_label
@@ -174,6 +174,20 @@ def test_boxes_are_clipped_dropped_and_counted(source, run):
         "boxes without area dropped": 2,
         "images without objects": 7,
     }
+
+
+def test_night_is_known_by_name_or_from_a_list(source, run, tmp_path):
+    assert str(run(source / "MSRS", **MSRS)).startswith("set: 4 train, 2 test pairs, 3 at night")
+    assert facts(tmp_path)["night"] == ["00001N", "00003N", "10001N"]
+    run(source / "M3FD", **M3FD)
+    assert facts(tmp_path)["night"] == ["00002", "00005"]
+
+    (source / "M3FD/night.txt").write_text("00001\r\n\n00009\n")
+    with pytest.raises(InputError, match=r"night\.txt: names no pair: 00009"):
+        run(source / "M3FD", **M3FD)
+    (source / "M3FD/night.txt").unlink()
+    assert "night" not in str(run(source / "M3FD", **M3FD))
+    assert facts(tmp_path)["night"] is None
 
 
 def truncate(path):

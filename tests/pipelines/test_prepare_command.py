@@ -65,6 +65,7 @@ def test_any_folders_of_pairs(monkeypatch, capsys, source):
         (("--split=training=learn",), "splits"),
         (("--split=train=nowhere",), "nowhere"),
         (("--split=test=judge", "--infrared-range", "9", "1"), "infrared_range is"),
+        (("--protocol=blocks", "--seed=1"), "seed, split: not a setting of layout 'pairs'"),
     ],
 )
 def test_wrong_options_are_said_in_one_line(monkeypatch, capsys, source, further, message):
@@ -83,7 +84,13 @@ def test_any_set_with_boxes_and_classes_of_its_own(monkeypatch, capsys, source):
     given = ("pets", "--layout=boxes", f"--source={source / 'learn'}", *folders)
     code, printed = run(monkeypatch, capsys, *given, f"--output={source.parent / 'data'}")
     assert code == 0
-    assert "boxes of cat: 3" in printed
+    assert printed.splitlines()[1:6] == [
+        "  boxes of dog: 0",
+        "  boxes of cat: 3",
+        "  boxes clipped to the image: 0",
+        "  boxes without area dropped: 0",
+        "  images without objects: 0",
+    ]
     (written,) = (source.parent / "data/prepared/pets").glob("*/labels/learn-b.txt")
     expected = "1 0.50000000 0.50000000 0.25000000 0.50000000"
     assert written.read_text().strip() == expected

@@ -57,6 +57,7 @@ def test_counts_do_not_change_the_images_before(small, tmp_path):
     more = SMALL | {"msrs_train": 4, "msrs_test": 2, "m3fd": 3}
     generate(tmp_path, SampleConfig(**more))
     few, many = digests(small), digests(tmp_path)
+    del few["M3FD/night.txt"], many["M3FD/night.txt"]
     assert few.items() < many.items()
 
 

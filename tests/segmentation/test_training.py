@@ -80,11 +80,13 @@ def test_a_killed_run_ends_as_if_it_had_never_stopped(scenes, tiny, cpu, tmp_pat
 
     with pytest.raises(KilledError):
         train_and_test(*scenes, tmp_path / "w", config, 0, cpu, log=kill)
+    before = (tmp_path / "w" / LAST).is_file()
+    assert before == (stop > 1)
     epochs = []
     resumed = train_and_test(
         *scenes, tmp_path / "w", config, 0, cpu, log=lambda record: epochs.append(record["epoch"])
     )
-    assert epochs == list(range(1 + stop - stop % 2, 5))
+    assert epochs == [1, 2, 3, 4], "the log of a continued run has all epochs"
     assert resumed.curve == whole.curve
     assert resumed.summary() == whole.summary()
     assert (tmp_path / "w" / BEST).read_bytes() == (tmp_path / "whole" / BEST).read_bytes()

@@ -27,7 +27,7 @@ def generate(folder: Path, config: SampleConfig) -> None:
 
     Names of MSRS end in D (day, even numbers) or N (night). Each image is drawn from
     (seed, set, number) alone. Every third scene of M3FD is at night; its infrared is stored as
-    three equal channels, as published.
+    three equal channels, as published, and `night.txt` lists the scenes at night.
     """
     for name in ("MSRS", "M3FD"):
         shutil.rmtree(folder / name, ignore_errors=True)
@@ -44,6 +44,8 @@ def generate(folder: Path, config: SampleConfig) -> None:
     for name in ("Ir", "Vis", "Annotation"):
         (target / name).mkdir(parents=True, exist_ok=True)
     jobs += [partial(_m3fd, target, config, i) for i in range(config.m3fd)]
+    night = [f"{i:05d}\n" for i in range(config.m3fd) if _is_night(i)]
+    write_bytes(target / "night.txt", "".join(night).encode())
     with ThreadPoolExecutor() as pool:
         list(pool.map(lambda job: job(), jobs))
 
@@ -60,11 +62,15 @@ def _msrs(target: Path, config: SampleConfig, split: int, number: int) -> None:
 
 def _m3fd(target: Path, config: SampleConfig, number: int) -> None:
     rng = np.random.default_rng([config.seed, _M3FD, number])
-    (infrared, visible), boxes = m3fd_scene(config.height, config.width, number % 3 == 2, rng)
+    (infrared, visible), boxes = m3fd_scene(config.height, config.width, _is_night(number), rng)
     write_image(target / "Ir" / f"{number:05d}.png", infrared[..., None].repeat(3, axis=2))
     write_image(target / "Vis" / f"{number:05d}.png", visible)
     content = _voc(f"{number:05d}.png", config, boxes)
     write_bytes(target / "Annotation" / f"{number:05d}.xml", content)
+
+
+def _is_night(number: int) -> bool:
+    return number % 3 == 2
 
 
 def _voc(name: str, config: SampleConfig, boxes: list[tuple[int, Box]]) -> bytes:
