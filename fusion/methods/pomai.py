@@ -135,7 +135,8 @@ class NeighborGroupMatching(nn.Module):
         buckets = bucket_count(key.shape[1], size, self.config.buckets)
         rotation = self._draw(key.shape[2]).to(key.device) if self.training else self.rotation
         outputs, scores = [], []
-        for turn in rotation[..., : buckets // 2].unbind():
+        used = torch.arange(buckets // 2, device=key.device)
+        for turn in rotation.index_select(-1, used).unbind():
             codes = cross_polytope_codes(key, turn)
             outputs.append(attend_in_groups(query, key, value, codes, size, neighbours))
             if len(rotation) > 1:
@@ -256,9 +257,9 @@ class PoMAI(FusionMethod):
         )
 
     def forward(self, infrared: Tensor, visible: Tensor) -> Tensor:
-        color = visible if self.visible_stem is not self.infrared_stem else luminance(visible)
+        color = luminance(visible) if self.visible_stem.in_channels == 1 else visible
         stems = torch.cat([self.infrared_stem(infrared), self.visible_stem(color)])
-        encoded_infrared, encoded_visible = self.encoder(stems).chunk(2)
+        encoded_infrared, encoded_visible = self.encoder(stems).unflatten(0, (2, -1))
         matched = self.ngmm(encoded_infrared) if self.ngmm else encoded_infrared
         context = self.camn(encoded_visible) if self.camn else encoded_visible
         if self.micm:

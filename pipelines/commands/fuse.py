@@ -9,12 +9,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from fusion.images import InputError, Pair, check_same_size, find_images, find_pairs
+from pipelines.commands.fuse_video import fuse_video
 
 
 def fuse(
-    ir: Annotated[Path, typer.Option(help="Infrared image, or a folder of them.")],
-    vi: Annotated[Path, typer.Option(help="Visible image, or a folder of them.")],
-    out: Annotated[Path, typer.Option(help="Fused image (.png), or a folder.")],
+    ir: Annotated[Path, typer.Option(help="Infrared image or video, or a folder.")],
+    vi: Annotated[Path, typer.Option(help="Visible image or video, or a folder.")],
+    out: Annotated[Path, typer.Option(help="Fused image (.png) or video, or a folder.")],
     weights: Annotated[
         str, typer.Option(help="A name in the box, a model's folder, or owner/name.")
     ] = "pomai-tiny",
@@ -23,11 +24,33 @@ def fuse(
     accelerator: Annotated[
         Literal["auto", "cpu", "cuda"], typer.Option(help="Where to compute.")
     ] = "auto",
+    video: Annotated[
+        bool, typer.Option("--video", help="Streams: video files, or folders of frames.")
+    ] = False,
+    fps: Annotated[
+        float | None, typer.Option(min=0.01, help="Frame rate; by default the visible video's.")
+    ] = None,
 ) -> None:
-    """Fuse pairs of one stem; what is already there is skipped.
+    """Fuse pairs of one stem, or with --video two streams frame by frame.
 
-    A pair that cannot be fused is reported at the end and does not stop the others.
+    What is already there is skipped. A pair that cannot be fused is reported at the end and does
+    not stop the others. The fused video is an .mp4 or .avi file.
     """
+    if video:
+        fuse_video(
+            ir,
+            vi,
+            out,
+            weights,
+            fps=fps,
+            stretch=stretch,
+            overwrite=overwrite,
+            accelerator=accelerator,
+        )
+        return
+    if fps is not None:
+        raise InputError("--fps", "is for streams only", "add --video")
+
     from fusion.fuse import fuse_pairs
     from fusion.pretrained import load
     from fusion.runtime import RuntimeConfig
