@@ -27,76 +27,74 @@ _EXAMPLE = (2, 384, 512)
 _SIZES = {0: Dim("batch"), 2: Dim("height", min=MINIMUM_SIDE), 3: Dim("width", min=MINIMUM_SIDE)}
 
 
-def export_torch(method: FusionMethod, path: Path, name: str) -> int:
-    """Write a `torch.export` program (`torch.export.load(path).module()`), for the CPU.
-
-    Args:
-        method: what to export.
-        path: the file, which should end in `.pt2`.
-        name: what the method is called in the file's facts.
-
-    Returns:
-        The smallest square, in pixels a side, that the program takes: torch proves its shapes
-        only above a size that depends on the method.
-    """
-    program = trace(method)
-    smallest = smallest_side(program)
-    content = io.BytesIO()
-    facts = json.dumps(describe(method, name, smallest))
-    torch.export.save(program, content, extra_files={FACTS: facts})
-    write_bytes(path, content.getvalue())
-    return smallest
-
-
-def export_onnx(method: FusionMethod, path: Path, name: str) -> int:
-    """Write an ONNX model with inputs `infrared` and `visible` and output `fused`.
-
-    Args:
-        method, name: as in `export_torch`.
-        path: the file, which should end in `.onnx`.
-
-    Returns:
-        The smallest side in pixels.
-
-    Raises:
-        InputError: the packages that write ONNX are not installed.
-    """
-    try:
-        from onnxscript import opset18
-    except ImportError as error:
-        raise InputError(
-            path, f"cannot be written ({error})", "install the extra: pomai[export]"
-        ) from error
-
-    def stable_sort(
-        values: Any,
-        *,
-        stable: bool = True,  # noqa: ARG001 - torch hands it over by name
-        dim: int = -1,
-        descending: bool = False,
-    ) -> Any:
-        """ONNX has no sort; its TopK puts equal values in the order of their places."""
-        everything = opset18.Shape(values, start=dim, end=dim + 1)
-        return opset18.TopK(values, everything, axis=dim, largest=int(descending), sorted=1)
-
-    exported: Any = torch.onnx.export(
-        trace(method),
-        input_names=["infrared", "visible"],
-        output_names=["fused"],
-        dynamic_shapes={"infrared": _SIZES, "visible": None},  # their names, given once
-        custom_translation_table={torch.ops.aten.sort.stable: stable_sort},
-        verbose=False,
-    )
-    exported.model.metadata_props[FACTS] = json.dumps(describe(method, name, MINIMUM_SIDE))
-    write_bytes(path, exported.model_proto.SerializeToString())
-    return MINIMUM_SIDE
-
-
 def trace(method: FusionMethod) -> ExportedProgram:
     """The method's operations on the CPU, with batch, height and width left open."""
     method = method.cpu().eval().requires_grad_(False)
     shapes = {"infrared": _SIZES, "visible": _SIZES}
     return torch.export.export(method, _example(*_EXAMPLE), dynamic_shapes=shapes)
+
+
+def write_torch(program: ExportedProgram, path: Path, facts: dict[str, Any]) -> None:
+    """Write a traced method for `torch.export.load(path).module()`, on the CPU.
+
+    Args:
+        program: what `trace` gives.
+        path: the file, which should end in `.pt2`.
+        facts: what `describe` gives.
+    """
+    content = io.BytesIO()
+    torch.export.save(program, content, extra_files={FACTS: json.dumps(facts)})
+    write_bytes(path, content.getvalue())
+
+
+def write_onnx(program: ExportedProgram, path: Path, facts: dict[str, Any]) -> None:
+    """Write a traced method as ONNX with inputs `infrared` and `visible` and output `fused`.
+
+    Args:
+        program, facts: as in `write_torch`.
+        path: the file, which should end in `.onnx`.
+
+    Raises:
+        InputError: as `require_onnx`.
+    """
+    require_onnx(path)
+    exported: Any = torch.onnx.export(
+        program,
+        input_names=["infrared", "visible"],
+        output_names=["fused"],
+        dynamic_shapes={"infrared": _SIZES, "visible": None},  # their names, given once
+        custom_translation_table={torch.ops.aten.sort.stable: _stable_sort},
+        verbose=False,
+    )
+    exported.model.metadata_props[FACTS] = json.dumps(facts)
+    write_bytes(path, exported.model_proto.SerializeToString())
+
+
+def require_onnx(path: Path) -> None:
+    """Refuse to write ONNX without the packages for it.
+
+    Raises:
+        InputError: they are not installed.
+    """
+    try:
+        import onnxscript  # noqa: F401 - torch needs it
+    except ImportError as error:
+        reason = f"cannot be written ({error})"
+        raise InputError(path, reason, "install the extra: pomai[export]") from error
+
+
+def _stable_sort(
+    values: Any,
+    *,
+    stable: bool = True,  # noqa: ARG001 - torch hands it over by name
+    dim: int = -1,
+    descending: bool = False,
+) -> Any:
+    """ONNX has no sort; its TopK puts equal values in the order of their places."""
+    from onnxscript import opset18
+
+    everything = opset18.Shape(values, start=dim, end=dim + 1)
+    return opset18.TopK(values, everything, axis=dim, largest=int(descending), sorted=1)
 
 
 def smallest_side(program: ExportedProgram) -> int:

@@ -46,14 +46,15 @@ class Stream:
     size: tuple[int, int]
     rate: float | None
 
-    def infrared(self) -> Iterator[Frame]:
-        """Frames as uint8 grey H×W.
+    def infrared(self, declared_range: tuple[float, float] | None = None) -> Iterator[Frame]:
+        """Frames as uint8 grey H×W; the range, of a folder's images, as in `read_infrared`.
 
         Raises:
             InputError: a frame is unreadable or of another size.
         """
         if self.path.is_dir():
-            frames = ((path, read_infrared(path).pixels) for path in _in_order(self.path))
+            paths = _in_order(self.path)
+            frames = ((path, read_infrared(path, declared_range).pixels) for path in paths)
         else:
             frames = ((self.path, to_grey(frame)) for frame in _decode(self.path))
         return self._of_one_size(frames)
@@ -136,6 +137,7 @@ def fuse_streams(
     *,
     rate: float,
     stretched: bool,
+    infrared_range: tuple[float, float] | None = None,
     on_frame: Callable[[], None] = lambda: None,
 ) -> None:
     """Fuse frame by frame into a video of the visible stream's size.
@@ -148,6 +150,7 @@ def fuse_streams(
         output: what `check_output` accepts; as before, or complete.
         rate: frames a second.
         stretched: stretch every frame to its own full range.
+        infrared_range: what `Stream.infrared` takes.
         on_frame: called after each frame.
 
     Raises:
@@ -157,7 +160,8 @@ def fuse_streams(
         unfinished = Path(folder) / output.name
         writer = _open_writer(unfinished, output, visible.size, rate)
         try:
-            for pair in zip(infrared.infrared(), visible.visible(), strict=True):
+            frames = zip(infrared.infrared(infrared_range), visible.visible(), strict=True)
+            for pair in frames:
                 writer.write(cv2.cvtColor(fuse(*pair, stretch=stretched), cv2.COLOR_RGB2BGR))
                 on_frame()
         except FloatingPointError as error:

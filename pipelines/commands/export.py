@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from fusion.images import InputError
+from fusion.images import MINIMUM_SIDE, InputError
 
 SUFFIXES = {"onnx": ".onnx", "torch": ".pt2"}
 
@@ -30,9 +30,14 @@ def export(
     if not out.parent.is_dir():
         raise InputError(out.parent, "is not a folder", "make it first")
 
-    from fusion.export import export_onnx, export_torch
+    from fusion.export import describe, require_onnx, smallest_side, trace, write_onnx, write_torch
     from fusion.pretrained import load
 
-    write = export_onnx if format == "onnx" else export_torch
-    smallest = write(load(weights).method, out, weights)
+    onnx = format == "onnx"
+    if onnx:
+        require_onnx(out)
+    method = load(weights).method
+    program = trace(method)
+    smallest = MINIMUM_SIDE if onnx else smallest_side(program)
+    (write_onnx if onnx else write_torch)(program, out, describe(method, weights, smallest))
     print(f"{out}: any batch, height and width, from {smallest}x{smallest} pixels")

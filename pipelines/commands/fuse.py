@@ -20,6 +20,10 @@ def fuse(
         str, typer.Option(help="A name in the box, a model's folder, or owner/name.")
     ] = "pomai-tiny",
     stretch: Annotated[bool, typer.Option(help="Stretch each image to its full range.")] = False,
+    ir_range: Annotated[
+        tuple[float, float] | None,
+        typer.Option(help="Infrared of more than 8 bits: what becomes black and white."),
+    ] = None,
     overwrite: Annotated[bool, typer.Option(help="Redo what is already there.")] = False,
     accelerator: Annotated[
         Literal["auto", "cpu", "cuda"], typer.Option(help="Where to compute.")
@@ -36,21 +40,28 @@ def fuse(
     What is already there is skipped. A pair that cannot be fused is reported at the end and does
     not stop the others. The fused video is an .mp4 or .avi file.
     """
+    if ir_range and ir_range[0] >= ir_range[1]:
+        raise InputError("--ir-range", "is empty", "give the lower value first")
+    shared: Any = {"stretch": stretch, "ir_range": ir_range, "overwrite": overwrite}
     if video:
-        fuse_video(
-            ir,
-            vi,
-            out,
-            weights,
-            fps=fps,
-            stretch=stretch,
-            overwrite=overwrite,
-            accelerator=accelerator,
-        )
-        return
-    if fps is not None:
+        fuse_video(ir, vi, out, weights, fps=fps, accelerator=accelerator, **shared)
+    elif fps is not None:
         raise InputError("--fps", "is for streams only", "add --video")
+    else:
+        _fuse_images(ir, vi, out, weights, accelerator=accelerator, **shared)
 
+
+def _fuse_images(
+    ir: Path,
+    vi: Path,
+    out: Path,
+    weights: str,
+    *,
+    stretch: bool,
+    ir_range: tuple[float, float] | None,
+    overwrite: bool,
+    accelerator: Literal["auto", "cpu", "cuda"],
+) -> None:
     from fusion.fuse import fuse_pairs
     from fusion.pretrained import load
     from fusion.runtime import RuntimeConfig
@@ -59,13 +70,13 @@ def fuse(
     runtime = RuntimeConfig(accelerator=accelerator)
     wanted = [pair for pair in pairs if overwrite or not (folder / f"{pair.name}.png").exists()]
     method, done = load(weights).method, 0
-    options: Any = {"stretched": stretch, "batch_size": 1, "runtime": runtime}
+    options: Any = {"stretched": stretch, "infrared_range": ir_range, "runtime": runtime}
     columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress("pairs", *columns, console=Console(stderr=True), transient=True) as progress:
         for pair in progress.track(wanted):
             try:
                 check_same_size(pair)
-                fuse_pairs(method, [pair], folder, **options)
+                fuse_pairs(method, [pair], folder, batch_size=1, **options)
                 done += 1
             except InputError as problem:
                 problems.append(problem)
@@ -78,6 +89,8 @@ def fuse(
 def _pairs(ir: Path, vi: Path, out: Path) -> tuple[list[Pair], Path, list[InputError]]:
     """Pairs, the folder they go to, and what is wrong with the others."""
     if ir.is_file() and vi.is_file():
+        if out.is_dir():
+            return [Pair(vi.stem, ir, vi)], out, []
         if out.suffix.lower() != ".png":
             raise InputError(out, "is not a PNG file", "give --out a name that ends in .png")
         return [Pair(out.stem, ir, vi)], out.parent, []

@@ -17,6 +17,7 @@ def fuse_video(
     *,
     fps: float | None,
     stretch: bool,
+    ir_range: tuple[float, float] | None,
     overwrite: bool,
     accelerator: Literal["auto", "cpu", "cuda"],
 ) -> None:
@@ -45,6 +46,7 @@ def fuse_video(
             out,
             rate=rate,
             stretched=stretch,
+            infrared_range=ir_range,
             on_frame=lambda: progress.advance(task),
         )
     print(f"{visible.count} frames fused into {out}, {rate:g} a second")
