@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -61,24 +62,28 @@ def fuse_pairs(
     stretched: bool,
     batch_size: int,
     runtime: RuntimeConfig,
+    infrared_range: tuple[float, float] | None = None,
     on_image: Callable[[Pair], None] = lambda _: None,
 ) -> None:
     """Fuse pairs into `output/<name>.png`; reading and writing overlap with the network.
 
     Pairs of one size share batches. An image that does not fit into `runtime.memory_gib` is fused
-    in tiles. Files are 8-bit RGB, or grey where the result is grey.
+    in tiles. Files are 8-bit RGB, or grey where the result is grey. `infrared_range` is what
+    `read_infrared` calls the declared range.
 
     Raises:
-        InputError: the fused image has undefined values, or is flat although its sources are not.
+        InputError: an image cannot be read, or the fused image has undefined values, or is flat
+            although its sources are not.
     """
     device = pick_device(runtime)
     method = method.to(device).eval()
     output.mkdir(parents=True, exist_ok=True)
+    read = partial(_read, infrared_range=infrared_range)
     with ThreadPoolExecutor(4) as pool, torch.inference_mode(), autocast(runtime, device):
         plan = MemoryPlan(runtime.memory_gib, bytes_per_pixel(method, device))
         batches = batches_of_one_size(pairs, lambda pixels: plan.batch_size(pixels, batch_size))
         writing: list[Future[None]] = []
-        for batch, (infrared, visible) in read_ahead(pool, _read, batches, 2):
+        for batch, (infrared, visible) in read_ahead(pool, read, batches, 2):
             try:
                 fused = fuse_batch(
                     method,
@@ -97,8 +102,10 @@ def fuse_pairs(
             future.result()
 
 
-def _read(batch: Sequence[Pair]) -> tuple[Tensor, Tensor]:
-    infrared = [torch.tensor(read_infrared(pair.infrared).pixels) for pair in batch]
+def _read(
+    batch: Sequence[Pair], infrared_range: tuple[float, float] | None
+) -> tuple[Tensor, Tensor]:
+    infrared = [torch.tensor(read_infrared(pair.infrared, infrared_range).pixels) for pair in batch]
     visible = [as_planes(read_visible(pair.visible).pixels) for pair in batch]
     return torch.stack(infrared).unsqueeze(1), torch.stack(visible)
 

@@ -14,10 +14,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, ImageOps
+from PIL.TiffImagePlugin import TiffImageFile
 
 EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
 MINIMUM_SIDE = 16
-_ORIENTATION = 0x0112
+_WIDTH, _HEIGHT, _ORIENTATION = 0x0100, 0x0101, 0x0112
 
 
 class InputError(ValueError):
@@ -95,6 +96,8 @@ def image_size(path: Path) -> tuple[int, int]:
     """
     with _open(path) as image:
         width, height = image.size
+        if isinstance(image, TiffImageFile):  # its size may be turned already: the tags never are
+            width, height = image.tag_v2[_WIDTH], image.tag_v2[_HEIGHT]
         # for a PNG without EXIF in its header, getexif() would decode the whole picture
         exif = {} if image.format == "PNG" and "exif" not in image.info else image.getexif()
         sideways = exif.get(_ORIENTATION, 1) >= 5
@@ -216,6 +219,7 @@ def _decode(path: Path, declared_range: tuple[float, float] | None) -> ImageRead
     with _open(path) as opened:
         deep_color = any(";16" in str(tile[3]) for tile in opened.tile) and opened.mode == "RGB"
         try:
+            turned = opened.getexif().get(_ORIENTATION, 1) > 1  # a TIFF forgets it when loaded
             opened.load()
             image = ImageOps.exif_transpose(opened)
             pixels, notes = _eight_bits(path, image, declared_range)
@@ -225,7 +229,7 @@ def _decode(path: Path, declared_range: tuple[float, float] | None) -> ImageRead
             raise InputError(path, f"is truncated or damaged ({error})", "replace it") from error
         if deep_color:
             notes += ("16-bit colour read as 8-bit",)
-        if opened.getexif().get(_ORIENTATION, 1) > 1:
+        if turned:
             notes += ("turned as its EXIF says",)
         stored = opened.format == "PNG" and opened.mode in {"L", "RGB"} and not notes
     if min(pixels.shape[:2]) < MINIMUM_SIDE:
@@ -257,7 +261,9 @@ def _scale(
         values.dtype.kind == "f" or wide.min() < 0 or wide.max() > 65535
     ):
         raise InputError(
-            path, f"has values {wide.min():g}..{wide.max():g} of unknown range", "declare the range"
+            path,
+            f"has values {wide.min():g}..{wide.max():g} of unknown range",
+            "declare the range of infrared, store visible in 8 or 16 bits",
         )
     low, high = declared_range or (0, 65535)
     scaled = (wide - low) / (high - low)

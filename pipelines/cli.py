@@ -11,6 +11,7 @@ from fusion.memory import keep_freed_memory
 from pipelines.commands.ablate import ablate
 from pipelines.commands.analyse import analyse
 from pipelines.commands.evaluate import evaluate
+from pipelines.commands.export import export
 from pipelines.commands.fuse import fuse
 from pipelines.commands.prepare import prepare
 
@@ -23,6 +24,7 @@ app = typer.Typer(
 app.command()(ablate)
 app.command()(analyse)
 app.command()(evaluate)
+app.command()(export)
 app.command()(fuse)
 app.command()(prepare)
 

@@ -21,7 +21,7 @@ def cross_polytope_codes(vectors: Tensor, rotation: Tensor) -> Tensor:
         rotated = vectors.detach().float() @ rotation.float()
         nearest = rotated.abs().argmax(-1)
         negative = rotated.gather(-1, nearest.unsqueeze(-1)).squeeze(-1) < 0
-        return nearest + negative * rotation.shape[1]
+        return nearest.where(~negative, nearest + rotation.shape[1])
 
 
 def bucket_count(length: int, group_size: int, limit: int) -> int:
@@ -44,8 +44,10 @@ def group_order(codes: Tensor, group_size: int) -> tuple[Tensor, Tensor]:
     order = codes.argsort(dim=1, stable=True)
     positions = torch.arange(order.shape[1], device=order.device).expand_as(order)
     rank = torch.empty_like(order).scatter_(1, order, positions)
-    padding = -order.shape[1] % group_size
-    members = torch.cat([order, order[:, order.shape[1] - padding :]], dim=1)
+    length = order.shape[1]
+    padding = -length % group_size
+    places = torch.arange(length + padding, device=order.device)
+    members = order.index_select(1, places.where(places < length, places - padding))
     return members, rank
 
 

@@ -55,7 +55,8 @@ class NeighborGroupMatching(nn.Module):
         buckets = bucket_count(key.shape[1], size, self.config.buckets)
         rotation = self._draw(key.shape[2]).to(key.device) if self.training else self.rotation
         outputs, scores = [], []
-        for turn in rotation[..., : buckets // 2].unbind():
+        used = torch.arange(buckets // 2, device=key.device)
+        for turn in rotation.index_select(-1, used).unbind():
             codes = cross_polytope_codes(key, turn)
             outputs.append(attend_in_groups(query, key, value, codes, size, neighbours))
             if len(rotation) > 1:

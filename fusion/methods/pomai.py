@@ -161,9 +161,9 @@ class PoMAI(FusionMethod):
         )
 
     def forward(self, infrared: Tensor, visible: Tensor) -> Tensor:
-        color = visible if self.visible_stem is not self.infrared_stem else luminance(visible)
+        color = luminance(visible) if self.visible_stem.in_channels == 1 else visible
         stems = torch.cat([self.infrared_stem(infrared), self.visible_stem(color)])
-        encoded_infrared, encoded_visible = self.encoder(stems).chunk(2)
+        encoded_infrared, encoded_visible = self.encoder(stems).unflatten(0, (2, -1))
         matched = self.ngmm(encoded_infrared) if self.ngmm else encoded_infrared
         context = self.camn(encoded_visible) if self.camn else encoded_visible
         if self.micm:

@@ -130,18 +130,60 @@ def test_temperatures_need_a_declared_range(folder):
         read_infrared(folder / "nan.tif", (-10, 40))
 
 
-@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
-def test_images_are_turned_as_exif_says(folder, rng, orientation):
+SHOWN = {  # how a stored picture is shown, by its EXIF orientation
+    1: lambda stored: stored,
+    2: lambda stored: stored[:, ::-1],
+    3: lambda stored: stored[::-1, ::-1],
+    4: lambda stored: stored[::-1],
+    5: lambda stored: stored.swapaxes(0, 1),
+    6: lambda stored: np.rot90(stored, 3),
+    7: lambda stored: stored[::-1, ::-1].swapaxes(0, 1),
+    8: lambda stored: np.rot90(stored),
+}
+
+
+@pytest.mark.parametrize("orientation", SHOWN)
+@pytest.mark.parametrize(
+    ("extension", "options"),
+    [("png", {}), ("tif", {}), ("tif", {"compression": "tiff_lzw"}), ("webp", {"lossless": True})],
+)
+def test_images_are_turned_as_exif_says(folder, rng, orientation, extension, options):
     image = Image.fromarray(colors(rng))
     exif = Image.Exif()
     exif[0x0112] = orientation
-    path = folder / "turned.png"
-    image.save(path, exif=exif)
-    turns = {1: 0, 3: 2, 6: 3, 8: 1}[orientation]  # counter-clockwise quarter turns
+    path = folder / f"turned.{extension}"
+    image.save(path, exif=exif, **options)
     read = read_visible(path)
-    np.testing.assert_array_equal(read.pixels, np.rot90(np.asarray(image), turns))
+    np.testing.assert_array_equal(read.pixels, SHOWN[orientation](np.asarray(image)))
     assert image_size(path) == read.pixels.shape[:2]
-    assert read.stored == (orientation == 1)
+    assert read.notes == (("turned as its EXIF says",) if orientation > 1 else ())
+    assert read.stored == (orientation == 1 and extension == "png")
+
+
+def test_a_printers_jpeg_has_its_own_colours(folder):
+    """A CMYK JPEG as Adobe writes it, inverted."""
+    stripes = np.zeros((32, 96, 3), np.uint8)
+    for channel in range(3):
+        stripes[:, 32 * channel : 32 * channel + 32, channel] = 255
+    Image.fromarray(stripes).convert("CMYK").save(folder / "print.jpg", quality=100)
+    assert np.abs(read_visible(folder / "print.jpg").pixels.astype(int) - stripes).mean() < 3
+
+
+@pytest.mark.parametrize("name", ["deep.png", "deep.tif", "deep-alpha.png"])
+def test_sixteen_bit_colour_is_its_high_byte(folder, rng, name):
+    pixels = colors(rng)
+    deep = pixels[..., ::-1].astype(np.uint16) * 257
+    alpha = [np.full((20, 30), 9, np.uint16)] if "alpha" in name else []
+    cv2.imwrite(str(folder / name), np.dstack([deep, *alpha]))
+    np.testing.assert_array_equal(read_visible(folder / name).pixels, pixels)
+
+
+def test_visible_values_of_unknown_range_are_refused(folder):
+    Image.fromarray(np.linspace(0, 1, 600, dtype=np.float32).reshape(20, 30)).save(
+        folder / "float.tif"
+    )
+    with pytest.raises(InputError, match=r"float\.tif: .*unknown range.* 8 or 16 bits"):
+        read_visible(folder / "float.tif")
 
 
 @pytest.mark.parametrize("extension", ["png", "jpg", "bmp", "tif"])

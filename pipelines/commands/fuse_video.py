@@ -1,0 +1,55 @@
+"""`pomai fuse --video`: two streams of frames to one fused video."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+from fusion.images import InputError
+
+if TYPE_CHECKING:
+    from fusion.runtime import RuntimeConfig
+
+
+def fuse_video(
+    ir: Path,
+    vi: Path,
+    out: Path,
+    weights: str,
+    *,
+    fps: float | None,
+    stretch: bool,
+    ir_range: tuple[float, float] | None,
+    overwrite: bool,
+    runtime: "RuntimeConfig",
+) -> None:
+    """Fuse two videos, or folders of frames; an output that is already there is kept."""
+    from fusion.pretrained import load
+    from fusion.runtime import pick_device
+    from fusion.video import check_output, check_streams, fuse_streams, open_stream
+
+    check_output(out)
+    if out.exists() and not overwrite:
+        print(f"{out} is already there")
+        return
+    infrared, visible = open_stream(ir), open_stream(vi)
+    check_streams(infrared, visible)
+    rate = fps or visible.rate
+    if rate is None:
+        raise InputError(vi, "has no frame rate", "give --fps")
+    fuse = load(weights, pick_device(runtime), runtime.memory_gib)
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress("frames", *columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("frames", total=visible.count)
+        fuse_streams(
+            fuse,
+            infrared,
+            visible,
+            out,
+            rate=rate,
+            stretched=stretch,
+            infrared_range=ir_range,
+            on_frame=lambda: progress.advance(task),
+        )
+    print(f"{visible.count} frames fused into {out}, {rate:g} a second")
