@@ -4,8 +4,8 @@ from pathlib import Path
 
 from fusion import methods
 from fusion.images import InputError
+from fusion.model_files import checksum, copy_model, save_card, save_model
 from fusion.precomputed import PRECOMPUTED, checksum_of_images
-from fusion.weights import checksum, copy_model, save_card, save_model
 from pipelines import params
 from pipelines.stage import MODELS, run
 

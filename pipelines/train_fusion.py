@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from fusion import methods
 from fusion.methods import TaughtPhaseConfig
+from fusion.model_files import checksum, load_model, save_model
 from fusion.sampler import load_pairs
 from fusion.train import launch, train_phase
-from fusion.weights import checksum, load_model, save_model
 from pipelines import params
 from pipelines.stage import MODELS, PLOTS, RUNS, TEACHERS, TRAINING_PAIRS, run
 

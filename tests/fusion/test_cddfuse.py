@@ -23,7 +23,7 @@ from fusion.methods.cddfuse import (
     correlation,
     decomposition,
 )
-from fusion.weights import load_model, save_model
+from fusion.model_files import load_model, save_model
 from tests.fusion.toys import (
     SCHEDULE,
     changed,

@@ -17,7 +17,7 @@ from fusion.methods.emma import (
     IntensityGradientDistance,
     SensingPhase,
 )
-from fusion.weights import load_model, save_model
+from fusion.model_files import load_model, save_model
 from pipelines import params
 from pipelines.compose import compose
 from tests.fusion.toys import (

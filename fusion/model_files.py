@@ -67,15 +67,24 @@ def load_model(folder: Path) -> FusionMethod:
         InputError: a file is missing or damaged, the method is unknown, or weights and settings
             do not belong together.
     """
-    card = read_card(folder)
+    return _load(folder / WEIGHTS, folder / CARD)
+
+
+def load_single_file(weights: Path) -> FusionMethod:
+    """`load_model` of `<name>.safetensors`, its card beside it as `<name>.json`."""
+    return _load(weights, weights.with_suffix(".json"))
+
+
+def _load(weights: Path, card_path: Path) -> FusionMethod:
+    card = _read_json(card_path)
     try:
         kind = methods.get(card["method"])
         method = kind(kind.config_class.model_validate_json(json.dumps(card["config"])))
     except (KeyError, ValueError, ValidationError) as error:
         reason = f"describes no method known here ({error})"
-        raise InputError(folder / CARD, reason, "train again") from error
+        raise InputError(card_path, reason, "train again") from error
     if method.state_dict():
-        _load_weights(method, folder / WEIGHTS)
+        _load_weights(method, weights)
     return method.eval()
 
 
@@ -85,10 +94,14 @@ def read_card(folder: Path) -> dict[str, Any]:
     Raises:
         InputError: it is missing or not JSON.
     """
+    return _read_json(folder / CARD)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
     try:
-        card: dict[str, Any] = json.loads((folder / CARD).read_text())
+        card: dict[str, Any] = json.loads(path.read_text())
     except (FileNotFoundError, json.JSONDecodeError) as error:
-        raise InputError(folder / CARD, f"cannot be read ({error})", "train the method") from error
+        raise InputError(path, f"cannot be read ({error})", "train the method") from error
     return card
 
 
