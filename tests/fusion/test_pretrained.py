@@ -80,7 +80,7 @@ def test_one_file_with_its_card_beside_it(folder, pair, tmp_path):
 
 def test_loading_is_the_package_s_front_door_and_costs_nothing_before_it_is_used():
     script = "import sys, fusion; assert 'torch' not in sys.modules; fusion.load"
-    subprocess.run([sys.executable, "-c", script], check=True)  # noqa: S603
+    subprocess.run([sys.executable, "-c", script], check=True)
     assert fusion.load is load
     with pytest.raises(AttributeError, match="no attribute 'unload'"):
         _ = fusion.unload
