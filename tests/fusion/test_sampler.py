@@ -79,12 +79,10 @@ def test_several_sets_are_one_store_and_names_tell_them_apart(pair_folder):
     alone = load_pairs(folders[1:], 16)
     assert store.names[2:] == alone.names == tuple(f"{folders[1].name}/{i:02d}" for i in range(3))
     draws = torch.full((3, 4), 0.7)
-    for one, other in zip(
-        store.crops(torch.tensor([2, 3, 4]), 16, draws),
-        alone.crops(torch.tensor([0, 1, 2]), 16, draws),
-        strict=True,
-    ):
-        assert torch.equal(one, other)
+    one = store.crops(torch.tensor([2, 3, 4]), 16, draws)
+    other = alone.crops(torch.tensor([0, 1, 2]), 16, draws)
+    assert torch.equal(one.infrared, other.infrared)
+    assert torch.equal(one.visible, other.visible)
 
 
 def test_no_folders_are_no_training():
