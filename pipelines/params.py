@@ -47,7 +47,7 @@ class TrainingParams(Config):
     method: str
     phase: str
     code: str
-    after: str = "data/train"
+    after: str
     settings: dict[str, Any]
 
 
