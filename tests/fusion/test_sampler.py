@@ -1,3 +1,5 @@
+import shutil
+
 import cv2
 import numpy as np
 import pytest
@@ -172,3 +174,25 @@ def test_a_lesson_of_another_size_is_named(folder, tmp_path):
     write_image(path, read_infrared(path).pixels[:, 1:])
     with pytest.raises(InputError, match=r"02.png: differs in size from .*ir/02.png"):
         load_pairs([folder], 16, [teacher])
+
+
+def test_the_data_of_a_card_are_counts_and_a_checksum_of_all_pixels(taught, tmp_path):
+    folders, teachers, _ = taught
+    whole = load_pairs(folders, 16).describe()
+    assert whole["pairs"] == 7
+    assert whole["sets"] == {folders[0].name: 3, folders[1].name: 4}
+    assert load_pairs(folders, 20).describe() == whole, "crops are no matter of the data"
+    copy = shutil.copytree(folders[1], tmp_path / folders[1].name)
+    assert load_pairs([folders[0], copy], 16).describe() == whole
+    path = copy / "ir" / "03.png"
+    pixels = read_infrared(path).pixels.copy()
+    pixels[-1, -1] ^= 1
+    write_image(path, pixels)
+    others = [
+        load_pairs([folders[0], copy], 16),
+        load_pairs(folders[:1], 16),
+        load_pairs(folders, 16, teachers[:1]),
+        load_pairs(folders, 16, teachers[1:2]),
+    ]
+    sums = {store.describe()["sha256"] for store in others}
+    assert len({whole["sha256"], *sums}) == 5
