@@ -52,8 +52,7 @@ def main(key: str) -> None:
             "code": checksum(Path(step.code)),
             "updates": report.updates,
             "seed": settings.seed,
-            "pairs": len(store),
-            "sets": [path.name for path in folders],
+            "data": store.describe(),
             "settings": schedule.model_dump(mode="json"),
         }
         save_model(MODELS / key, kind, phase.method, facts)
