@@ -5,7 +5,7 @@ from pathlib import Path
 from fusion import methods
 from fusion.images import InputError
 from fusion.precomputed import PRECOMPUTED, checksum_of_images
-from fusion.weights import checksum, copy_model, save_card, save_model
+from fusion.weights import checksum, copy_model, read_card, save_card, save_model
 from pipelines import params
 from pipelines.stage import MODELS, run
 
@@ -22,6 +22,9 @@ def main(method: str) -> None:
     if kind.phases:
         if not source.is_dir():
             raise InputError(source, "is not a folder of weights", f"train {method} first")
+        if (found := read_card(source)["method"]) != settings.kind(method):
+            reason = f"has weights of {found}, not of {settings.kind(method)}"
+            raise InputError(source, reason, f"correct `kind` or `source` of methods.{method}")
         copy_model(source, MODELS / method)
     else:
         untrained = kind(settings.method_config(method))

@@ -24,9 +24,11 @@ class MethodParams(Config):
 
     kind: the registered method, if the row has another name; `precomputed` for images that are
         already fused.
-    source: what its images come from: the folder that its last training phase writes, the code of
-        a method that is not trained, or the folder of precomputed images.
-    config: the method's own settings (its `config_class`; `PrecomputedConfig`).
+    source: what its images come from: the folder that its last training phase writes, or one of
+        weights trained before (fusion/pretrained_weights), the code of a method that is not
+        trained, or the folder of precomputed images.
+    config: the method's own settings (its `config_class`; `PrecomputedConfig`); empty for weights
+        trained before, which bring theirs.
     """
 
     kind: str | None = None
@@ -100,6 +102,7 @@ class Params(Config):
             _require(kind in known, f"methods.{name}", kind, known)
             _nested(_config_class(kind), row.config, f"methods.{name}.config")
             self._tasks_are_covered(name)
+            self._settings_have_effect(name)
         for key, step in self.training.items():
             where = f"training.{key}"
             _require(step.method in self.methods, f"{where}.method", step.method, self.methods)
@@ -117,6 +120,16 @@ class Params(Config):
             if not self.has_images(name, dataset):
                 where = f"methods.{name}.config.folders"
                 raise ValueError(f"{where}: lacks '{dataset}', which detect_on or segment_on names")
+
+    def _settings_have_effect(self, name: str) -> None:
+        kind = self.kind(name)
+        trained_here = name in {step.method for step in self.training.values()}
+        learned = kind != PRECOMPUTED and bool(methods.get(kind).phases)
+        if learned and not trained_here and self.methods[name].config:
+            raise ValueError(
+                f"methods.{name}.config: nothing trains '{name}', and weights trained before bring "
+                "their own settings: leave it out"
+            )
 
     def kind(self, method: str) -> str:
         """The registered name of a leaderboard row."""
