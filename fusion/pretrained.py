@@ -12,7 +12,7 @@ from torch import Tensor
 from fusion.fuse import fuse_batch
 from fusion.images import InputError
 from fusion.methods import FusionMethod
-from fusion.model_files import CARD, WEIGHTS, load_model, load_single_file
+from fusion.model_files import CARD, WEIGHTS, load_model
 from fusion.tiles import MemoryPlan, bytes_per_pixel
 
 BOX = Path(str(files("fusion"))) / "weights"
@@ -44,11 +44,9 @@ def load(name: str | Path, device: str | torch.device = "cpu", memory_gib: float
 
 def _find(name: str) -> FusionMethod:
     if name in in_the_box():
-        return load_single_file(BOX / f"{name}.safetensors")
+        return load_model(BOX / f"{name}.safetensors")
     path = Path(name)
-    if path.suffix == ".safetensors":
-        return load_single_file(path)
-    if (path / CARD).is_file():
+    if path.suffix == ".safetensors" or (path / CARD).is_file():
         return load_model(path)
     if name.count("/") == 1 and not path.exists():
         return load_model(_download(name))

@@ -25,9 +25,11 @@ class MethodParams(Config):
 
     kind: the registered method, if the row has another name; `precomputed` for images that are
         already fused.
-    source: what its images come from: the folder that its last training phase writes, the code of
-        a method that is not trained, or the folder of precomputed images.
-    config: the method's own settings (its `config_class`; `PrecomputedConfig`).
+    source: what its images come from: the folder that its last training phase writes, weights
+        trained before (fusion/weights), the code of a method that is not trained, or the folder of
+        precomputed images.
+    config: the method's own settings (its `config_class`; `PrecomputedConfig`); empty for weights
+        trained before, which bring theirs.
     """
 
     kind: str | None = None
@@ -103,6 +105,7 @@ class Params(Config):
             self._will_be_there(f"methods.{name}.source", row.source)
             if kind == PRECOMPUTED:
                 self._precomputed_sets(name)
+            self._settings_have_effect(name)
         for name in self.teachers:
             self._can_teach(name)
         for key, step in self.training.items():
@@ -142,6 +145,16 @@ class Params(Config):
         """Weights that the pipeline makes itself are a training phase's."""
         made = [str(MODELS / key) for key in self.training]
         _require(Path(folder).parent != MODELS or folder in made, where, folder, made)
+
+    def _settings_have_effect(self, name: str) -> None:
+        kind = self.kind(name)
+        trained_here = name in {step.method for step in self.training.values()}
+        learned = kind != PRECOMPUTED and bool(methods.get(kind).phases)
+        if learned and not trained_here and self.methods[name].config:
+            raise ValueError(
+                f"methods.{name}.config: nothing trains '{name}', and weights trained before bring "
+                "their own settings: leave it out"
+            )
 
     def kind(self, method: str) -> str:
         """The registered name of a leaderboard row."""

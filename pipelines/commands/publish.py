@@ -20,9 +20,8 @@ def publish(
 ) -> None:
     """Write a trained network and its card: data, training, commit, scores.
 
-    The folder is what `--weights` and `fusion.pretrained.load` take. A folder in
-    `fusion/pretrained_weights` comes with the package. Everything that the card tells must be up to
-    date.
+    The folder is what `--weights` and `fusion.load` take. Everything that the card tells must be up
+    to date.
     """
     from fusion.model_files import copy_model, load_model, save_card
     from pipelines import params

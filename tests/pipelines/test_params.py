@@ -233,3 +233,15 @@ def test_a_missing_environment_variable_is_named(composed, monkeypatch):
     monkeypatch.delenv("FUSION_DATA", raising=False)
     with pytest.raises(InputError, match="FUSION_DATA"):
         composed("profile=pairs")
+
+
+def test_a_row_in_the_box_needs_no_training(composed):
+    settings = params.load(composed("method=[average,pomai_tiny]"))
+    assert settings.training == {}
+    assert settings.trivial() == ["average"]
+
+
+def test_settings_of_weights_trained_before_are_refused(composed):
+    override = "+methods.pomai_tiny.config.channels=8"
+    with pytest.raises(InputError, match=r"methods.pomai_tiny.config: nothing trains 'pomai_tiny'"):
+        params.load(composed("method=[average,pomai_tiny]", override))
