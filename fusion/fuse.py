@@ -77,10 +77,14 @@ def fuse_pairs(
     """
     device = pick_device(runtime)
     method = method.to(device).eval()
+    if runtime.channels_last:
+        method = method.to(memory_format=torch.channels_last)
     output.mkdir(parents=True, exist_ok=True)
     read = partial(_read, infrared_range=infrared_range)
     with ThreadPoolExecutor(4) as pool, torch.inference_mode(), autocast(runtime, device):
         plan = MemoryPlan(runtime.memory_gib, bytes_per_pixel(method, device))
+        if runtime.compile:
+            method.compile()
         batches = batches_of_one_size(pairs, lambda pixels: plan.batch_size(pixels, batch_size))
         writing: list[Future[None]] = []
         for batch, (infrared, visible) in read_ahead(pool, read, batches, 2):

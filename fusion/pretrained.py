@@ -38,7 +38,8 @@ def load(name: str | Path, device: str | torch.device = "cpu", memory_gib: float
     Raises:
         InputError: there is no such model, or its files are damaged or do not belong together.
     """
-    return Fuser(load_model(_locate(str(name))).to(device), memory_gib)
+    method = load_model(_locate(str(name))).to(device, memory_format=torch.channels_last)
+    return Fuser(method, memory_gib)
 
 
 def _locate(name: str) -> Path:
