@@ -53,14 +53,15 @@ def main(
     sizes: str = "480x640,768x1024",
     rounds: int = 3,
     compiled: bool = True,
+    only: str = "",
     out: Path | None = None,
 ) -> None:
-    """Measure all settings; print the result as JSON (and write it to OUT)."""
+    """Measure all settings, or ONLY some; print the result as JSON (and write it to OUT)."""
     device = pick_device(RuntimeConfig())
     facts = machine.describe(device)
     names = [
         name
-        for name in (PLAIN, *SETTINGS)
+        for name in (PLAIN, *(only.split(",") if only else SETTINGS))
         if (compiled or "compile" not in name) and (device.type == "cuda" or "tf32" not in name)
     ]
     tables = {}

@@ -12,7 +12,7 @@ from torch import Tensor
 from fusion.fuse import fuse_batch
 from fusion.images import InputError
 from fusion.methods import FusionMethod
-from fusion.tiles import MemoryPlan, bytes_per_pixel
+from fusion.tiles import plan_memory
 from fusion.weights import CARD, WEIGHTS, load_model
 
 BOX = Path(str(files("fusion"))) / "pretrained_weights"
@@ -24,7 +24,7 @@ def in_the_box() -> list[str]:
     return sorted(card.parent.name for card in BOX.glob(f"*/{CARD}"))
 
 
-def load(name: str | Path, device: str | torch.device = "cpu", memory_gib: float = 8.0) -> "Fuser":
+def load(name: str | Path, device: str | torch.device = "cpu", memory_gib: float = 10.0) -> "Fuser":
     """Load a trained method.
 
     Args:
@@ -74,9 +74,9 @@ class Fuser:
         plan: what fits into memory.
     """
 
-    def __init__(self, method: FusionMethod, memory_gib: float = 8.0) -> None:
+    def __init__(self, method: FusionMethod, memory_gib: float = 10.0) -> None:
         self.method = method.eval()
-        self.plan = MemoryPlan(memory_gib, bytes_per_pixel(self.method, self._device()))
+        self.plan = plan_memory(memory_gib, self.method, self._device())
 
     def _device(self) -> torch.device:
         return next(self.method.parameters(), torch.empty(0)).device
