@@ -38,7 +38,7 @@ def load(name: str | Path, device: str | torch.device = "cpu", memory_gib: float
     Raises:
         InputError: there is no such model, or its files are damaged or do not belong together.
     """
-    method = load_model(_locate(str(name))).to(device, memory_format=torch.channels_last)
+    method = load_model(_locate(str(name))).to(device).to(memory_format=torch.channels_last)
     return Fuser(method, memory_gib)
 
 
