@@ -32,9 +32,8 @@ def layer_norm(norm: nn.LayerNorm, features: Tensor) -> Tensor:
 def transposed_attention(attention: TransposedAttention, features: Tensor) -> Tensor:
     """MDTA; q and k normalised over all pixels."""
     qkv = attention.depthwise(attention.expand(features))
-    query, key, value = (
-        part.flatten(2).unflatten(1, (attention.heads, -1)) for part in qkv.chunk(3, dim=1)
-    )
+    heads = len(attention.temperature)
+    query, key, value = (part.flatten(2).unflatten(1, (heads, -1)) for part in qkv.chunk(3, dim=1))
     scores = F.normalize(query, dim=-1) @ F.normalize(key, dim=-1).transpose(-2, -1)
     mixed = (scores * attention.temperature).softmax(-1) @ value
     return attention.project(mixed.reshape(features.shape))
@@ -63,6 +62,12 @@ def context(camn: ContextAwareModeling, features: Tensor) -> Tensor:
     return channel + spatial + features
 
 
+def hash_codes(key: Tensor, rotation: Tensor) -> Tensor:
+    """Cross-polytope codes, B×L."""
+    rotated = key @ rotation
+    return torch.cat([rotated, -rotated], -1).argmax(-1)
+
+
 def match_groups(ngmm: NeighborGroupMatching, features: Tensor, rotation: Tensor) -> Tensor:
     """One hash round; groups are gathered with expanded indices, as NLSA does."""
     batch, channels, height, width = features.shape
@@ -72,8 +77,7 @@ def match_groups(ngmm: NeighborGroupMatching, features: Tensor, rotation: Tensor
         conv(features).flatten(2).transpose(1, 2).contiguous() for conv in (ngmm.left, ngmm.right)
     )
     key = F.normalize(key, dim=-1)
-    rotated = key.detach() @ rotation[:, : buckets // 2]
-    order = torch.cat([rotated, -rotated], -1).argmax(-1).argsort(dim=1, stable=True)
+    order = hash_codes(key.detach(), rotation[:, : buckets // 2]).argsort(dim=1, stable=True)
     undo = order.argsort(dim=1)
     order = torch.cat([order, order[:, length - -length % size :]], dim=1)
     rows = order.unsqueeze(2).expand(-1, -1, channels)
@@ -85,19 +89,25 @@ def match_groups(ngmm: NeighborGroupMatching, features: Tensor, rotation: Tensor
 
 
 def fuse(network: PoMAI, infrared: Tensor, visible: Tensor, rotation: Tensor) -> Tensor:
-    """Stage one's forward pass with a given hash rotation, C×(n/2)."""
+    """The forward pass with a given hash rotation, C×(n/2)."""
     encoded = [network.infrared_stem(infrared), network.visible_stem(visible)]
     for block in network.encoder:
         encoded = [restormer_block(block, features) for features in encoded]
     matched = match_groups(network.ngmm, encoded[0], rotation)
-    features = network.decoder.reduce(torch.cat([matched, context(network.camn, encoded[1])], 1))
+    adapted = context(network.camn, encoded[1])
+    if network.micm:
+        gate = network.micm(*encoded)
+        adapted = gate * encoded[1] + adapted
+        matched = (1 - gate) * encoded[0] + matched
+    features = network.decoder.reduce(torch.cat([matched, adapted], 1))
     for block in network.decoder.blocks:
         features = restormer_block(block, features)
     return torch.sigmoid(network.decoder.head(features))
 
 
 def train(phase: PoMAIPhase, folder: Path, batch_size: int, crop: int) -> Iterator[float]:
-    """Train the plain network for as long as losses are asked for."""
+    """Train the plain network, where its weights are, for as long as losses are asked for."""
+    device = next(phase.parameters()).device
     optimizer = torch.optim.Adam(phase.parameters(), lr=1e-4, foreach=False)
     names = sorted(path.name for path in (folder / "ir").iterdir())
     generator = np.random.default_rng(0)
@@ -105,8 +115,9 @@ def train(phase: PoMAIPhase, folder: Path, batch_size: int, crop: int) -> Iterat
         pairs = [
             _crop(folder, name, crop, generator) for name in generator.choice(names, batch_size)
         ]
-        infrared, visible = (torch.stack(images) for images in zip(*pairs, strict=True))
+        infrared, visible = (torch.stack(images).to(device) for images in zip(*pairs, strict=True))
         rotation = torch.randn(phase.method.config.channels, phase.method.config.ngmm.buckets // 2)
+        rotation = rotation.to(device)
         fused = fuse(phase.method, infrared, visible, rotation)
         loss = phase.loss(fused, infrared, luminance(visible))["loss"]
         optimizer.zero_grad()

@@ -8,7 +8,6 @@ the machine's own in a large matrix product of the same type.
 """
 
 import json
-import multiprocessing
 import os
 import tempfile
 import time
@@ -17,17 +16,19 @@ from pathlib import Path
 import numpy as np
 import torch
 import typer
-from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import machine, plain
 from fusion.images import write_image
 from fusion.memory import keep_freed_memory
+from fusion.methods import Batch
 from fusion.methods.pomai import PoMAI, PoMAIConfig, PoMAIPhase, StageOne
 from fusion.runtime import RuntimeConfig, pick_device
 
 SETTINGS = {
     "fp32": {"channels_last": False},
+    "tf32": {"channels_last": False},
     "fp32 channels_last": {},
+    "tf32 channels_last": {},
     "bf16": {"precision": "bf16-mixed", "channels_last": False},
     "bf16 channels_last": {"precision": "bf16-mixed"},
     "fp32 channels_last compile": {"compile": True},
@@ -50,24 +51,30 @@ def main(
     settings = StageOne(epochs=rounds + 1, batch_size=batch_size, crop=crop, learning_rate=1e-4)
     device = pick_device(RuntimeConfig())
     flops = flops_per_image(config, crop)
+    moved = bytes_per_image(config, settings)
     facts = machine.describe(device)
     rows = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "pairs"
         make_pairs(folder, count=steps * batch_size, side=max(crop, 256))
-        chosen = {key: value for key, value in SETTINGS.items() if compiled or "compile" not in key}
-        for key, changes in {"plain": None, **chosen}.items():
-            rows[key] = in_own_process(config, settings, folder, changes, steps)
+        for key in ("plain", *SETTINGS):
+            if ("compile" in key and not compiled) or ("tf32" in key and device.type != "cuda"):
+                continue
+            rows[key] = machine.in_own_process(measure, config, settings, folder, key, steps)
             typer.echo(f"{key}: {rows[key]}", err=True)
     for key, row in rows.items():
         if "error" not in row:
-            ceiling = facts["matmul_tflops_bf16" if "bf16" in key else "matmul_tflops_fp32"]
+            tflops = row["images_per_second"] * flops / 1e12
             row["speedup"] = round(row["images_per_second"] / rows["plain"]["images_per_second"], 2)
-            row["matmul_share"] = round(row["images_per_second"] * flops / 1e12 / ceiling, 3)
+            row["tflops"] = round(tflops, 3)
+            row["matmul_share"] = round(tflops / machine.matmul_limit(facts, key), 3)
+            if key.startswith(("fp32", "tf32")) and "compile" not in key:
+                row["gb_per_second"] = round(row["images_per_second"] * moved / 1e9, 1)
     result = {
         "machine": facts,
         "network": {"channels": channels, "crop": crop, "batch_size": batch_size},
         "gflop_per_image": round(flops / 1e9, 2),
+        "gb_moved_per_image": round(moved / 1e9, 3),
         "largest_difference_from_plain": largest_difference(config),
         "rows": rows,
     }
@@ -95,13 +102,22 @@ def new_phase(config: PoMAIConfig, settings: StageOne) -> PoMAIPhase:
 def flops_per_image(config: PoMAIConfig, crop: int) -> float:
     """Floating-point operations of one crop's forward and backward pass.
 
-    The forward pass as torch counts it, three times: the backward pass is two products for each
-    one. (Torch's own count of it takes depthwise convolutions for dense ones.)
+    The plain forward pass as torch counts it, three times: the backward pass is two products for
+    each one. (Torch's own count of it takes depthwise convolutions for dense ones.)
     """
-    network = PoMAI(config)
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        network(torch.rand(1, 1, crop, crop), torch.rand(1, 3, crop, crop))
-    return 3 * counter.get_total_flops()
+    network = PoMAI(config).to("meta")
+    images = (torch.empty(1, planes, crop, crop, device="meta") for planes in (1, 3))
+    flops, _ = machine.work_of(lambda: plain.fuse(network, *images, network.ngmm.rotation[0]))
+    return 3 * flops
+
+
+def bytes_per_image(config: PoMAIConfig, settings: StageOne) -> float:
+    """Bytes that the operations of one crop's forward and backward pass read and write, eager."""
+    phase = new_phase(config, settings)
+    infrared, visible = (torch.rand(1, planes, settings.crop, settings.crop) for planes in (1, 3))
+    with machine.Work() as work:
+        phase(Batch(infrared, visible))["loss"].backward()
+    return work.bytes
 
 
 def largest_difference(config: PoMAIConfig) -> float:
@@ -114,44 +130,34 @@ def largest_difference(config: PoMAIConfig) -> float:
         return float((network(infrared, visible) - expected).abs().max())
 
 
-def in_own_process(
-    config: PoMAIConfig, settings: StageOne, folder: Path, changes: dict | None, steps: int
-) -> dict:
-    """Speed and peak memory of one row; {"error": …} where it could not run."""
-    context = multiprocessing.get_context("spawn")
-    receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(
-        target=_measure, args=(sender, config, settings, folder, changes, steps)
-    )
-    process.start()
-    sender.close()
-    try:
-        return receiver.recv()
-    except EOFError:
-        process.join()
-        return {"error": f"the process ended with code {process.exitcode}, see above"}
-
-
-def _measure(sender, config, settings, folder, changes, steps) -> None:
+def measure(
+    config: PoMAIConfig, settings: StageOne, folder: Path, setting: str, steps: int
+) -> dict[str, object]:
+    """Speed, peak memory and slowest kernels of one setting."""
+    machine.use_tf32("tf32" in setting)
     device = pick_device(RuntimeConfig())
     phase = new_phase(config, settings)
-    times = []
-    if changes is None:
+    times: list[float] = []
+    if setting == "plain":
         losses = plain.train(phase.to(device), folder, settings.batch_size, settings.crop)
         for _ in range(settings.epochs + 1):
             times.append(time.perf_counter())
             [next(losses) for _ in range(steps)]
     else:
         keep_freed_memory()  # as every command of the project does
-        _train(phase, settings, folder, RuntimeConfig(**changes), times)
+        runtime = RuntimeConfig(**SETTINGS[setting])
+        _train(phase, settings, folder, runtime, times)
     spans = np.diff(times)
-    sender.send(
-        {
-            "images_per_second": round(steps * settings.batch_size / float(spans[1:].min()), 2),
-            "first_epoch_seconds": round(float(spans[0]), 1),
-            "peak_mib": round(machine.peak_memory(device)),
-        }
-    )
+    row = {
+        "images_per_second": round(steps * settings.batch_size / float(spans[1:].min()), 2),
+        "first_epoch_seconds": round(float(spans[0]), 1),
+        "peak_mib": round(machine.peak_memory(device)),
+    }
+    if setting != "plain":
+        once = settings.model_copy(update={"epochs": 1})
+        again = new_phase(config, settings)
+        row["slowest"] = machine.slowest(lambda: _train(again, once, folder, runtime, []), device)
+    return row
 
 
 def _train(phase, settings, folder, runtime, times) -> None:
@@ -168,7 +174,7 @@ def _train(phase, settings, folder, runtime, times) -> None:
         settings,
         runtime=runtime,
         seed=0,
-        checkpoints=folder.parent / f"checkpoints-{os.getpid()}",
+        checkpoints=folder.parent / f"checkpoints-{os.getpid()}-{settings.epochs}",
         on_epoch=lambda _: times.append(time.perf_counter()),
     )
 

@@ -14,7 +14,7 @@ from fusion.color import restore_color, stretch
 from fusion.images import InputError, Pair, read_infrared, read_visible, write_image
 from fusion.methods import FusionMethod
 from fusion.runtime import RuntimeConfig, autocast, pick_device
-from fusion.tiles import MemoryPlan, Tiling, bytes_per_pixel, fuse_in_tiles
+from fusion.tiles import Tiling, fuse_in_tiles, plan_memory
 
 
 def fuse_batch(
@@ -77,10 +77,14 @@ def fuse_pairs(
     """
     device = pick_device(runtime)
     method = method.to(device).eval()
+    if runtime.channels_last:
+        method = method.to(memory_format=torch.channels_last)
     output.mkdir(parents=True, exist_ok=True)
     read = partial(_read, infrared_range=infrared_range)
     with ThreadPoolExecutor(4) as pool, torch.inference_mode(), autocast(runtime, device):
-        plan = MemoryPlan(runtime.memory_gib, bytes_per_pixel(method, device))
+        plan = plan_memory(runtime.memory_gib, method, device)
+        if runtime.compile:
+            method.compile()
         batches = batches_of_one_size(pairs, lambda pixels: plan.batch_size(pixels, batch_size))
         writing: list[Future[None]] = []
         for batch, (infrared, visible) in read_ahead(pool, read, batches, 2):

@@ -13,7 +13,7 @@ from fusion.fuse import fuse_batch
 from fusion.images import InputError
 from fusion.methods import FusionMethod
 from fusion.model_files import CARD, WEIGHTS, load_model
-from fusion.tiles import MemoryPlan, bytes_per_pixel
+from fusion.tiles import plan_memory
 
 BOX = Path(str(files("fusion"))) / "weights"
 """Networks that come with the package: `<name>.safetensors` and its card, `<name>.json`."""
@@ -24,7 +24,7 @@ def in_the_box() -> list[str]:
     return sorted(weights.stem for weights in BOX.glob("*.safetensors"))
 
 
-def load(name: str | Path, device: str | torch.device = "cpu", memory_gib: float = 8.0) -> "Fuser":
+def load(name: str | Path, device: str | torch.device = "cpu", memory_gib: float = 10.0) -> "Fuser":
     """Load a trained method.
 
     Args:
@@ -39,7 +39,8 @@ def load(name: str | Path, device: str | torch.device = "cpu", memory_gib: float
     Raises:
         InputError: there is no such model, or its files are damaged or do not belong together.
     """
-    return Fuser(_find(str(name)).to(device), memory_gib)
+    method = _find(str(name)).to(device).to(memory_format=torch.channels_last)
+    return Fuser(method, memory_gib)
 
 
 def _find(name: str) -> FusionMethod:
@@ -75,9 +76,9 @@ class Fuser:
         plan: what fits into memory.
     """
 
-    def __init__(self, method: FusionMethod, memory_gib: float = 8.0) -> None:
+    def __init__(self, method: FusionMethod, memory_gib: float = 10.0) -> None:
         self.method = method.eval()
-        self.plan = MemoryPlan(memory_gib, bytes_per_pixel(self.method, self._device()))
+        self.plan = plan_memory(memory_gib, self.method, self._device())
 
     def _device(self) -> torch.device:
         return next(self.method.parameters(), torch.empty(0)).device

@@ -34,7 +34,7 @@ class RuntimeConfig(Config):
     channels_last: bool = True
     compile: bool = False
     device_cache: Literal["auto", "ram", "device"] = "auto"
-    memory_gib: float = Field(8.0, gt=0)
+    memory_gib: float = Field(10.0, gt=0)
     checkpoint_seconds: float = Field(60.0, ge=0)
 
 

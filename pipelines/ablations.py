@@ -1,11 +1,14 @@
 """The paper's Table 2 from DVC experiments: which there are, and what they measured."""
 
 import hashlib
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import pandas as pd
+
+from fusion.images import InputError
 
 PRESETS = ("no_ngmm", "no_camn", "no_micm", "no_two_stage", "no_freeze", "none")
 """The rows of Table 2 in its order: I to V and the full method."""
@@ -38,6 +41,25 @@ def states(shown: Sequence[Mapping[str, Any]]) -> dict[str, State]:
         found[name].add(state)
     order: tuple[State, ...] = ("finished", "waiting", "failed")
     return {name: next(s for s in order if s in had) for name, had in found.items()}
+
+
+def living_workers(status: str) -> int:
+    """How many of the queue's workers `dvc queue status` counts, at work or idle.
+
+    Raises:
+        InputError: it prints no such line.
+    """
+    line = re.search(r"^Worker status: (\d+) active, (\d+) idle$", status, re.MULTILINE)
+    if line is None:
+        reason, remedy = "does not count workers", "install the DVC that uv.lock names"
+        raise InputError("dvc queue status", reason, remedy)
+    return sum(map(int, line.groups()))
+
+
+def begun(status: str) -> list[str]:
+    """Names of the experiments that `dvc queue status` calls running."""
+    rows = (line.split() for line in status.splitlines())
+    return [row[1] for row in rows if len(row) > 2 and row[-1] == "Running"]
 
 
 def measured(shown: Sequence[Mapping[str, Any]], runs: Runs) -> pd.DataFrame:

@@ -70,24 +70,37 @@ def attend_between_channels(qkv: Tensor, temperature: Tensor, projection: Tensor
         B×C'×H×W.
     """
     heads = len(temperature)
-    query, key, value = qkv.flatten(2).unflatten(1, (3, heads, -1)).unbind(1)  # B × h × C/h × L
-    attention = (channel_cosines(query, key) * temperature).softmax(-1)
+    query, key, value = qkv.flatten(2).chunk(3, dim=1)  # B×C×L
+    attention = (channel_cosines(query, key, heads) * temperature).softmax(-1)
     # projection ∘ attention is one C'×C matrix an image: a single pass over the pixels
     weight = projection.flatten(1).unflatten(1, (heads, -1))
     mixing = torch.einsum("ohc,bhcd->bohd", weight.to(attention.dtype), attention).flatten(2)
-    mixed = mixing.to(value.dtype) @ value.flatten(1, 2)
+    mixing = mixing.to(value.dtype)
+    if qkv.is_contiguous(memory_format=torch.channels_last):  # what follows wants its own format
+        mixed = (value.transpose(1, 2) @ mixing.transpose(1, 2)).transpose(1, 2)
+    else:
+        mixed = mixing @ value
     return mixed.unflatten(2, qkv.shape[2:])
 
 
-def channel_cosines(query: Tensor, key: Tensor) -> Tensor:
-    """Cosines between the rows of two matrices: …×N×L, …×M×L -> …×N×M, in float32.
+def channel_cosines(query: Tensor, key: Tensor, heads: int) -> Tensor:
+    """Cosines between the channels of each head: two B×C×L -> B×heads×C/heads×C/heads, float32.
 
-    Normalising the product costs N·M instead of two passes over all L columns.
+    One product of all channels, of which only the heads' own blocks are kept, is several times
+    faster than a product for each head; normalising it saves two passes over all L columns.
     """
-    query_norm = torch.linalg.vector_norm(query, dim=-1, dtype=torch.float32).clamp_min(1e-12)
-    key_norm = torch.linalg.vector_norm(key, dim=-1, dtype=torch.float32).clamp_min(1e-12)
-    products = (query @ key.transpose(-2, -1)).float()
-    return products / (query_norm.unsqueeze(-1) * key_norm.unsqueeze(-2))
+    products = (query @ key.transpose(1, 2)).float()
+    cosines = products / (_row_norms(query).unsqueeze(2) * _row_norms(key).unsqueeze(1))
+    blocks = cosines.unflatten(2, (heads, -1)).unflatten(1, (heads, -1))
+    return blocks.diagonal(dim1=1, dim2=3).permute(0, 3, 1, 2)
+
+
+def _row_norms(rows: Tensor) -> Tensor:
+    """Euclidean norms, B×C×L -> B×C float32, at least 1e-12; zero rows have no gradient.
+
+    In `channels_last`, torch's own norm of them takes seven times as long on a CPU.
+    """
+    return (rows * rows).sum(-1, dtype=torch.float32).clamp_min(1e-24).sqrt()
 
 
 class GatedFeedForward(nn.Module):

@@ -16,6 +16,11 @@ from fusion.images import InputError
 if TYPE_CHECKING:
     import pandas as pd
 
+WORKERLESS_SECONDS = 120.0
+"""Choice: a worker takes seconds to start, and answers late on a busy machine."""
+
+WORKER_LOGS = ".dvc/tmp/exps/celery/*.out"
+
 FUSION_ONLY = ("method=[pomai]", "detect_on=[]", "segment_on=[]")
 
 
@@ -105,18 +110,35 @@ def _wait(commit: str, names: Sequence[str]) -> list[dict[str, Any]]:
     """Until none of the experiments is waiting; longer runs are asked about less often."""
     from rich.console import Console
 
-    from pipelines.ablations import states
+    from pipelines.ablations import living_workers, states
 
-    began = time.monotonic()
+    began = alive = time.monotonic()
     with Console(stderr=True).status("experiments") as status:
         while True:
             shown = _show(commit)
             now = states(shown)
-            waiting = sum(now.get(name) == "waiting" for name in names)
+            waiting = [name for name in names if now.get(name) == "waiting"]
             if not waiting:
                 return shown
-            status.update(f"experiments: {len(names) - waiting} of {len(names)} done")
+            queue = _dvc("queue", "status")
+            if living_workers(queue):
+                alive = time.monotonic()
+            elif time.monotonic() - alive > WORKERLESS_SECONDS:
+                raise _abandoned(queue, waiting)
+            status.update(f"experiments: {len(names) - len(waiting)} of {len(names)} done")
             time.sleep(min(30.0, 2 + (time.monotonic() - began) / 20))
+
+
+def _abandoned(queue: str, waiting: Sequence[str]) -> InputError:
+    """What to do about experiments that no worker is left to run."""
+    from pipelines.ablations import begun
+
+    reason = f"has no worker, and {len(waiting)} experiments wait: {', '.join(waiting)}"
+    remedy = f"see {WORKER_LOGS} for why, then give the same command again: it starts a worker"
+    if lost := [name for name in begun(queue) if name in waiting]:
+        first = f"`dvc queue kill {' '.join(lost)}` until `dvc queue status` calls them failed"
+        remedy = f"{first}; {remedy}"
+    return InputError("dvc queue", reason, remedy)
 
 
 def _show(commit: str, attempts: int = 5) -> list[dict[str, Any]]:

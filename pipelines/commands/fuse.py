@@ -33,7 +33,7 @@ def fuse(
     ] = "auto",
     memory: Annotated[
         float, typer.Option(min=0.1, help="GiB of tensors; larger images are fused in tiles.")
-    ] = 8.0,
+    ] = 10.0,
     video: Annotated[
         bool, typer.Option("--video", help="Streams: video files, or folders of frames.")
     ] = False,

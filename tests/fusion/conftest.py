@@ -1,5 +1,3 @@
-import multiprocessing
-
 import numpy as np
 import pytest
 
@@ -25,17 +23,3 @@ def pair_folder(tmp_path_factory):
         return folder
 
     return make
-
-
-@pytest.fixture(scope="session")
-def start_process():
-    """A function that calls another one in a process in which the slow imports are done."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["fusion.train", "fusion.methods.pomai"])
-
-    def start(target, *args):
-        process = context.Process(target=target, args=args)
-        process.start()
-        return process
-
-    return start

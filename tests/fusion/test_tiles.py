@@ -125,6 +125,38 @@ def test_bytes_are_those_of_living_tensors():
     assert 3 < wide / narrow < 5
 
 
+LARGEST = """
+import sys
+from pathlib import Path
+from fusion.memory import keep_freed_memory
+keep_freed_memory()
+import torch
+from fusion import methods
+from fusion.tiles import plan_memory
+
+def mib(kind):
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(kind)) / 1024
+
+method = methods.get(sys.argv[1])
+network = method(method.config_class()).eval().to(memory_format=torch.channels_last)
+with torch.inference_mode():
+    plan = plan_memory(1.0, network, torch.device("cpu"))
+    before = mib("VmRSS")
+    network(torch.rand(1, 1, 160, 240), torch.rand(1, 3, 160, 240))
+print((mib("VmHWM") - before) * 2**20 / (160 * 240) / plan.network_bytes)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's allocator is meant")
+def test_a_networks_share_of_memory_is_not_underestimated():
+    """CDDFuse, whose tensors leave the largest gaps."""
+    command = [sys.executable, "-c", LARGEST, "cddfuse"]
+    share = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert 0.4 < float(share) <= 1.0
+
+
 MEASURE = """
 import resource, sys
 from pathlib import Path

@@ -1,0 +1,108 @@
+"""Fusing and evaluating, shared by two processes as torchrun starts them, are the work of one."""
+
+import json
+import os
+import socket
+
+import numpy as np
+import pytest
+import torch
+
+from fusion.images import write_image
+from fusion.methods.pomai import MICMConfig, NGMMConfig, PoMAI, PoMAIConfig
+from fusion.model_files import save_model
+from pipelines import evaluate, fuse
+from pipelines.compose import compose
+
+SET, SPLIT, COUNT = "msrs", "test", 5
+OVERRIDES = ["profile=tiny", "runtime.accelerator=cpu", "datasets.msrs.fuse=[test]"]
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A function that makes a working folder for a stage: settings, a model, a prepared set."""
+    torch.manual_seed(0)
+    config = PoMAIConfig(
+        channels=4, heads=2, blocks=1, ngmm=NGMMConfig(group_size=9), micm=MICMConfig()
+    )
+    save_model(tmp_path / "models/pomai", "pomai", PoMAI(config), {})
+    prepared = tmp_path / "data/prepared" / SET
+    names = [f"{index:02d}" for index in range(COUNT)]
+    generator = np.random.default_rng(0)
+    for name in names:
+        side = 64 if int(name) % 2 else 48
+        for kind, shape in (("ir", (48, side)), ("vi", (48, side, 3))):
+            path = prepared / SPLIT / kind / f"{name}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_image(path, generator.integers(0, 256, shape, dtype=np.uint8))
+    (prepared / "dataset.json").write_text(json.dumps({"splits": {SPLIT: names}}))
+
+    def make(name, devices):
+        folder = tmp_path / name
+        folder.mkdir()
+        for shared in ("data", "models"):
+            (folder / shared).symlink_to(tmp_path / shared)
+        compose(folder / "params.yaml", [*OVERRIDES, f"runtime.devices={devices}"])
+        return folder
+
+    return make
+
+
+def stage(main, folder, devices, rank, port):
+    """Run a stage in its folder as one of the processes that torchrun starts."""
+    os.chdir(folder)
+    if devices > 1:
+        os.environ |= {
+            "TORCHELASTIC_RUN_ID": "test",
+            "MASTER_ADDR": "127.0.0.1",
+            "MASTER_PORT": str(port),
+            "WORLD_SIZE": str(devices),
+            "LOCAL_WORLD_SIZE": str(devices),
+            "RANK": str(rank),
+            "LOCAL_RANK": str(rank),
+        }
+    main("pomai", SET)
+
+
+@pytest.fixture
+def run(start_process):
+    """A function that runs a stage in several folders, by one process of a group in each."""
+
+    def start(main, *folders):
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            port = server.getsockname()[1]
+        processes = [
+            start_process(stage, main, folder, len(folders), rank, port)
+            for rank, folder in enumerate(folders)
+        ]
+        for process in processes:
+            process.join()
+            assert process.exitcode == 0
+
+    return start
+
+
+def files(folder):
+    return {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.slow
+def test_two_processes_fuse_and_measure_what_one_does(project, run):
+    alone, first, second = project("alone", 1), project("first", 2), project("second", 2)
+    run(fuse.main, alone)
+    run(fuse.main, first, second)
+    expected, *shares = (files(folder / "fused") for folder in (alone, first, second))
+    assert len(expected) == COUNT
+    assert [len(share) for share in shares] == [3, 2]
+    assert shares[0] | shares[1] == expected, "disjoint, and bit for bit"
+
+    for name, content in expected.items():
+        for folder in (first, second):
+            (folder / f"fused/pomai-{SET}" / SPLIT / name).write_bytes(content)
+    run(evaluate.main, alone)
+    run(evaluate.main, first, second)
+    scores = files(alone / "scores")
+    assert set(scores) == {"images.csv", "summary.json"}
+    assert scores["images.csv"].count(b"\n") == 1 + COUNT
+    assert files(first / "scores") == scores
+    assert files(second / "scores") == {}, "only the first process writes"
