@@ -1,14 +1,19 @@
 """Tables of README.md from what a run of the pipeline left in `results`, never typed by hand.
 
     python -m benchmarks.readme boxes results      # after `dvc exp run -S profile=boxes …`
+    python -m benchmarks.readme pairs results      # after `dvc exp run -S profile=pairs …`
+    python -m benchmarks.readme sample results     # after `dvc repro`
     python -m benchmarks.readme night results      # after `dvc repro`
+    python -m benchmarks.readme box fusion/weights/pomai-tiny.json
 
 What stands between `<!-- NAME:begin -->` and `<!-- NAME:end -->` is replaced.
 """
 
+import json
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
-from math import isnan
+from itertools import chain
+from math import inf, isnan
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +24,7 @@ from pipelines.day_night import ALL
 from pipelines.task_differences import REFERENCE
 
 DETECTION, SEGMENTATION = "AP@0.5", "IoU"
+USUAL, TASKS = ("SD", "SF", "AG", "VIF"), ("mAP@0.5", "mIoU")
 
 
 class Section(StrEnum):
@@ -26,15 +32,24 @@ class Section(StrEnum):
 
     boxes = "boxes"
     night = "night"
+    pairs = "pairs"
+    sample = "sample"
+    box = "box"
 
 
 def main(
     section: Section,
-    results: Annotated[Path, typer.Argument(help="Folder that the report stage wrote.")],
+    results: Annotated[Path, typer.Argument(help="Folder that the report stage wrote, or a card.")],
     readme: Path = Path("README.md"),
 ) -> None:
     """Write one table into README."""
-    make = {Section.boxes: boxes_table, Section.night: night_table}[section]
+    make = {
+        Section.boxes: boxes_table,
+        Section.night: night_table,
+        Section.pairs: board_table,
+        Section.sample: board_table,
+        Section.box: card_table,
+    }[section]
     readme.write_text(replace(readme.read_text(), section, make(results)))
 
 
@@ -50,6 +65,31 @@ def replace(text: str, name: str, content: str) -> str:
     if not found or not closed:
         raise ValueError(f"there is no {begin} … {end}")
     return f"{before}{begin}\n{content}\n{end}{after}"
+
+
+def board_table(results: Path) -> str:
+    """The leaderboard's usual columns: the papers' four fusion metrics and each task's score."""
+    board = pd.read_csv(results / "leaderboard.csv", index_col="method")
+    wanted = [name for name in board.columns if name.split(" ")[1] in (*USUAL, *TASKS)]
+    return _markdown(_marked({name: board[name] for name in wanted}, list(board.index)))
+
+
+def card_table(card: Path) -> str:
+    """What the network in the box measures beside others, unstretched and stretched."""
+    measured = json.loads(card.read_text())["metrics"]
+    rows = {
+        (f"{method}, {stretching}"): {
+            f"{dataset.split(',')[0]} {metric}": found[method][metric]
+            for dataset, found in measured[stretching].items()
+            for metric in USUAL
+            if method in found
+        }
+        for stretching in ("unstretched", "stretched")
+        for method in dict.fromkeys(chain.from_iterable(measured[stretching].values()))
+    }
+    table = pd.DataFrame.from_dict(rows, orient="index")
+    shown = {name: [_cell(value, inf) for value in column] for name, column in table.items()}
+    return _markdown(pd.DataFrame(shown, index=table.index))
 
 
 def boxes_table(results: Path) -> str:
@@ -102,7 +142,7 @@ def _title(parts: pd.DataFrame, name: str, subset: str) -> str:
 
 
 def _marked(values: dict[str, pd.Series], methods: Sequence[str]) -> pd.DataFrame:
-    """Three digits, the best of a column bold."""
+    """Three digits after the point, two above ten; the best of a column bold."""
     table = pd.DataFrame(values).loc[list(methods)]
     return pd.DataFrame(
         {name: [_cell(value, column.max()) for value in column] for name, column in table.items()},
@@ -113,7 +153,8 @@ def _marked(values: dict[str, pd.Series], methods: Sequence[str]) -> pd.DataFram
 def _cell(value: float, best: float) -> str:
     if isnan(value):
         return "–"
-    return f"**{value:.3f}**" if value == best else f"{value:.3f}"
+    shown = f"{value:.2f}" if value >= 10 else f"{value:.3f}"
+    return f"**{shown}**" if value == best else shown
 
 
 def _gain(gains: pd.DataFrame, method: str) -> str:
