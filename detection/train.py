@@ -117,7 +117,7 @@ def training_arguments(
         "epochs": config.epochs,
         "batch": config.batch_size,
         "imgsz": config.image_size,
-        "optimizer": "SGD",
+        "optimizer": config.optimizer,
         "lr0": config.learning_rate,
         "lrf": config.final_learning_rate,
         "momentum": config.momentum,

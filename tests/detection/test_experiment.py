@@ -168,6 +168,23 @@ def test_a_result_holds_what_was_found(shapes, tmp_path):
     assert not np.array_equal(other.matches.confidence, found.matches.confidence)
 
 
+@pytest.mark.parametrize("name", ["SGD", "AdamW"])
+def test_the_optimizer_is_the_one_asked_for(shapes, tmp_path, name):
+    config = DetectionConfig(**(SETTINGS | {"epochs": 1, "optimizer": name}))
+    prepare(tmp_path / "ultralytics")
+    from detection.train import training_arguments
+    from detection.trainer import ResumableTrainer
+
+    data = workspace_of(shapes, tmp_path / "run").description
+    arguments = training_arguments(
+        data, tmp_path / "run", config, 0, RuntimeConfig(accelerator="cpu")
+    )
+    trainer = ResumableTrainer(overrides=arguments)
+    trainer.train()
+    assert type(trainer.optimizer).__name__ == name
+    assert {group["initial_lr"] for group in trainer.optimizer.param_groups} == {0.01}
+
+
 def test_a_diverging_run_ends_with_the_reason(shapes, tmp_path):
     prepare(tmp_path)
     from ultralytics.nn.tasks import DetectionModel
