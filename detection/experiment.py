@@ -16,7 +16,7 @@ from detection.matches import THRESHOLDS, Matches, average_precision, precision_
 from detection.offline import prepare
 from detection.pictures import Detections, chosen, draw
 from detection.train import Record, check_model, fit
-from detection.workspace import Workspace, build_workspace
+from detection.workspace import Workspace
 from fusion.images import InputError
 from fusion.runtime import RuntimeConfig, pick_device
 
@@ -96,8 +96,7 @@ class DetectionResult:
 
 
 def train_and_test(
-    images: Path,
-    dataset: Path,
+    workspace: Workspace,
     work: Path,
     config: DetectionConfig,
     seed: int,
@@ -112,8 +111,7 @@ def train_and_test(
     `work` and ends as if it had never stopped; a finished one is tested without training again.
 
     Args:
-        images: fused images, `<split>/<stem>.png`.
-        dataset: the prepared data set with boxes.
+        workspace: the images and their boxes; several seeds share one.
         work: folder of this run; `BEST` in it are the tested weights.
         config: the experiment's settings; `config.seeds` is not read.
         seed: of weights, order and augmentation.
@@ -122,12 +120,11 @@ def train_and_test(
         log: called with each epoch's record, first with those that a killed run had reached.
 
     Raises:
-        InputError: bad settings or data; all inputs are checked before training starts.
+        InputError: bad settings, which are checked before training starts; or unreadable images.
     """
     work = work.resolve()
     prepare(work.parent / "ultralytics")
     check_model(config)
-    workspace = build_workspace(images, dataset, work / "data")
     protocol = _protocol(config, seed, runtime, workspace)
     identity = hashlib.sha256(f"{protocol} {workspace.image_digest}".encode()).hexdigest()
     run = work / "train"
@@ -135,7 +132,8 @@ def train_and_test(
     shown = chosen(workspace.splits["test"], config.pictures) if pictures else []
     result, detections = _test(workspace, run, config, seed, runtime, curve, protocol, shown)
     if pictures:
-        draw(images / "test", dataset / "test", workspace.classes, detections, pictures)
+        test = workspace.images / "test", workspace.dataset / "test"
+        draw(*test, workspace.classes, detections, pictures)
     return result
 
 

@@ -23,6 +23,8 @@ class Workspace:
     """A YOLO data set on disk and what it was made from.
 
     Attributes:
+        images: the fused images it links to, `<split>/<stem>.png`.
+        dataset: the prepared data set that it has the boxes of.
         description: its YAML file, with absolute paths.
         classes: names in the order of their indices.
         splits: stems by split.
@@ -31,6 +33,8 @@ class Workspace:
         night: stems of the images taken at night; None where that is not known.
     """
 
+    images: Path
+    dataset: Path
     description: Path
     classes: list[str]
     splits: dict[str, list[str]]
@@ -75,6 +79,8 @@ def build_workspace(images: Path, dataset: Path, folder: Path) -> Workspace:
     }
     description.write_text(yaml.safe_dump(content))
     return Workspace(
+        images=images,
+        dataset=dataset,
         description=description,
         classes=facts["classes"],
         splits={split: sorted(facts["splits"][split]) for split in SPLITS},

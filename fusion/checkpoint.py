@@ -15,9 +15,9 @@ from safetensors import torch as safetensors
 from torch import Tensor
 
 from fusion.methods import PhaseConfig, TrainingPhase
+from fusion.model_files import weights_of
 from fusion.runtime import RuntimeConfig
 from fusion.sampler import PairStore
-from fusion.weights import weights_of
 
 log = logging.getLogger(__name__)
 

@@ -67,19 +67,20 @@ def adopt_images(folder: Path, split: str, pairs: Sequence[Pair], output: Path) 
         output: gets `<name>.png`.
 
     Raises:
-        InputError: images are missing (the message lists them) or differ in size from their pair.
+        InputError: images are missing or differ in size from their pair (the message lists them);
+            nothing has been written then.
     """
     found = find_images(folder / split if (folder / split).is_dir() else folder)
     if missing := [pair.name for pair in pairs if pair.name not in found]:
         reason = f"lacks {len(missing)} of {len(pairs)} images: {list_names(missing)}"
         raise InputError(folder, reason, "a mean over fewer images would mislead: add them")
-    output.mkdir(parents=True, exist_ok=True)
     for pair in pairs:
         check_same_size(pair)
-        if image_size(found[pair.name]) != image_size(pair.visible):
-            raise InputError(
-                found[pair.name], f"differs in size from {pair.visible}", "take unscaled images"
-            )
+    if scaled := [p.name for p in pairs if image_size(found[p.name]) != image_size(p.visible)]:
+        reason = f"differ in size from their pair: {list_names(scaled)}"
+        raise InputError(folder, reason, "take unscaled images")
+    output.mkdir(parents=True, exist_ok=True)
+    for pair in pairs:
         pixels = read_visible(found[pair.name]).pixels
         fused = as_planes(pixels)
         if pixels.ndim == 2:

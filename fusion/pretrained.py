@@ -12,25 +12,26 @@ from torch import Tensor
 from fusion.fuse import fuse_batch
 from fusion.images import InputError
 from fusion.methods import FusionMethod
+from fusion.model_files import CARD, WEIGHTS, load_model
 from fusion.tiles import plan_memory
-from fusion.weights import CARD, WEIGHTS, load_model
 
-BOX = Path(str(files("fusion"))) / "pretrained_weights"
-"""Networks that come with the package, a folder each."""
+BOX = Path(str(files("fusion"))) / "weights"
+"""Networks that come with the package: `<name>.safetensors` and its card, `<name>.json`."""
 
 
 def in_the_box() -> list[str]:
     """Names that `load` knows without a file."""
-    return sorted(card.parent.name for card in BOX.glob(f"*/{CARD}"))
+    return sorted(weights.stem for weights in BOX.glob("*.safetensors"))
 
 
 def load(name: str | Path, device: str | torch.device = "cpu", memory_gib: float = 10.0) -> "Fuser":
     """Load a trained method.
 
     Args:
-        name: a name in the box (`in_the_box()`), a folder with `weights.safetensors` and
-            `card.json` (what training leaves in `models/<method>`), or a Hugging Face repository
-            `owner/name` that holds the two files; only this one asks the network.
+        name: a name in the box (`in_the_box()`), a file `<name>.safetensors` with its card
+            `<name>.json` beside it, a folder with `weights.safetensors` and `card.json` (what
+            training leaves in `models/<method>`), or a Hugging Face repository `owner/name` that
+            holds these two; only this one asks the network.
         device: where to fuse.
         memory_gib: ceiling of what fusing holds in tensors; larger images are fused in tiles
             (`fusion.tiles` says what that changes).
@@ -38,20 +39,21 @@ def load(name: str | Path, device: str | torch.device = "cpu", memory_gib: float
     Raises:
         InputError: there is no such model, or its files are damaged or do not belong together.
     """
-    method = load_model(_locate(str(name))).to(device).to(memory_format=torch.channels_last)
+    method = _find(str(name)).to(device).to(memory_format=torch.channels_last)
     return Fuser(method, memory_gib)
 
 
-def _locate(name: str) -> Path:
-    for folder in (BOX / name, Path(name)):
-        if (folder / CARD).is_file():
-            return folder
-    if name.count("/") == 1 and not Path(name).exists():
-        return _download(name)
+def _find(name: str) -> FusionMethod:
+    if name in in_the_box():
+        return load_model(BOX / f"{name}.safetensors")
+    path = Path(name)
+    if path.suffix == ".safetensors" or (path / CARD).is_file():
+        return load_model(path)
+    if name.count("/") == 1 and not path.exists():
+        return load_model(_download(name))
     known = ", ".join(in_the_box())
-    raise InputError(
-        name, "is no model", f"give one of {known}, a folder with {CARD}, or owner/name"
-    )
+    remedy = f"give one of {known}, a .safetensors file, a folder with {CARD}, or owner/name"
+    raise InputError(name, "is no model", remedy)
 
 
 def _download(repository: str) -> Path:

@@ -1,10 +1,13 @@
 """Training pairs in memory, and the crops that each step of training sees."""
 
+import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -45,6 +48,17 @@ class PairStore:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def describe(self) -> dict[str, Any]:
+        """The training data for a card: how many pairs of which set, and a checksum.
+
+        The SHA-256 is over names, sizes and pixels, those of teachers' images included.
+        """
+        digest = hashlib.sha256("\0".join(self.names).encode())
+        for table in (self.heights, self.widths, self.pixels, self.fused):
+            digest.update(table.cpu().numpy().reshape(-1).data)
+        sets = Counter(name.partition("/")[0] for name in self.names)
+        return {"pairs": len(self), "sets": dict(sets), "sha256": digest.hexdigest()}
 
     def to(self, device: torch.device) -> "PairStore":
         """The same store on `device`."""

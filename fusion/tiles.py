@@ -97,7 +97,7 @@ def _windows(length: int, tiles: Tiling, device: torch.device) -> list[tuple[sli
     """Where tiles lie along one side, and their weights there, which sum to one everywhere."""
     side = min(tiles.side, length)
     last = length - side
-    steps = -(-last // (side - tiles.overlap - ALIGNMENT + 1))
+    steps = -(-last // (tiles.side - tiles.overlap - ALIGNMENT + 1))
     starts = [last * step // steps // ALIGNMENT * ALIGNMENT for step in range(steps)]
     spans = [slice(start, start + side) for start in [*starts, last]]
     weights = torch.zeros(len(spans), length, device=device)

@@ -25,10 +25,10 @@ from fusion.checkpoint import Checkpoint, CheckpointFolder, run_identity
 from fusion.images import InputError
 from fusion.meter import Meter, Reporter
 from fusion.methods import Batch, PhaseConfig, TrainingPhase
+from fusion.model_files import weights_of
 from fusion.preview import picture_grid
 from fusion.runtime import RuntimeConfig
 from fusion.sampler import CropSampler, PairStore, step_seed
-from fusion.weights import weights_of
 
 OnEpoch = Callable[[dict[str, float]], None]
 OnPictures = Callable[[int, NDArray[np.uint8]], None]

@@ -14,6 +14,7 @@ from pipelines.commands.evaluate import evaluate
 from pipelines.commands.export import export
 from pipelines.commands.fuse import fuse
 from pipelines.commands.prepare import prepare
+from pipelines.commands.publish import publish
 
 app = typer.Typer(
     name="pomai",
@@ -27,6 +28,7 @@ app.command()(evaluate)
 app.command()(export)
 app.command()(fuse)
 app.command()(prepare)
+app.command()(publish)
 
 
 @app.command()

@@ -9,6 +9,7 @@ import pandas as pd
 
 from detection.experiment import BEST, DetectionResult, train_and_test
 from detection.matches import RECALLS
+from detection.workspace import build_workspace
 from pipelines import params
 from pipelines.datasets.canonical import manifest
 from pipelines.plots import class_table, confusion_table, live_curves, write_curves
@@ -19,14 +20,16 @@ def main(method: str, dataset: str) -> None:
     """Train and test the detector on METHOD's images of DATASET, once a seed."""
     settings = params.load()
     key = f"detect-{method}-{dataset}"
+    workspace = build_workspace(
+        FUSED / f"{method}-{dataset}", PREPARED / dataset, RUNS / key / "data"
+    )
     results: list[DetectionResult] = []
     for seed in settings.detection.seeds:
         first = not results  # its curves and pictures stand for the others'
         with live_curves(PLOTS / key) if first else nullcontext() as log:
             results.append(
                 train_and_test(
-                    FUSED / f"{method}-{dataset}",
-                    PREPARED / dataset,
+                    workspace,
                     RUNS / key / f"seed-{seed}",
                     settings.detection,
                     seed,

@@ -2,8 +2,8 @@
 
 from fusion.fuse import fuse_pairs
 from fusion.group import join_group
+from fusion.model_files import load_model
 from fusion.precomputed import PRECOMPUTED, adopt_images
-from fusion.weights import load_model
 from pipelines import params
 from pipelines.datasets.canonical import prepared_pairs
 from pipelines.stage import FUSED, MODELS, PREPARED, run

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from fusion import methods
 from fusion.images import InputError
+from fusion.model_files import checksum, copy_model, read_card, save_card, save_model
 from fusion.precomputed import PRECOMPUTED, checksum_of_images
-from fusion.weights import checksum, copy_model, save_card, save_model
 from pipelines import params
 from pipelines.stage import MODELS, run
 
@@ -20,8 +20,11 @@ def main(method: str) -> None:
     kind = methods.get(settings.kind(method))
     source = Path(settings.methods[method].source)
     if kind.phases:
-        if not source.is_dir():
-            raise InputError(source, "is not a folder of weights", f"train {method} first")
+        if not source.exists():
+            raise InputError(source, "does not exist", f"train {method} first")
+        if (found := read_card(source)["method"]) != settings.kind(method):
+            reason = f"has weights of {found}, not of {settings.kind(method)}"
+            raise InputError(source, reason, f"correct `kind` or `source` of methods.{method}")
         copy_model(source, MODELS / method)
     else:
         untrained = kind(settings.method_config(method))

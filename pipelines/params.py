@@ -11,11 +11,12 @@ from detection.config import DetectionConfig
 from fusion import methods
 from fusion.config import Config
 from fusion.images import InputError
-from fusion.methods import PhaseConfig
+from fusion.methods import PhaseConfig, TaughtPhaseConfig
 from fusion.metrics import METRICS
 from fusion.precomputed import PRECOMPUTED, PrecomputedConfig
 from fusion.runtime import RuntimeConfig
 from pipelines.datasets.config import DatasetConfig, SampleConfig
+from pipelines.stage import MODELS, TEACHERS
 from segmentation.config import SegmentationConfig
 
 
@@ -24,9 +25,11 @@ class MethodParams(Config):
 
     kind: the registered method, if the row has another name; `precomputed` for images that are
         already fused.
-    source: what its images come from: the folder that its last training phase writes, the code of
-        a method that is not trained, or the folder of precomputed images.
-    config: the method's own settings (its `config_class`; `PrecomputedConfig`).
+    source: what its images come from: the folder that its last training phase writes, weights
+        trained before (fusion/weights), the code of a method that is not trained, or the folder of
+        precomputed images.
+    config: the method's own settings (its `config_class`; `PrecomputedConfig`); empty for weights
+        trained before, which bring theirs.
     """
 
     kind: str | None = None
@@ -39,14 +42,14 @@ class TrainingParams(Config):
 
     code: the method's file; its training runs again when it changes.
     after: the folder that must exist before: an earlier phase's weights, the training pairs, or
-        `data/teachers`.
+        `data/teachers` for a phase that learns from other methods.
     settings: the phase's own settings (the method's `phases[phase]`).
     """
 
     method: str
     phase: str
     code: str
-    after: str = "data/train"
+    after: str
     settings: dict[str, Any]
 
 
@@ -99,24 +102,59 @@ class Params(Config):
             known = [*methods.names(), PRECOMPUTED]
             _require(kind in known, f"methods.{name}", kind, known)
             _nested(_config_class(kind), row.config, f"methods.{name}.config")
-            self._tasks_are_covered(name)
-        for key, step in self.training.items():
-            where = f"training.{key}"
-            _require(step.method in self.methods, f"{where}.method", step.method, self.methods)
-            phases = methods.get(self.kind(step.method)).phases
-            _require(step.phase in phases, f"{where}.phase", step.phase, phases)
-            _nested(phases[step.phase], step.settings, f"{where}.settings")
-            for name in step.settings.get("teachers", []):
-                _require(name in self.teachers, f"{where}.settings.teachers", name, self.teachers)
+            self._will_be_there(f"methods.{name}.source", row.source)
+            if kind == PRECOMPUTED:
+                self._precomputed_sets(name)
+            self._settings_have_effect(name)
         for name in self.teachers:
-            _require(name in self.methods, "teachers", name, self.methods)
+            self._can_teach(name)
+        for key, step in self.training.items():
+            self._phase_is_possible(f"training.{key}", step)
         return self
 
-    def _tasks_are_covered(self, name: str) -> None:
+    def _precomputed_sets(self, name: str) -> None:
+        where = f"methods.{name}.config.folders"
+        for dataset in PrecomputedConfig(**self.methods[name].config).folders or {}:
+            _require(dataset in self.datasets, where, dataset, self.datasets)
         for dataset in [*self.detect_on, *self.segment_on]:
             if not self.has_images(name, dataset):
-                where = f"methods.{name}.config.folders"
                 raise ValueError(f"{where}: lacks '{dataset}', which detect_on or segment_on names")
+
+    def _phase_is_possible(self, where: str, step: TrainingParams) -> None:
+        trainable = [name for name in self.methods if self.kind(name) != PRECOMPUTED]
+        _require(step.method in trainable, f"{where}.method", step.method, trainable)
+        kind = methods.get(self.kind(step.method))
+        _require(step.phase in kind.phases, f"{where}.phase", step.phase, kind.phases)
+        code = f"{kind.__module__.replace('.', '/')}.py"
+        _require(step.code == code, f"{where}.code", step.code, [code])
+        _nested(kind.phases[step.phase], step.settings, f"{where}.settings")
+        self._will_be_there(f"{where}.after", step.after)
+        if not issubclass(kind.phases[step.phase], TaughtPhaseConfig):
+            return
+        for name in step.settings["teachers"]:
+            _require(name in self.teachers, f"{where}.settings.teachers", name, self.teachers)
+        _require(_taught(step), f"{where}.after", step.after, [str(TEACHERS)])
+
+    def _can_teach(self, name: str) -> None:
+        """Teachers are ready before any phase that is taught, and fuse the training pairs."""
+        taught = {step.method for step in self.training.values() if _taught(step)}
+        able = [n for n in self.methods if n not in taught and self.kind(n) != PRECOMPUTED]
+        _require(name in able, "teachers", name, able)
+
+    def _will_be_there(self, where: str, folder: str) -> None:
+        """Weights that the pipeline makes itself are a training phase's."""
+        made = [str(MODELS / key) for key in self.training]
+        _require(Path(folder).parent != MODELS or folder in made, where, folder, made)
+
+    def _settings_have_effect(self, name: str) -> None:
+        kind = self.kind(name)
+        trained_here = name in {step.method for step in self.training.values()}
+        learned = kind != PRECOMPUTED and bool(methods.get(kind).phases)
+        if learned and not trained_here and self.methods[name].config:
+            raise ValueError(
+                f"methods.{name}.config: nothing trains '{name}', and weights trained before bring "
+                "their own settings: leave it out"
+            )
 
     def kind(self, method: str) -> str:
         """The registered name of a leaderboard row."""
@@ -165,6 +203,10 @@ def load(path: Path = Path("params.yaml")) -> Params:
     except ValidationError as error:
         problems = "; ".join(_problem(item) for item in error.errors())
         raise InputError(path, problems, "correct these keys") from error
+
+
+def _taught(step: TrainingParams) -> bool:
+    return Path(step.after) == TEACHERS
 
 
 def _config_class(kind: str) -> type[Config]:

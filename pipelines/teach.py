@@ -3,7 +3,7 @@
 from fusion.fuse import fuse_pairs
 from fusion.group import join_group
 from fusion.images import find_pairs
-from fusion.weights import load_model
+from fusion.model_files import load_model
 from pipelines import params
 from pipelines.stage import MODELS, TEACHERS, TRAINING_PAIRS, run
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from fusion import methods
 from fusion.methods import TaughtPhaseConfig
+from fusion.model_files import checksum, load_model, save_model
 from fusion.sampler import load_pairs
 from fusion.train import launch, train_phase
-from fusion.weights import checksum, load_model, save_model
 from pipelines import params
 from pipelines.stage import MODELS, PLOTS, RUNS, TEACHERS, TRAINING_PAIRS, run
 
@@ -52,8 +52,7 @@ def main(key: str) -> None:
             "code": checksum(Path(step.code)),
             "updates": report.updates,
             "seed": settings.seed,
-            "pairs": len(store),
-            "sets": [path.name for path in folders],
+            "data": store.describe(),
             "settings": schedule.model_dump(mode="json"),
         }
         save_model(MODELS / key, kind, phase.method, facts)

@@ -30,6 +30,21 @@ ENCODERS = tuple(
 Listed here because asking the library for them imports it, which takes seconds.
 """
 
+Architecture = Literal[
+    "DeepLabV3Plus",
+    "DeepLabV3",
+    "Unet",
+    "UnetPlusPlus",
+    "MAnet",
+    "Linknet",
+    "FPN",
+    "PSPNet",
+    "PAN",
+    "UPerNet",
+    "Segformer",
+    "DPT",
+]
+
 WEIGHT_FILES = (".pth", ".pt", ".safetensors")
 
 
@@ -42,7 +57,8 @@ class SegmentationConfig(Config):
     Attributes:
         architecture: model class of segmentation-models-pytorch.
         encoder: its backbone, one of `ENCODERS` or `tu-<timm name>`.
-        options: further keyword arguments of the model class, e.g. `decoder_channels`.
+        options: architecture -> further keyword arguments of its class, e.g. `decoder_channels`;
+            those of other architectures than the chosen one have no effect.
         encoder_weights: null (random), a weight file (.pth, .pt, .safetensors), or the name of
             weights the library downloads, e.g. "imagenet".
         frozen_epochs: first epochs in which the encoder, BatchNorm statistics included, stays as
@@ -56,22 +72,9 @@ class SegmentationConfig(Config):
         pictures: number of test images drawn side by side.
     """
 
-    architecture: Literal[
-        "DeepLabV3Plus",
-        "DeepLabV3",
-        "Unet",
-        "UnetPlusPlus",
-        "MAnet",
-        "Linknet",
-        "FPN",
-        "PSPNet",
-        "PAN",
-        "UPerNet",
-        "Segformer",
-        "DPT",
-    ] = "DeepLabV3Plus"
+    architecture: Architecture = "DeepLabV3Plus"
     encoder: str = "mobilenet_v2"
-    options: dict[str, bool | int | float | str | list[int]] = Field({})
+    options: dict[Architecture, dict[str, bool | int | float | str | list[int]]] = Field({})
     encoder_weights: str | None = None
     frozen_epochs: int = Field(0, ge=0)
     epochs: int = Field(300, ge=1)
@@ -122,6 +125,10 @@ class SegmentationConfig(Config):
                 f"frozen_epochs ({self.frozen_epochs}) is more than epochs ({self.epochs})"
             )
         return self
+
+    def own_options(self) -> dict[str, bool | int | float | str | list[int]]:
+        """`options` of the chosen architecture."""
+        return self.options.get(self.architecture, {})
 
     def weight_file(self) -> str | None:
         """`encoder_weights` where it names a file, else None."""

@@ -99,7 +99,7 @@ def build(config: SegmentationConfig) -> Segmenter:
             config.encoder,
             None if file else config.encoder_weights,
             classes=len(CLASSES),
-            **config.options,
+            **config.own_options(),
         )
     except OSError as error:
         raise InputError(
@@ -123,11 +123,11 @@ def _check_options(config: SegmentationConfig) -> None:
     """The library takes unknown keywords in silence; a misspelt option must not pass."""
     allowed = set(inspect.signature(getattr(smp, config.architecture).__init__).parameters)
     allowed -= _OWN_ARGUMENTS
-    for name in config.options:
+    for name in config.own_options():
         if name not in allowed:
             near = difflib.get_close_matches(name, allowed, n=1)
             raise InputError(
-                f"options.{name}",
+                f"options.{config.architecture}.{name}",
                 f"{config.architecture} has no such option",
                 f"did you mean {near[0]}?" if near else f"it has {', '.join(sorted(allowed))}",
             )

@@ -36,8 +36,8 @@ def analyse(
     """Sparsity, Jensen-Shannon divergence and similarity of encoder layers of a set of pairs."""
     from fusion.analysis.modalities import measure_pairs, summarise
     from fusion.analysis.similarity import layer_similarity
+    from fusion.model_files import load_model
     from fusion.runtime import RuntimeConfig, pick_device
-    from fusion.weights import load_model
 
     if out and not out.resolve().parent.is_dir():
         raise InputError(out, "cannot be made", "its parent folder does not exist: make it first")

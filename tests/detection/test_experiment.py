@@ -16,6 +16,7 @@ from detection.experiment import train_and_test
 from detection.matches import average_precision
 from detection.offline import prepare
 from detection.train import check_model
+from detection.workspace import build_workspace
 from fusion.images import InputError
 from fusion.runtime import RuntimeConfig
 
@@ -44,6 +45,7 @@ socket.getaddrinfo = refuse
 
 from detection.config import DetectionConfig
 from detection.experiment import train_and_test
+from detection.workspace import build_workspace
 from fusion.runtime import RuntimeConfig
 
 root, work = map(Path, sys.argv[1:3])
@@ -51,8 +53,9 @@ config = DetectionConfig(**json.loads(sys.argv[3]))
 def log(record):
     if record["epoch"] == int(sys.argv[4]):
         os.kill(os.getpid(), signal.SIGKILL)
+workspace = build_workspace(root / "fused", root / "set", work.with_name("data"))
 result = train_and_test(
-    root / "fused", root / "set", work, config, 0, RuntimeConfig(accelerator="cpu"), log=log
+    workspace, work, config, 0, RuntimeConfig(accelerator="cpu"), log=log
 )
 print(json.dumps({
     **result.summary(), "curve": result.curve, "confusion": result.confusion.tolist(),
@@ -81,7 +84,11 @@ def run(shapes, work, home, kill_after=0):
 def again(shapes, work, log=None, **changes):
     config = DetectionConfig(**(SETTINGS | changes))
     cpu = RuntimeConfig(accelerator="cpu")
-    return train_and_test(shapes / "fused", shapes / "set", work, config, 0, cpu, log=log)
+    return train_and_test(workspace_of(shapes, work), work, config, 0, cpu, log=log)
+
+
+def workspace_of(shapes, work):
+    return build_workspace(shapes / "fused", shapes / "set", work.with_name("data"))
 
 
 @pytest.fixture(scope="module")
@@ -134,9 +141,8 @@ def test_a_result_holds_what_was_found(shapes, tmp_path):
     config = DetectionConfig(**(SETTINGS | {"epochs": 1}))
     cpu = RuntimeConfig(accelerator="cpu")
     work, pictures = tmp_path / "run", tmp_path / "pictures"
-    found = train_and_test(
-        shapes / "fused", shapes / "set", work, config, 1, cpu, pictures=pictures
-    )
+    workspace = workspace_of(shapes, work)
+    found = train_and_test(workspace, work, config, 1, cpu, pictures=pictures)
     json.dumps(found.summary(), allow_nan=False)
     assert found.ap50["disc"] is None  # the test split has none
     assert found.ap50["square"] == pytest.approx(found.map50)
@@ -157,7 +163,7 @@ def test_a_result_holds_what_was_found(shapes, tmp_path):
     assert [path.name for path in sorted(pictures.iterdir())] == ["00016.png", "00019.png"]
     assert all(image.shape[0] > 64 and image.shape[1] >= 4 * 64 for image in drawn)
 
-    other = train_and_test(shapes / "fused", shapes / "set", tmp_path / "other", config, 2, cpu)
+    other = train_and_test(workspace, tmp_path / "other", config, 2, cpu)
     assert other.protocol != found.protocol
     assert not np.array_equal(other.matches.confidence, found.matches.confidence)
 

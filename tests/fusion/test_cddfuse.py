@@ -23,7 +23,7 @@ from fusion.methods.cddfuse import (
     correlation,
     decomposition,
 )
-from fusion.weights import load_model, save_model
+from fusion.model_files import load_model, save_model
 from tests.fusion.toys import (
     SCHEDULE,
     changed,
@@ -228,7 +228,9 @@ def test_fusion_loss_is_its_equations():
     batch, network = grey_batch(), phase.method
     losses = phase(batch)
     features = [network.encoder(source) for source in (batch.infrared, batch.visible[:, :1])]
-    fused, infrared, visible = planes(network(*batch), batch.infrared, batch.visible[:, :1])
+    fused, infrared, visible = planes(
+        network(batch.infrared, batch.visible), batch.infrared, batch.visible[:, :1]
+    )
     expected = {
         "intensity": abs(fused - np.maximum(infrared, visible)).mean(),
         "gradient": abs(edges(fused) - np.maximum(edges(infrared), edges(visible))).mean(),

@@ -9,10 +9,10 @@ from safetensors.torch import load_file, save_file
 
 from fusion.config import Config
 from fusion.methods import FusionMethod, PhaseConfig, TrainingPhase
+from fusion.model_files import weights_of
 from fusion.runtime import RuntimeConfig
 from fusion.sampler import load_pairs
 from fusion.train import launch, train_phase
-from fusion.weights import weights_of
 
 
 class Blend(FusionMethod):

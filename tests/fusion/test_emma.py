@@ -17,7 +17,7 @@ from fusion.methods.emma import (
     IntensityGradientDistance,
     SensingPhase,
 )
-from fusion.weights import load_model, save_model
+from fusion.model_files import load_model, save_model
 from pipelines import params
 from pipelines.compose import compose
 from tests.fusion.toys import (
@@ -366,7 +366,7 @@ def preset(tmp_path, monkeypatch):
 def test_a_preset_learns_from_other_rows_and_its_phases_follow_each_other(preset, profile):
     chosen = preset(profile)
     sensing, fusion = chosen.training["emma-sensing"], chosen.training["emma-fusion"]
-    assert sensing.after == "data/train"
+    assert sensing.after == "data/teachers"
     assert fusion.after == "models/emma-sensing"
     assert chosen.methods["emma"].source == "models/emma-fusion"
     teachers = chosen.phase_settings("emma-sensing").teachers

@@ -18,7 +18,7 @@ from fusion.methods.mmaunet import (
     MMAUNetPhaseConfig,
     MMAUNetWeights,
 )
-from fusion.weights import load_model, save_model
+from fusion.model_files import load_model, save_model
 from tests.fusion.toys import (
     SCHEDULE,
     changed,

@@ -1,4 +1,7 @@
 import http.server
+import shutil
+import subprocess
+import sys
 import threading
 
 import huggingface_hub.constants
@@ -6,12 +9,13 @@ import numpy as np
 import pytest
 import torch
 
+import fusion
 from fusion.color import luminance
 from fusion.fuse import fuse_batch
 from fusion.images import InputError
 from fusion.methods.pomai import NGMMConfig, PoMAI, PoMAIConfig
+from fusion.model_files import save_model
 from fusion.pretrained import in_the_box, load
-from fusion.weights import save_model
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +68,22 @@ def test_grey_stays_grey_and_stretching_fills_the_range(folder, pair):
 def test_what_is_not_a_pair_is_refused(folder, pair, change, error, message):
     with pytest.raises(error, match=message):
         load(folder)(*change(*pair))
+
+
+def test_one_file_with_its_card_beside_it(folder, pair, tmp_path):
+    shutil.copy(folder / "weights.safetensors", tmp_path / "mine.safetensors")
+    with pytest.raises(InputError, match=r"mine\.json: cannot be read"):
+        load(tmp_path / "mine.safetensors")
+    shutil.copy(folder / "card.json", tmp_path / "mine.json")
+    np.testing.assert_array_equal(load(tmp_path / "mine.safetensors")(*pair), load(folder)(*pair))
+
+
+def test_loading_is_the_package_s_front_door_and_costs_nothing_before_it_is_used():
+    script = "import sys, fusion; assert 'torch' not in sys.modules; fusion.load"
+    subprocess.run([sys.executable, "-c", script], check=True)
+    assert fusion.load is load
+    with pytest.raises(AttributeError, match="no attribute 'unload'"):
+        _ = fusion.unload
 
 
 @pytest.mark.parametrize("name", in_the_box())

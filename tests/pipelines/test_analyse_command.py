@@ -10,7 +10,7 @@ import torch
 
 from fusion.images import write_image
 from fusion.methods.pomai import PoMAI, PoMAIConfig
-from fusion.weights import save_model
+from fusion.model_files import save_model
 from pipelines import cli
 
 

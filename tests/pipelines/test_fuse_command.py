@@ -9,7 +9,7 @@ from PIL import Image
 
 from fusion.images import read_visible, write_image
 from fusion.methods.pomai import NGMMConfig, PoMAI, PoMAIConfig
-from fusion.weights import save_model
+from fusion.model_files import save_model
 from pipelines import cli
 
 

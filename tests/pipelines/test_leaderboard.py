@@ -1,5 +1,6 @@
+import io
 import json
-from math import nan
+from math import isnan, nan
 
 import numpy as np
 import pandas as pd
@@ -172,3 +173,62 @@ def test_gains_over_the_visible_image_with_intervals(tmp_path):
 
 def test_without_the_visible_image_there_is_nothing_to_gain_on(tmp_path):
     assert task_differences(tmp_path, ["pomai"], ["m3fd"], ["msrs"]).empty
+
+
+def only_on_msrs(scores, method):
+    """A second data set on which one method has no images."""
+    for name in ("average", "pomai"):
+        for file in ("summary.json", "images.csv"):
+            content = (scores / f"evaluate-{name}-msrs" / file).read_text()
+            folder = scores / f"evaluate-{name}-tno"
+            folder.mkdir(exist_ok=True)
+            (folder / file).write_text(content)
+    (scores / f"evaluate-{method}-tno" / "summary.json").unlink()
+    (scores / f"evaluate-{method}-tno" / "images.csv").unlink()
+    present = lambda row, dataset: (row, dataset) != (method, "tno")  # noqa: E731
+    return collect(scores, ("average", "pomai"), ["tno", "msrs"], ["msrs"], ["msrs"], present)
+
+
+@pytest.mark.parametrize("method", ["average", "pomai"])
+def test_a_row_without_a_data_set_is_undefined_there_and_nowhere_else(scores, method):
+    """Whether the row comes first or last, columns keep their order."""
+    result = only_on_msrs(scores, method)
+    other = {"average": "pomai", "pomai": "average"}[method]
+    fusion = [(dataset, name) for dataset in ("tno", "msrs") for name in ("SD", "VIF")]
+    tasks = [("msrs", name) for name in ("mAP@0.5", "mAP@0.5:0.95", "mIoU")]
+    assert result.columns == fusion + tasks
+    assert all(list(row) == result.columns for row in result.rows.values())
+    undefined = {column for column, value in result.rows[method].items() if isnan(value)}
+    assert undefined == {("tno", "SD"), ("tno", "VIF"), ("msrs", "VIF")}
+    assert result.rows[other]["tno", "SD"] == result.rows[other]["msrs", "SD"]
+    assert "tno" not in result.to_metrics()[method]
+    assert result.best(("tno", "SD")) == other
+    shown = pd.read_csv(io.StringIO(result.to_csv()), index_col="method")
+    assert shown.loc[method].isna().sum() == 3
+
+
+def test_comparisons_leave_a_row_without_the_data_set_out(scores):
+    result = only_on_msrs(scores, "pomai")
+    tests = significance(result)
+    assert set(tests.loc[tests["metric"] == "SD", "dataset"]) == {"msrs"}
+    ties = as_good_as_best(result, tests)
+    assert ties["tno", "SD"] == frozenset()
+    ranks = agreement(result).set_index(["dataset", "metric", "score"])
+    assert set(ranks.index.get_level_values("dataset")) == {"msrs"}
+    text = to_markdown(result, ties, agreement(result), NO_GAINS, NO_PARTS, ["average"])
+    assert "| average | **10.00** | – |" in text
+    assert "| pomai | – | – |" in text
+    stretching = text.partition("would alone add**")[2].splitlines()
+    assert (
+        "| method | msrs SD | tno SD |" in stretching
+        or "| method | tno SD | msrs SD |" in stretching
+    )
+    (row,) = (line for line in stretching if line.startswith("| pomai |"))
+    assert "–" in row
+    assert "+20%" in row
+
+
+def test_a_missing_score_is_an_error_unless_the_row_never_has_the_data_set(scores):
+    (scores / "evaluate-pomai-msrs" / "summary.json").unlink()
+    with pytest.raises(InputError, match=r"evaluate-pomai-msrs.*is missing"):
+        board(scores)

@@ -1,4 +1,7 @@
+import os
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import yaml
@@ -18,10 +21,17 @@ def composed(tmp_path, monkeypatch):
 
     def make(*overrides):
         output = tmp_path / "params.yaml"
-        compose(output, overrides, ROOT / "conf")
+        output.write_text(composition(overrides, os.environ.get("FUSION_DATA")))
         return output
 
     return make
+
+
+@cache
+def composition(overrides, _):
+    with TemporaryDirectory() as folder:
+        compose(Path(folder) / "params.yaml", overrides, ROOT / "conf")
+        return (Path(folder) / "params.yaml").read_text()
 
 
 def test_the_committed_parameters_are_what_the_default_composes(composed):
@@ -77,16 +87,133 @@ def test_the_paper_profile_has_the_papers_numbers(composed):
     ],
 )
 def test_bad_parameters_are_refused_by_name(composed, tmp_path, path, value, message):
-    content = yaml.safe_load(composed().read_text())
-    block = content
-    for key in path[:-1]:
-        block = block[key]
-    block[path[-1]] = value
-    broken = tmp_path / "broken.yaml"
-    broken.write_text(yaml.safe_dump(content))
+    broken = edited(composed(), tmp_path / "broken.yaml", {"/".join(path): value})
     with pytest.raises(InputError, match=message) as caught:
         params.load(broken)
     assert "broken.yaml" in str(caught.value)
+
+
+def edited(path, output, changes):
+    """A copy of a params.yaml with other values, keys joined by slashes."""
+    content = yaml.safe_load(path.read_text())
+    for key, value in changes.items():
+        *parents, last = key.split("/")
+        block = content
+        for name in parents:
+            block = block[name]
+        block[last] = value
+    output.write_text(yaml.safe_dump(content, sort_keys=False))
+    return output
+
+
+TAUGHT = ("profile=tiny", "method=[average,maximum,pomai,emma]", "teachers=[average,pomai]")
+SENSING = "training/emma-sensing"
+
+
+def test_a_method_may_learn_from_several_rows(composed):
+    settings = params.load(composed(*TAUGHT))
+    assert settings.teachers == settings.phase_settings("emma-sensing").teachers
+    assert settings.teachers == ["average", "pomai"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"teachers": ["average", "pomay"]},
+            "teachers: 'pomay' is not one of average, maximum, po",
+        ),
+        ({"teachers": ["emma", "average"]}, "teachers: 'emma' is not one of average, maximum, pom"),
+        (
+            {"methods/others": {"kind": "precomputed", "source": "x"}, "teachers": ["others"]},
+            "'others' is not one of average, maximum, pomai",
+        ),
+        (
+            {f"{SENSING}/settings/teachers": ["maximum"]},
+            "training.emma-sensing.settings.teachers: 'maximum' is not one of average, pomai",
+        ),
+        ({f"{SENSING}/settings/teachers": []}, r"emma-sensing.settings.teachers: .*at least 1"),
+        (
+            {f"{SENSING}/after": "data/train"},
+            "training.emma-sensing.after: 'data/train' is not one of data/teachers",
+        ),
+        (
+            {f"{SENSING}/code": "fusion/methods/pomai.py"},
+            "emma-sensing.code: 'fusion/methods/pomai.py' is not one of fusion/methods/emma.py",
+        ),
+        (
+            {"training/emma-fusion/after": "models/emma-sense"},
+            "emma-fusion.after: 'models/emma-sense' is not one of .*models/emma-sensing",
+        ),
+        (
+            {"methods/emma/source": "models/emma"},
+            "methods.emma.source: 'models/emma' is not one of .*models/emma-fusion",
+        ),
+    ],
+)
+def test_what_cannot_be_taught_or_ordered_is_refused_by_name(composed, tmp_path, changes, message):
+    broken = edited(composed(*TAUGHT), tmp_path / "broken.yaml", changes)
+    with pytest.raises(InputError, match=message):
+        params.load(broken)
+
+
+def test_a_teacher_that_is_taught_would_wait_for_itself(composed, tmp_path):
+    """Two rows that learn from each other are refused, whichever is named first."""
+    path = composed(*TAUGHT)
+    training = yaml.safe_load(path.read_text())["training"]
+    changes = {
+        "methods/other": {"kind": "emma", "source": "models/other-fusion"},
+        "training/other-sensing": training["emma-sensing"] | {"method": "other"},
+        "training/other-fusion": training["emma-fusion"] | {"method": "other"},
+        "teachers": ["average", "pomai", "other"],
+    }
+    with pytest.raises(InputError, match="teachers: 'other' is not one of average, maximum, pom"):
+        params.load(edited(path, tmp_path / "circle.yaml", changes))
+    changes["teachers"] = ["average", "pomai"]
+    assert params.load(edited(path, tmp_path / "fine.yaml", changes)).kind("other") == "emma"
+
+
+PRECOMPUTED = {"kind": "precomputed", "source": "/images/others"}
+
+
+def test_a_precomputed_row_knows_where_its_images_lie(composed, tmp_path):
+    row = PRECOMPUTED | {"config": {"folders": {"msrs": "MSRS/test"}}}
+    changes = {"methods/whole": PRECOMPUTED, "methods/part": row, "detect_on": []}
+    settings = params.load(edited(composed(), tmp_path / "rows.yaml", changes))
+    assert settings.precomputed_folder("whole", "m3fd") == Path("/images/others/m3fd")
+    assert settings.precomputed_folder("part", "msrs") == Path("/images/others/MSRS/test")
+    assert settings.has_images("whole", "m3fd")
+    assert not settings.has_images("part", "m3fd")
+    assert settings.has_images("pomai", "m3fd")
+    assert not {"whole", "part"} & set(settings.trivial())
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"methods/others": {"kind": "precomputed"}}, "methods.others.source: Field required"),
+        (
+            {"methods/others": PRECOMPUTED | {"config": {"folder": "x"}}},
+            "methods.others.config.folder: unknown key",
+        ),
+        (
+            {"methods/others": PRECOMPUTED | {"config": {"folders": {"tno": "x"}}}},
+            "methods.others.config.folders: 'tno' is not one of msrs, m3fd",
+        ),
+        (
+            {"methods/others": PRECOMPUTED | {"config": {"folders": {"m3fd": "x"}}}},
+            "methods.others.config.folders: lacks 'msrs', which detect_on or segment_on names",
+        ),
+        (
+            {"methods/pomai": PRECOMPUTED},
+            "training.pomai-stage_one.method: 'pomai' is not one of visible, infrared, average",
+        ),
+    ],
+)
+def test_precomputed_rows_that_cannot_be_are_refused_by_name(composed, tmp_path, changes, message):
+    broken = edited(composed(), tmp_path / "broken.yaml", changes)
+    with pytest.raises(InputError, match=message):
+        params.load(broken)
 
 
 def test_missing_parameters_are_a_clear_word(tmp_path):
@@ -106,3 +233,15 @@ def test_a_missing_environment_variable_is_named(composed, monkeypatch):
     monkeypatch.delenv("FUSION_DATA", raising=False)
     with pytest.raises(InputError, match="FUSION_DATA"):
         composed("profile=pairs")
+
+
+def test_a_row_in_the_box_needs_no_training(composed):
+    settings = params.load(composed("method=[average,pomai_tiny]"))
+    assert settings.training == {}
+    assert settings.trivial() == ["average"]
+
+
+def test_settings_of_weights_trained_before_are_refused(composed):
+    override = "+methods.pomai_tiny.config.channels=8"
+    with pytest.raises(InputError, match=r"methods.pomai_tiny.config: nothing trains 'pomai_tiny'"):
+        params.load(composed("method=[average,pomai_tiny]", override))

@@ -7,35 +7,60 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from fusion.metrics import CORE
+from fusion.model_files import WEIGHTS
+from fusion.pretrained import load
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 PROFILE = ("profile=tiny", "method=[average,pomai]")
+SETS = ("msrs", "m3fd")
 FUSION_ONLY = ("detect_on=[]", "segment_on=[]")
 
 pytestmark = pytest.mark.slow
 
 
-def run(project, *command):
+def run(project, *command, code=0):
     """A command in the project, with the environment's `bin` on PATH as `uv run` gives it."""
-    environment = os.environ | {
-        "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
-        "DVC_NO_ANALYTICS": "1",
-        "OMP_NUM_THREADS": "2",
-    }
+    environment = {"OMP_NUM_THREADS": "2"} | os.environ
+    environment["PATH"] = f"{BIN}{os.pathsep}{os.environ['PATH']}"
+    environment["DVC_NO_ANALYTICS"] = "1"
     result = subprocess.run(
         command, cwd=project, env=environment, capture_output=True, text=True, check=False
     )
-    assert result.returncode == 0, result.stdout + result.stderr
+    assert result.returncode == code, result.stdout + result.stderr
     return result.stdout + result.stderr
 
 
 def metrics(project):
     return json.loads((project / "results/metrics.json").read_text())
+
+
+def table(project):
+    return pd.read_csv(project / "results/leaderboard.csv", index_col="method")
+
+
+def ran(output):
+    """Names of the stages that DVC ran."""
+    return {line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")}
+
+
+def lock(project):
+    """What DVC knows of each stage: checksums of everything it read and wrote."""
+    return yaml.safe_load((project / "dvc.lock").read_text())["stages"]
+
+
+def modified(project, *patterns):
+    """Times of all files of some folders."""
+    files = [
+        f for pattern in patterns for folder in project.glob(pattern) for f in folder.iterdir()
+    ]
+    return {file: file.stat().st_mtime_ns for file in files}
 
 
 @pytest.fixture(scope="module")
@@ -70,21 +95,21 @@ def commit(project):
 
 
 def test_a_leaderboard_of_every_method_and_every_kind_of_number(project):
-    table = pd.read_csv(project / "results/leaderboard.csv", index_col="method")
-    assert list(table.index) == ["average", "pomai"]
-    assert list(table.columns) == [
+    shown = table(project)
+    assert list(shown.index) == ["average", "pomai"]
+    assert list(shown.columns) == [
         *(f"{dataset} {name}" for dataset in ("msrs", "m3fd") for name in CORE),
         "m3fd mAP@0.5",
         "m3fd mAP@0.5:0.95",
         "msrs mIoU",
     ]
-    assert table.notna().all(axis=None)
+    assert shown.notna().all(axis=None)
     tests = pd.read_csv(project / "results/significance.csv")
     assert len(tests) == 2 * len(CORE), "one pair of methods on every metric of both data sets"
-    shown = json.loads(run(project, "dvc", "metrics", "show", "--json"))
-    content = next(iter(shown.values()))["data"]["results/metrics.json"]["data"]
+    printed = json.loads(run(project, "dvc", "metrics", "show", "--json"))
+    content = next(iter(printed.values()))["data"]["results/metrics.json"]["data"]
     assert content == metrics(project)
-    assert content["pomai"]["msrs"]["SD"] == pytest.approx(table.loc["pomai", "msrs SD"], rel=1e-4)
+    assert content["pomai"]["msrs"]["SD"] == pytest.approx(shown.loc["pomai", "msrs SD"], rel=1e-4)
 
 
 def test_a_second_run_does_nothing(project):
@@ -96,10 +121,10 @@ def test_a_second_run_does_nothing(project):
 def test_an_ablation_reruns_only_what_it_changes(project):
     before = metrics(project)
     output = run(project, "dvc", "exp", "run", *overrides("ablation=no_micm"))
-    ran = {line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")}
-    assert "train@pomai-stage_two" in ran
+    stages = ran(output)
+    assert "train@pomai-stage_two" in stages
     assert "Stage 'train@pomai-stage_one' didn't change, skipping" in output
-    assert not any("average" in stage for stage in ran)
+    assert not any("average" in stage for stage in stages)
     after = metrics(project)
     assert after["average"] == before["average"]
     assert after["pomai"] != before["pomai"]
@@ -127,6 +152,154 @@ def test_queued_ablations_complete_and_compare(project):
     assert cells_of(run(project, *command, "--table-only")) == rows
 
 
+TOY = '''
+"""One convolution over both images, learning their maximum."""
+
+import torch
+from torch import nn
+
+from fusion.color import luminance
+from fusion.methods.base import FusionMethod, PhaseConfig, TrainingPhase, register
+
+
+@register("toy")
+class Toy(FusionMethod):
+    phases = {"only": PhaseConfig}
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.mix = nn.Conv2d(2, 1, 3, padding=1)
+
+    def forward(self, infrared, visible):
+        return self.mix(torch.cat((infrared, luminance(visible)), dim=1)).sigmoid()
+
+    @classmethod
+    def start_phase(cls, name, config, settings, previous):
+        return ToyTraining(cls(config))
+
+
+class ToyTraining(TrainingPhase):
+    def __init__(self, method):
+        super().__init__()
+        self.method = method
+
+    def forward(self, batch):
+        wanted = torch.maximum(batch.infrared, luminance(batch.visible))
+        return {"loss": (self.method(batch.infrared, batch.visible) - wanted).abs().mean()}
+'''
+
+TOY_PARAMETERS = """
+# @package _global_
+methods:
+  toy:
+    source: models/toy-only
+training:
+  toy-only:
+    method: toy
+    code: fusion/methods/toy.py
+    phase: only
+    after: data/train
+    settings: {epochs: 2, batch_size: 4, crop: 32, learning_rate: 0.01}
+"""
+
+
+def test_a_method_is_one_file_and_its_block_of_parameters(project):
+    before, locked = table(project), lock(project)
+    models = modified(project, "models/average", "models/pomai*")
+    (project / "fusion/methods/toy.py").write_text(TOY.lstrip())
+    (project / "conf/method/toy.yaml").write_text(TOY_PARAMETERS.lstrip())
+    settings = overrides("method=[average,pomai,toy]", "fuse_on=[msrs]", *FUSION_ONLY)
+    output = run(project, "dvc", "exp", "run", *settings)
+    stages = {"train@toy-only", "model@toy", "fuse@toy-msrs", "evaluate@toy-msrs", "report"}
+    assert ran(output) == stages, "the toy's own stages, nothing of the others"
+    assert "Stage 'train@pomai-stage_one' didn't change, skipping" in output
+    after = table(project)
+    assert list(after.index) == ["average", "pomai", "toy"]
+    assert after.loc["toy"].notna().all()
+    pd.testing.assert_frame_equal(after.loc[before.index], before[after.columns])
+    now = lock(project)
+    others = [
+        name for name in locked if name.split("@")[0] in {"train", "model", "fuse", "evaluate"}
+    ]
+    assert len(others) == 12
+    assert {name: now[name] for name in others} == {name: locked[name] for name in others}
+    assert modified(project, "models/average", "models/pomai*") == models
+    restore(project)
+
+
+PRECOMPUTED = """
+# @package _global_
+methods:
+  others:
+    kind: precomputed
+    source: others
+"""
+
+
+@pytest.mark.timeout(3600)  # some forty stages, each a process that imports its libraries
+def test_every_kind_of_row_goes_all_the_way(project):
+    """Learned methods, one of them taught, and images that others fused, here copies of average's.
+
+    Scores of the same images are the same, whoever fused them.
+    """
+    before = table(project)
+    for dataset in SETS:
+        shutil.copytree(project / f"fused/average-{dataset}", project / f"others/{dataset}")
+    (project / "conf/method/others.yaml").write_text(PRECOMPUTED.lstrip())
+    rows = ["average", "pomai", "emma", "cddfuse", "mmaunet", "others"]
+    settings = overrides(f"method=[{','.join(rows)}]", "teachers=[average]")
+    output = run(project, "dvc", "exp", "run", *settings)
+    stages = ran(output)
+    trained = {stage for stage in stages if stage.startswith(("train@", "teach@"))}
+    phases = {
+        "emma": ("sensing", "fusion"),
+        "cddfuse": ("reconstruction", "fusion"),
+        "mmaunet": ("visible", "infrared", "fusion"),
+    }
+    expected = {f"train@{name}-{phase}" for name, found in phases.items() for phase in found}
+    assert trained == {*expected, "teach@average"}
+    assert not {stage for stage in stages - trained if "average" in stage or "pomai" in stage}
+    after = table(project)
+    assert list(after.index) == rows
+    assert after.notna().all(axis=None)
+    pd.testing.assert_frame_equal(after.loc[before.index], before)
+    pd.testing.assert_series_equal(after.loc["others"], after.loc["average"], check_names=False)
+    assert not after.loc[["pomai", "emma", "cddfuse", "mmaunet"]].duplicated().any()
+    lessons, pairs = (
+        json.loads((project / f"models/emma-{phase}/card.json").read_text())["data"]
+        for phase in ("sensing", "fusion")
+    )
+    assert lessons["sets"] == pairs["sets"] == {"msrs": 8}
+    assert lessons["sha256"] != pairs["sha256"], "lessons are data too"
+    restore(project)
+
+
+def test_a_published_network_carries_its_data_training_commit_and_scores(project):
+    run(project, "pomai", "publish", "pomai", "published")
+    card = json.loads((project / "published/card.json").read_text())
+    assert (card["method"], card["phase"]) == ("pomai", "stage_two")
+    assert card["data"]["sets"] == {"msrs": 8}
+    assert [phase["phase"] for phase in card["before"]] == ["stage_one"]
+    assert card["before"][0]["settings"]["epochs"] == 30
+    assert card["commit"] == run(project, "git", "rev-parse", "HEAD").strip()
+    assert card["uncommitted"] == []
+    assert card["metrics"] == metrics(project)["pomai"]
+    assert any("split `random`" in condition for condition in card["conditions"])
+    weights = {(project / place / WEIGHTS).read_bytes() for place in ("models/pomai", "published")}
+    assert len(weights) == 1
+    infrared = np.full((32, 40), 90, np.uint8)
+    assert load(project / "published")(infrared, infrared).shape == (32, 40)
+
+
+def test_scores_of_other_code_are_not_published(project):
+    with (project / "fusion/methods/pomai.py").open("a") as code:
+        code.write("# another thought\n")
+    printed = run(project, "pomai", "publish", "pomai", "stale", code=1)
+    assert "pomai: is not up to date: train@pomai-stage_one, train@pomai-stage_two; run" in printed
+    assert not (project / "stale").exists()
+    restore(project)
+
+
 def cells_of(printed):
     lines = (line.split("│") for line in printed.splitlines())
     return {cells[1].strip(): cells[2:] for cells in lines if len(cells) > 2}
@@ -134,8 +307,11 @@ def cells_of(printed):
 
 def restore(project):
     run(project, "git", "checkout", "-q", ".")
+    run(project, "git", "clean", "-qfd")
     run(project, "dvc", "checkout", "-q")
 
 
 def overrides(*values):
-    return [item for value in (*PROFILE, *values) for item in ("-S", value)]
+    """The profile's, and others that replace those of the same key."""
+    chosen = {value.partition("=")[0]: value for value in (*PROFILE, *values)}
+    return [item for value in chosen.values() for item in ("-S", value)]

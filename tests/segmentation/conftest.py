@@ -18,7 +18,7 @@ def tiny():
     """The smallest experiment that goes through every step."""
     return SegmentationConfig(
         encoder="tu-test_resnet",  # 0.1 M parameters, with BatchNorm
-        options={"decoder_channels": 16, "encoder_depth": 4},
+        options={"DeepLabV3Plus": {"decoder_channels": 16, "encoder_depth": 4}},
         epochs=4,
         batch_size=3,
         crop=32,

@@ -182,9 +182,17 @@ def test_weights_that_cannot_be_had_say_why_and_what_to_do(tmp_path, tiny, monke
         build(SegmentationConfig(encoder="xception", encoder_weights="imagenet"))
 
 
+def test_options_of_another_architecture_have_no_effect(tiny):
+    assert tiny.options.keys() == {"DeepLabV3Plus"}
+    plain = changed(tiny, architecture="Unet", encoder="resnet18")
+    fewer = changed(plain, options={"Unet": {"encoder_depth": 3, "decoder_channels": [8, 8, 8]}})
+    sizes = [sum(p.numel() for p in build(config).parameters()) for config in (plain, fewer)]
+    assert sizes[0] > sizes[1]
+
+
 def test_an_option_that_the_architecture_lacks_is_refused(tiny):
     with pytest.raises(InputError, match=r"decoder_chanels.*did you mean decoder_channels"):
-        build(changed(tiny, options={"decoder_chanels": 8}))
+        build(changed(tiny, options={"DeepLabV3Plus": {"decoder_chanels": 8}}))
     with pytest.raises(InputError, match="DPT with encoder resnet18: cannot be built"):
         build(SegmentationConfig(architecture="DPT", encoder="resnet18"))
 

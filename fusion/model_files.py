@@ -60,35 +60,47 @@ def weights_of(module: nn.Module) -> dict[str, Tensor]:
     }
 
 
-def load_model(folder: Path) -> FusionMethod:
+def load_model(source: Path) -> FusionMethod:
     """Rebuild a saved method, in eval mode on the CPU.
+
+    Args:
+        source: what `files_of` takes.
 
     Raises:
         InputError: a file is missing or damaged, the method is unknown, or weights and settings
             do not belong together.
     """
-    card = read_card(folder)
+    weights, card_path = files_of(source)
+    card = read_card(source)
     try:
         kind = methods.get(card["method"])
         method = kind(kind.config_class.model_validate_json(json.dumps(card["config"])))
     except (KeyError, ValueError, ValidationError) as error:
         reason = f"describes no method known here ({error})"
-        raise InputError(folder / CARD, reason, "train again") from error
+        raise InputError(card_path, reason, "train again") from error
     if method.state_dict():
-        _load_weights(method, folder / WEIGHTS)
+        _load_weights(method, weights)
     return method.eval()
 
 
-def read_card(folder: Path) -> dict[str, Any]:
+def files_of(source: Path) -> tuple[Path, Path]:
+    """Weights and card of a saved method: a folder's, or `<name>.safetensors` and its `.json`."""
+    if source.suffix == ".safetensors":
+        return source, source.with_suffix(".json")
+    return source / WEIGHTS, source / CARD
+
+
+def read_card(source: Path) -> dict[str, Any]:
     """The card of a saved method.
 
     Raises:
         InputError: it is missing or not JSON.
     """
+    path = files_of(source)[1]
     try:
-        card: dict[str, Any] = json.loads((folder / CARD).read_text())
-    except (FileNotFoundError, json.JSONDecodeError) as error:
-        raise InputError(folder / CARD, f"cannot be read ({error})", "train the method") from error
+        card: dict[str, Any] = json.loads(path.read_text())
+    except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError) as error:
+        raise InputError(path, f"cannot be read ({error})", "train the method") from error
     return card
 
 
@@ -98,11 +110,11 @@ def checksum(path: Path) -> str:
 
 
 def copy_model(source: Path, folder: Path) -> None:
-    """Copy a saved method, the card last."""
+    """Copy a saved method, in either form, into a folder; the card last."""
     read_card(source)
     folder.mkdir(parents=True, exist_ok=True)
-    for name in (WEIGHTS, CARD):
-        shutil.copyfile(source / name, folder / name)
+    for path, name in zip(files_of(source), (WEIGHTS, CARD), strict=True):
+        shutil.copyfile(path, folder / name)
 
 
 def _load_weights(method: FusionMethod, path: Path) -> None:

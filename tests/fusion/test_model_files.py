@@ -6,7 +6,7 @@ import torch
 from fusion.images import InputError
 from fusion.methods.baselines import Average
 from fusion.methods.pomai import MICMConfig, NGMMConfig, PoMAI, PoMAIConfig
-from fusion.weights import CARD, WEIGHTS, load_model, save_model
+from fusion.model_files import CARD, WEIGHTS, load_model, save_model
 
 CONFIG = PoMAIConfig(
     channels=4, heads=2, blocks=1, ngmm=NGMMConfig(group_size=9), camn=None, micm=MICMConfig()

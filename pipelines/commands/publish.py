@@ -1,0 +1,135 @@
+"""`pomai publish`: what the pipeline trained and measured, as one folder to give away."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fusion.images import InputError, list_names
+
+if TYPE_CHECKING:
+    from dvc.repo import Repo
+
+    from pipelines.params import Params
+
+
+def publish(
+    method: Annotated[str, typer.Argument(help="A trained row of the leaderboard.")],
+    folder: Annotated[Path, typer.Argument(help="New folder.")],
+) -> None:
+    """Write a trained network and its card: data, training, commit, scores.
+
+    The folder is what `--weights` and `fusion.load` take. Everything that the card tells must be up
+    to date.
+    """
+    from fusion.model_files import copy_model, load_model, save_card
+    from pipelines import params
+    from pipelines.stage import MODELS
+
+    settings = params.load()
+    _check_trained(settings, method)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(folder, "exists", "give the name of a new folder")
+    card = describe(settings, method)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
+        made = Path(temporary) / folder.name
+        copy_model(MODELS / method, made)
+        save_card(made, card.pop("method"), card)
+        load_model(made)
+        made.replace(folder)
+    scored = ", ".join(card["metrics"]) or "nothing"
+    print(f"{folder}: {method}, {card['parameters']:,} parameters, measured on {scored}")
+
+
+def describe(settings: "Params", method: str) -> dict[str, Any]:
+    """The card of a row's network: what its training left, and what is known only afterwards.
+
+    Returns:
+        The card in `models/<method>`, with `before` (the cards of the training phases before the
+        last), `commit` and `uncommitted` (see `revision`), `metrics` (data set → quantity → value,
+        as in the leaderboard) and `conditions` (how they were measured).
+
+    Raises:
+        InputError: something that the card tells is not up to date or missing.
+    """
+    from fusion.model_files import read_card
+    from pipelines.leaderboard import collect
+    from pipelines.stage import MODELS, SCORES
+
+    repository = _repository()
+    _check_up_to_date(repository, settings, method)
+    board = collect(SCORES, [method], settings.fuse_on, settings.detect_on, settings.segment_on)
+    return {
+        **read_card(MODELS / method),
+        "before": [read_card(MODELS / key) for key in _phases(settings, method)[:-1]],
+        **revision(repository),
+        "metrics": board.to_metrics().get(method, {}),
+        "conditions": board.conditions,
+    }
+
+
+def revision(repository: "Repo") -> dict[str, Any]:
+    """`commit`: what is checked out, None without Git; `uncommitted`: files that differ from it.
+
+    It is asked for here, not while training: a commit in a stage's output would make everything
+    after that stage run again at every commit.
+    """
+    from scmrepo.git import Git
+
+    if not isinstance(repository.scm, Git):
+        return {"commit": None, "uncommitted": []}
+    staged, unstaged, untracked = repository.scm.status()
+    changed = {*(name for names in staged.values() for name in names), *unstaged, *untracked}
+    return {"commit": repository.scm.get_rev(), "uncommitted": sorted(map(str, changed))}
+
+
+def _check_trained(settings: "Params", method: str) -> None:
+    from pipelines.stage import MODELS
+
+    rows = settings.methods.items()
+    trained = [name for name, row in rows if Path(row.source).parent == MODELS]
+    if method not in trained:
+        known = ", ".join(trained) or "(none)"
+        raise InputError(method, "is no row that is trained here", f"choose from {known}")
+
+
+def _phases(settings: "Params", method: str) -> list[str]:
+    """The training phases that led to a row's weights, in order."""
+    from pipelines.stage import MODELS
+
+    phases: list[str] = []
+    folder = Path(settings.methods[method].source)
+    while folder.parent == MODELS:
+        phases.insert(0, folder.name)
+        folder = Path(settings.training[folder.name].after)
+    return phases
+
+
+def _repository() -> "Repo":
+    from dvc.exceptions import NotDvcRepoError
+    from dvc.repo import Repo
+
+    try:
+        return Repo()
+    except NotDvcRepoError as error:
+        raise InputError("dvc.yaml", "is missing", "run from the project's root folder") from error
+
+
+def _check_up_to_date(repository: "Repo", settings: "Params", method: str) -> None:
+    """Scores belong to the weights, and weights to the code, only if nothing changed since."""
+    from dvc.exceptions import DvcException
+
+    tasks = (
+        ("evaluate", settings.fuse_on),
+        ("detect", settings.detect_on),
+        ("segment", settings.segment_on),
+    )
+    scores = [f"{stage}@{method}-{dataset}" for stage, datasets in tasks for dataset in datasets]
+    try:
+        changed = repository.status(targets=[f"model@{method}", *scores], with_deps=True)
+    except DvcException as error:
+        raise InputError("dvc status", str(error), "correct this first") from error
+    if changed:
+        raise InputError(method, f"is not up to date: {list_names(changed)}", "run `dvc repro`")

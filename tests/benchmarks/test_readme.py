@@ -1,0 +1,75 @@
+import pandas as pd
+import pytest
+
+from benchmarks.readme import Section, main
+from pipelines.day_night import ALL, COLUMNS
+from pipelines.task_differences import COLUMNS as GAINS
+
+
+@pytest.fixture
+def results(tmp_path):
+    """Two methods; the class car has no object at night."""
+    pd.DataFrame(
+        {"method": ["visible", "average"], "set EN": [6, 5], "set mAP@0.5": [0.25, 0.5]}
+    ).to_csv(tmp_path / "leaderboard.csv", index=False)
+    parts = [
+        ("set", "AP@0.5", name, subset, method, 1, 3, amount, value)
+        for name, subset, amount, values in (
+            (ALL, "day", 9, (0.2, 0.3)),
+            ("People", "day", 4, (0.75, 0.125)),
+            ("People", "night", 5, (0.5, 0.625)),
+            ("car", "day", 5, (0.2, 0.3)),
+            ("car", "night", 0, (None, None)),
+        )
+        for method, value in zip(("visible", "average"), values, strict=True)
+    ]
+    parts += [
+        ("other", "IoU", "color cone", subset, method, 1, 3, 99, 0.5)
+        for subset in ("day", "night")
+        for method in ("visible", "average")
+    ]
+    pd.DataFrame(parts, columns=COLUMNS).to_csv(tmp_path / "day_night.csv", index=False)
+    gains = [("set", "mAP@0.5", "average", seed, 0.25, -0.1, 0.3, 0.1) for seed in (0, 1)]
+    pd.DataFrame(gains, columns=GAINS).to_csv(tmp_path / "task_differences.csv", index=False)
+    return tmp_path
+
+
+@pytest.fixture
+def readme(tmp_path):
+    file = tmp_path / "README.md"
+    file.write_text("a\n<!-- boxes:begin -->\nold\n<!-- boxes:end -->\nb\n")
+    return file
+
+
+def test_detection_is_written_between_the_marks_again_and_again(results, readme):
+    interval = "+0.250 [-0.100, +0.300]"
+    expected = (
+        "a\n<!-- boxes:begin -->\n"
+        "| method | mAP@0.5 | gain over visible | People, day (4) | People, night (5) "
+        "| car, day (5) | car, night (0) |\n"
+        "|---|---|---|---|---|---|---|\n"
+        "| visible | 0.250 | – | **0.750** | 0.500 | 0.200 | – |\n"
+        f"| average | **0.500** | {interval}<br>{interval} | 0.125 | **0.625** | **0.300** | – |\n"
+        "<!-- boxes:end -->\nb\n"
+    )
+    for _ in range(2):
+        main(Section.boxes, results, readme)
+        assert readme.read_text() == expected
+
+
+def test_people_and_cones_by_day_and_at_night(results, readme):
+    readme.write_text("<!-- night:begin --><!-- night:end -->")
+    main(Section.night, results, readme)
+    header, _, visible, _ = readme.read_text().splitlines()[1:-1]
+    assert header == (
+        "| method | People, day (4), AP@0.5 | People, night (5), AP@0.5 "
+        "| color cone, day, IoU | color cone, night, IoU |"
+    )
+    assert visible == "| visible | **0.750** | 0.500 | **0.500** | **0.500** |"
+
+
+def test_a_text_without_the_marks_is_refused(results, readme):
+    before = readme.read_text()
+    with pytest.raises(ValueError, match="no <!-- night:begin -->"):
+        main(Section.night, results, readme)
+    assert readme.read_text() == before
