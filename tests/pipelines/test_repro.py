@@ -19,7 +19,6 @@ from fusion.pretrained import load
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 PROFILE = ("profile=tiny", "method=[average,pomai]")
-SETS = ("msrs", "m3fd")
 FUSION_ONLY = ("detect_on=[]", "segment_on=[]")
 
 pytestmark = pytest.mark.slow
