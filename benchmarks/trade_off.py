@@ -5,7 +5,7 @@
         dvc exp run --queue -S profile=pairs -S 'method=[maximum,pomai]' \\
             -S methods.pomai.config.channels=$1 -S methods.pomai.config.blocks=$2
     done
-    dvc queue start; dvc queue logs …
+    dvc queue start     # until `dvc queue status` says Success for all
     python -m benchmarks.trade_off --plot trade_off.svg
 
 Reads every experiment of this repository that has a PoMAI and the metrics, and times a network of

@@ -14,7 +14,7 @@ from fusion.color import restore_color, stretch
 from fusion.images import InputError, Pair, read_infrared, read_visible, write_image
 from fusion.methods import FusionMethod
 from fusion.runtime import RuntimeConfig, autocast, pick_device
-from fusion.tiles import Tiling, fuse_in_tiles, plan_memory
+from fusion.tiles import MemoryPlan, Tiling, fuse_in_tiles, plan_memory
 
 
 def fuse_batch(
@@ -63,13 +63,15 @@ def fuse_pairs(
     batch_size: int,
     runtime: RuntimeConfig,
     infrared_range: tuple[float, float] | None = None,
+    plan: MemoryPlan | None = None,
     on_image: Callable[[Pair], None] = lambda _: None,
 ) -> None:
     """Fuse pairs into `output/<name>.png`; reading and writing overlap with the network.
 
     Pairs of one size share batches. An image that does not fit into `runtime.memory_gib` is fused
     in tiles. Files are 8-bit RGB, or grey where the result is grey. `infrared_range` is what
-    `read_infrared` calls the declared range.
+    `read_infrared` calls the declared range. `plan` is the method's, for callers that come again;
+    by default it is made from `runtime.memory_gib`.
 
     Raises:
         InputError: an image cannot be read, or the fused image has undefined values, or is flat
@@ -82,7 +84,7 @@ def fuse_pairs(
     output.mkdir(parents=True, exist_ok=True)
     read = partial(_read, infrared_range=infrared_range)
     with ThreadPoolExecutor(4) as pool, torch.inference_mode(), autocast(runtime, device):
-        plan = plan_memory(runtime.memory_gib, method, device)
+        plan = plan or plan_memory(runtime.memory_gib, method, device)
         if runtime.compile:
             method.compile()
         batches = batches_of_one_size(pairs, lambda pixels: plan.batch_size(pixels, batch_size))

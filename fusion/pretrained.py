@@ -1,5 +1,6 @@
 """Trained networks, ready to fuse: `fuse = load("pomai-tiny"); fused = fuse(infrared, visible)`."""
 
+from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 from typing import overload
@@ -13,7 +14,7 @@ from fusion.fuse import fuse_batch
 from fusion.images import InputError
 from fusion.methods import FusionMethod
 from fusion.model_files import CARD, WEIGHTS, load_model
-from fusion.tiles import plan_memory
+from fusion.tiles import MemoryPlan, plan_memory
 
 BOX = Path(str(files("fusion"))) / "weights"
 """Networks that come with the package: `<name>.safetensors` and its card, `<name>.json`."""
@@ -73,12 +74,17 @@ class Fuser:
 
     Attributes:
         method: the network, in eval mode.
-        plan: what fits into memory.
+        memory_gib: ceiling of what fusing holds in tensors.
     """
 
     def __init__(self, method: FusionMethod, memory_gib: float = 10.0) -> None:
         self.method = method.eval()
-        self.plan = plan_memory(memory_gib, self.method, self._device())
+        self.memory_gib = memory_gib
+
+    @cached_property
+    def plan(self) -> MemoryPlan:
+        """What fits into memory; measured once, when something is fused."""
+        return plan_memory(self.memory_gib, self.method, self._device())
 
     def _device(self) -> torch.device:
         return next(self.method.parameters(), torch.empty(0)).device

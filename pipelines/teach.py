@@ -5,6 +5,7 @@ from fusion.group import join_group
 from fusion.images import find_pairs
 from fusion.model_files import load_model
 from pipelines import params
+from pipelines.datasets.canonical import training_sets
 from pipelines.stage import MODELS, TEACHERS, TRAINING_PAIRS, run
 
 
@@ -13,7 +14,7 @@ def main(method: str) -> None:
     settings = params.load()
     group = join_group(settings.runtime)
     network = load_model(MODELS / method)
-    for folder in sorted(path for path in TRAINING_PAIRS.iterdir() if (path / "ir").is_dir()):
+    for folder in training_sets(TRAINING_PAIRS):
         fuse_pairs(
             network,
             group.share(find_pairs(folder / "ir", folder / "vi")),

@@ -16,6 +16,7 @@ from fusion.model_files import checksum, load_model, save_model
 from fusion.sampler import load_pairs
 from fusion.train import launch, train_phase
 from pipelines import params
+from pipelines.datasets.canonical import training_sets
 from pipelines.stage import MODELS, PLOTS, RUNS, TEACHERS, TRAINING_PAIRS, run
 
 
@@ -25,7 +26,7 @@ def main(key: str) -> None:
     step, schedule = settings.training[key], settings.phase_settings(key)
     kind = settings.kind(step.method)
     fabric = launch(settings.runtime)
-    folders = sorted(path for path in TRAINING_PAIRS.iterdir() if (path / "ir").is_dir())
+    folders = training_sets(TRAINING_PAIRS)
     taught = schedule.teachers if isinstance(schedule, TaughtPhaseConfig) else []
     store = load_pairs(folders, schedule.crop, [TEACHERS / name for name in taught])
     after = Path(step.after)

@@ -73,17 +73,18 @@ def _fuse_images(
 ) -> None:
     from fusion.fuse import fuse_pairs
     from fusion.pretrained import load
+    from fusion.runtime import pick_device
 
     pairs, folder, problems = _pairs(ir, vi, out)
     wanted = [pair for pair in pairs if overwrite or not (folder / f"{pair.name}.png").exists()]
-    method, done = load(weights).method, 0
+    fuser, done = load(weights, pick_device(runtime), runtime.memory_gib), 0
     options: Any = {"stretched": stretch, "infrared_range": ir_range, "runtime": runtime}
     columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress("pairs", *columns, console=Console(stderr=True), transient=True) as progress:
         for pair in progress.track(wanted):
             try:
                 check_same_size(pair)
-                fuse_pairs(method, [pair], folder, batch_size=1, **options)
+                fuse_pairs(fuser.method, [pair], folder, batch_size=1, plan=fuser.plan, **options)
                 done += 1
             except InputError as problem:
                 problems.append(problem)

@@ -34,3 +34,8 @@ def prepared_pairs(folder: Path, split: str) -> list[Pair]:
         Pair(name, base / "ir" / f"{name}.png", base / "vi" / f"{name}.png")
         for name in splits[split]
     ]
+
+
+def training_sets(folder: Path) -> list[Path]:
+    """Folders in `folder` that hold training pairs, by name; other data sets leave theirs empty."""
+    return sorted(path for path in folder.iterdir() if (path / "ir").is_dir())

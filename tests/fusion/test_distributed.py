@@ -1,6 +1,5 @@
 """Two processes do what one does with the whole batch."""
 
-import os
 import socket
 
 import pytest
@@ -13,6 +12,7 @@ from fusion.model_files import weights_of
 from fusion.runtime import RuntimeConfig
 from fusion.sampler import load_pairs
 from fusion.train import launch, train_phase
+from tests.torchrun import become_rank
 
 
 class Blend(FusionMethod):
@@ -41,16 +41,7 @@ class BlendPhase(TrainingPhase):
 
 def train(folder, results, devices=1, rank=0, port=0):
     """Train as one of the processes that torchrun starts; write what it ends with."""
-    if devices > 1:
-        os.environ |= {
-            "TORCHELASTIC_RUN_ID": "test",
-            "MASTER_ADDR": "127.0.0.1",
-            "MASTER_PORT": str(port),
-            "WORLD_SIZE": str(devices),
-            "LOCAL_WORLD_SIZE": str(devices),
-            "RANK": str(rank),
-            "LOCAL_RANK": str(rank),
-        }
+    become_rank(devices, rank, port)
     runtime = RuntimeConfig(accelerator="cpu", devices=devices, checkpoint_seconds=0.0)
     fabric = launch(runtime)
     assert (fabric.global_rank, fabric.world_size) == (rank, devices)

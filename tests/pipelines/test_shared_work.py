@@ -13,6 +13,7 @@ from fusion.methods.pomai import MICMConfig, NGMMConfig, PoMAI, PoMAIConfig
 from fusion.model_files import save_model
 from pipelines import evaluate, fuse
 from pipelines.compose import compose
+from tests.torchrun import become_rank
 
 SET, SPLIT, COUNT = "msrs", "test", 5
 OVERRIDES = ["profile=tiny", "runtime.accelerator=cpu", "datasets.msrs.fuse=[test]"]
@@ -51,16 +52,7 @@ def project(tmp_path):
 def stage(main, folder, devices, rank, port):
     """Run a stage in its folder as one of the processes that torchrun starts."""
     os.chdir(folder)
-    if devices > 1:
-        os.environ |= {
-            "TORCHELASTIC_RUN_ID": "test",
-            "MASTER_ADDR": "127.0.0.1",
-            "MASTER_PORT": str(port),
-            "WORLD_SIZE": str(devices),
-            "LOCAL_WORLD_SIZE": str(devices),
-            "RANK": str(rank),
-            "LOCAL_RANK": str(rank),
-        }
+    become_rank(devices, rank, port)
     main("pomai", SET)
 
 
