@@ -5,15 +5,12 @@ dense 3×3 convolution instead of a depthwise one, and the 3×3 convolution of t
 has two channels a group. Feature maps are B×C×H×W in either memory format.
 """
 
-from typing import Literal
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from fusion.blocks.depthwise import PaddingMode
 from fusion.blocks.layers import ChannelLayerNorm, attend_between_channels
-
-PaddingMode = Literal["zeros", "reflect", "replicate", "circular"]
 
 
 class DenseTransposedAttention(nn.Module):

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from fusion.blocks.depthwise import DepthwiseConv2d
+
 
 class ChannelLayerNorm(nn.LayerNorm):
     """Layer normalisation over the channels of every pixel (with bias): B×C×H×W -> B×C×H×W."""
@@ -15,26 +17,6 @@ class ChannelLayerNorm(nn.LayerNorm):
     def forward(self, features: Tensor) -> Tensor:
         pixels_last = super().forward(features.permute(0, 2, 3, 1))
         return pixels_last.permute(0, 3, 1, 2)
-
-
-class DilatedDepthwise(nn.Conv2d):
-    """Depthwise dilated convolution, size kept: B×C×H×W -> B×C×H×W; in float32 on a CPU.
-
-    There (torch 2.15, oneDNN) the weight gradient of bfloat16 is wrong in `channels_last` as soon
-    as the dilation is above one: off by more than its own norm, or not finite.
-    """
-
-    def __init__(self, channels: int, kernel_size: int, dilation: int) -> None:
-        padding = dilation * (kernel_size // 2)
-        super().__init__(
-            channels, channels, kernel_size, padding=padding, dilation=dilation, groups=channels
-        )
-
-    def forward(self, features: Tensor) -> Tensor:
-        if features.device.type != "cpu":
-            return super().forward(features)
-        with torch.autocast("cpu", enabled=False):
-            return super().forward(features.float())
 
 
 class TransposedAttention(nn.Module):
@@ -48,9 +30,7 @@ class TransposedAttention(nn.Module):
         super().__init__()
         self.temperature = nn.Parameter(torch.ones(heads, 1, 1))
         self.expand = nn.Conv2d(channels, 3 * channels, 1, bias=False)
-        self.depthwise = nn.Conv2d(
-            3 * channels, 3 * channels, 3, padding=1, groups=3 * channels, bias=False
-        )
+        self.depthwise = DepthwiseConv2d(3 * channels, 3, bias=False)
         self.project = nn.Conv2d(channels, channels, 1, bias=False)
 
     def forward(self, features: Tensor) -> Tensor:
@@ -110,9 +90,7 @@ class GatedFeedForward(nn.Module):
         super().__init__()
         hidden = int(channels * expansion)
         self.expand = nn.Conv2d(channels, 2 * hidden, 1, bias=False)
-        self.depthwise = nn.Conv2d(
-            2 * hidden, 2 * hidden, 3, padding=1, groups=2 * hidden, bias=False
-        )
+        self.depthwise = DepthwiseConv2d(2 * hidden, 3, bias=False)
         self.project = nn.Conv2d(hidden, channels, 1, bias=False)
 
     def forward(self, features: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fusion.blocks.dense_attention import DenseAttentionBlock
+from fusion.blocks.depthwise import DepthwiseConv2d
 from fusion.blocks.losses import SobelGradient, SobelMagnitude, StructuralSimilarity, weighted_sum
 from fusion.blocks.restormer import RestormerConfig, RestormerDecoder, restormer_blocks
 from fusion.color import luminance
@@ -71,9 +72,7 @@ class Bottleneck(nn.Sequential):
         super().__init__(
             nn.Conv2d(channels, hidden, 1, bias=False),
             nn.ReLU6(),
-            nn.Conv2d(
-                hidden, hidden, 3, padding=1, padding_mode="reflect", groups=hidden, bias=False
-            ),
+            DepthwiseConv2d(hidden, 3, bias=False, padding_mode="reflect"),
             nn.ReLU6(),
             nn.Conv2d(hidden, channels, 1, bias=False),
         )

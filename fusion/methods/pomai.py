@@ -11,12 +11,8 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from fusion.blocks.layers import (
-    ChannelAttention,
-    ChannelLayerNorm,
-    DilatedDepthwise,
-    SpatialAttention,
-)
+from fusion.blocks.depthwise import DepthwiseConv2d, PairedDepthwiseConv2d
+from fusion.blocks.layers import ChannelAttention, ChannelLayerNorm, SpatialAttention
 from fusion.blocks.losses import FusionLoss, FusionLossConfig
 from fusion.blocks.neighbor_groups import NeighborGroupMatching, NGMMConfig
 from fusion.blocks.restormer import RestormerConfig, RestormerDecoder, restormer_blocks
@@ -91,7 +87,7 @@ class ContextAwareModeling(nn.Module):
         hidden = int(channels * config.expansion)
         self.spatial = nn.Sequential(
             nn.Conv2d(channels, channels, 1),
-            DilatedDepthwise(channels, 7, config.dilation),
+            DepthwiseConv2d(channels, 7, dilation=config.dilation),
             nn.Conv2d(channels, channels, 1),
         )
         self.channel = nn.Sequential(
@@ -117,15 +113,12 @@ class ModalityInteractiveCompensation(nn.Module):
         super().__init__()
         self.spatial = SpatialAttention()
         self.channel = ChannelAttention(channels, config.reduction)
-        self.gate = nn.Conv2d(
-            2 * channels, channels, 7, padding=3, padding_mode="reflect", groups=channels
-        )
+        self.gate = PairedDepthwiseConv2d(channels, 7, padding_mode="reflect")
 
     def forward(self, infrared: Tensor, visible: Tensor) -> Tensor:
         total = infrared + visible
         attention = self.spatial(total) + self.channel(total)
-        interleaved = torch.stack([attention, total], dim=2).flatten(1, 2)
-        return torch.sigmoid(self.gate(interleaved))
+        return torch.sigmoid(self.gate(attention, total))
 
 
 def _new_weights(network: "PoMAI") -> dict[str, Tensor]:
