@@ -90,8 +90,8 @@ def train_phase(
         settings: schedule; `batch_size` is that of all processes together.
         runtime: precision and speed.
         seed: of crops and of everything random in the phase.
-        checkpoints: folder of checkpoints; one is written at the end of every epoch and every
-            `runtime.checkpoint_seconds`.
+        checkpoints: folder of checkpoints; one is written every `runtime.checkpoint_seconds` and
+            at the end.
         on_epoch: called on the first process after every epoch with the means of all losses and of
             the gradient norm, and the learning rate. A resumed run begins with the calls for the
             epochs already done, so a log made anew is complete.
@@ -164,7 +164,7 @@ def train_phase(
                 made = picture_grid(phase.method, sampler.store, settings.crop)
                 pictures[epoch] = torch.from_numpy(made)
                 _show(on_pictures, epoch, pictures[epoch])
-            due = not within_epoch or time.monotonic() - saved >= runtime.checkpoint_seconds
+            due = done == total or time.monotonic() - saved >= runtime.checkpoint_seconds
             if fabric.is_global_zero and due:
                 state = {
                     "optimizer": adam.state_dict(),

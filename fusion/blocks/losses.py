@@ -120,12 +120,13 @@ def weighted_sum(weights: Config, terms: Mapping[str, Tensor]) -> dict[str, Tens
 
 
 class FusionLossConfig(Config):
-    """Weights of the four terms (PoMAI, equation 14)."""
+    """Weights of the four terms (PoMAI, equation 14), and what the gradient term compares."""
 
     ssim: float = Field(5.0, ge=0)
     mse: float = Field(1.0, ge=0)
     intensity: float = Field(1.0, ge=0)
     gradient: float = Field(10.0, ge=0)
+    gradient_target: Literal["magnitude", "vector"] = "magnitude"
 
 
 class FusionLoss(nn.Module):
@@ -134,25 +135,35 @@ class FusionLoss(nn.Module):
     ssim: (1 − SSIM(F, I)) + (1 − SSIM(F, V)).
     mse: mean (F − I)² + mean (F − V)² (choice: means, so that the crop size does not matter).
     intensity: mean |F − max(I, V)|.
-    gradient: mean | |∇F| − max(|∇I|, |∇V|) |, Sobel (choice: |∇x| = |S_x∗x| + |S_y∗x|, mean).
+    gradient: mean | |∇F| − max(|∇I|, |∇V|) |, Sobel (choice: |∇x| = |S_x∗x| + |S_y∗x|, mean). With
+        `gradient_target` "vector" (choice; not the paper's): mean |∇F − ∇X|, X the source of the
+        larger |∇| at each pixel. A magnitude is as large whichever way an edge runs, so it rewards
+        edges and noise that neither source has; a vector does not.
     """
 
-    def __init__(self, weights: FusionLossConfig) -> None:
+    def __init__(self, config: FusionLossConfig) -> None:
         super().__init__()
-        self.weights = weights
+        self.config = config
         self.ssim = StructuralSimilarity()
-        self.gradient = SobelMagnitude()
+        self.sobel = SobelGradient()
 
     def forward(self, fused: Tensor, infrared: Tensor, visible: Tensor) -> dict[str, Tensor]:
         """The weighted sum "loss" and the four unweighted terms, from B×1×H×W luminances."""
         with torch.autocast(fused.device.type, enabled=False):
             fused, infrared, visible = fused.float(), infrared.float(), visible.float()
             similarities = self.ssim(fused, (infrared, visible))
-            gradients = self.gradient(torch.cat([fused, infrared, visible])).chunk(3)
             terms = {
                 "ssim": sum((1 - value for value in similarities), fused.new_zeros(())),
                 "mse": F.mse_loss(fused, infrared) + F.mse_loss(fused, visible),
                 "intensity": F.l1_loss(fused, torch.maximum(infrared, visible)),
-                "gradient": F.l1_loss(gradients[0], torch.maximum(gradients[1], gradients[2])),
+                "gradient": self._gradient(fused, infrared, visible),
             }
-            return weighted_sum(self.weights, terms)
+            return weighted_sum(self.config, terms)
+
+    def _gradient(self, *images: Tensor) -> Tensor:
+        fused, infrared, visible = self.sobel(torch.cat(images)).chunk(3)
+        sizes = [x.abs().sum(1, keepdim=True) for x in (fused, infrared, visible)]
+        if self.config.gradient_target == "magnitude":
+            return F.l1_loss(sizes[0], torch.maximum(sizes[1], sizes[2]))
+        target = torch.where(sizes[1] > sizes[2], infrared, visible)
+        return (fused - target).abs().sum(1).mean()

@@ -38,8 +38,8 @@ class NeighborGroupMatching(nn.Module):
         self.temperature = nn.Parameter(torch.tensor(config.temperature))
         self.register_buffer("rotation", self._draw(channels))
 
-    def _draw(self, channels: int) -> Tensor:
-        return torch.randn(self.config.rounds, channels, self.config.buckets // 2)
+    def _draw(self, channels: int, device: torch.device | None = None) -> Tensor:
+        return torch.randn(self.config.rounds, channels, self.config.buckets // 2, device=device)
 
     def forward(self, features: Tensor) -> Tensor:
         shape = features.shape
@@ -53,7 +53,7 @@ class NeighborGroupMatching(nn.Module):
     def _attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         size, neighbours = self.config.group_size, self.config.neighbours
         buckets = bucket_count(key.shape[1], size, self.config.buckets)
-        rotation = self._draw(key.shape[2]).to(key.device) if self.training else self.rotation
+        rotation = self._draw(key.shape[2], key.device) if self.training else self.rotation
         outputs, scores = [], []
         used = torch.arange(buckets // 2, device=key.device)
         for turn in rotation.index_select(-1, used).unbind():

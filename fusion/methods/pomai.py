@@ -27,6 +27,9 @@ from fusion.methods.base import (
     register,
 )
 
+DARKEST = 1 / 512
+"""Half a grey level: keeps the logit of a black or white skip finite."""
+
 
 class CAMNConfig(Config):
     """Context-Aware Modeling Network; choices where equations 4-5 are silent."""
@@ -45,13 +48,13 @@ class PoMAIConfig(RestormerConfig):
     """PoMAI's network and loss.
 
     `ngmm` or `camn` set to null leaves the module out (the paper's Table 2). `micm` is null until
-    stage two adds the module. `output` "residual" (choice, after CDDFuse's skip; the paper has
-    none): the decoder predicts what the fused image has beyond the visible luminance, which lets a
-    small network keep every detail.
+    stage two adds the module. `skip` (choice, after CDDFuse's; the paper has none): what the
+    decoder starts from, so that it predicts only what the fused image has beyond it: the visible
+    luminance, or the brighter source at each pixel, which is the intensity term's target.
     """
 
     stem: Literal["separate", "luminance"] = "separate"
-    output: Literal["direct", "residual"] = "direct"
+    skip: Literal["none", "visible", "brighter"] = "none"
     ngmm: NGMMConfig | None = NGMMConfig()
     camn: CAMNConfig | None = CAMNConfig()
     micm: MICMConfig | None = None
@@ -136,6 +139,8 @@ class PoMAI(FusionMethod):
         "stage_two": StageTwo,
     }
 
+    config: PoMAIConfig
+
     def __init__(self, config: PoMAIConfig) -> None:
         super().__init__(config)
         separate = config.stem == "separate"
@@ -163,8 +168,13 @@ class PoMAI(FusionMethod):
             gate = self.micm(encoded_infrared, encoded_visible)
             context = gate * encoded_visible + context  # equation 9
             matched = (1 - gate) * encoded_infrared + matched  # equation 10
-        # equations 11 (infrared first) to 13
-        return self.decoder(torch.cat([matched, context], dim=1))
+        features = torch.cat([matched, context], dim=1)  # equation 11, infrared first
+        if self.config.skip == "none":
+            return self.decoder(features)  # equations 12-13
+        start = luminance(visible)
+        if self.config.skip == "brighter":
+            start = torch.maximum(infrared, start)
+        return self.decoder(features, torch.logit(start.float(), eps=DARKEST))
 
     def encoder_layers(self) -> EncoderLayers:
         blocks = {f"block {number}": block for number, block in enumerate(self.encoder, start=1)}
@@ -198,7 +208,7 @@ class PoMAIPhase(TrainingPhase):
     def __init__(self, network: PoMAI, frozen: bool) -> None:
         super().__init__()
         self.method = network
-        self.loss = FusionLoss(cast(PoMAIConfig, network.config).loss)
+        self.loss = FusionLoss(network.config.loss)
         self.train()
         if frozen:
             network.requires_grad_(False).eval()

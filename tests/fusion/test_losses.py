@@ -86,6 +86,30 @@ def test_each_term_is_its_equation(images):
     assert losses["gradient"].item() == pytest.approx(gradient.item(), rel=1e-5)
 
 
+def test_vector_gradients_follow_the_source_of_the_larger_magnitude(images):
+    config = FusionLossConfig(gradient_target="vector")
+    result = FusionLoss(config)(*images)["gradient"].item()
+    apart = []
+    for planes in zip(*(image[:, 0].double().numpy() for image in images), strict=True):
+        fused, infrared, visible = (
+            np.stack([ndimage.sobel(plane, axis, mode="mirror") for axis in (1, 0)])
+            for plane in planes
+        )
+        infrared_wins = np.abs(infrared).sum(0) > np.abs(visible).sum(0)
+        apart.append(np.abs(fused - np.where(infrared_wins, infrared, visible)).sum(0))
+    assert result == pytest.approx(np.mean(apart), rel=1e-5)
+
+
+def test_only_vector_gradients_tell_an_edge_from_its_inverse(images):
+    image = images[0]
+    costs = {
+        target: FusionLoss(FusionLossConfig(gradient_target=target))(1 - image, image, image)
+        for target in ("magnitude", "vector")
+    }
+    assert costs["magnitude"]["gradient"].item() == pytest.approx(0.0, abs=1e-5)
+    assert costs["vector"]["gradient"].item() > 1.0
+
+
 def test_total_is_the_weighted_sum(images):
     weights = FusionLossConfig(ssim=2.0, mse=3.0, intensity=5.0, gradient=7.0)
     losses = FusionLoss(weights)(*images)

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from torch.nn import functional as F
 
+from fusion.color import luminance
 from fusion.methods.base import Batch
 from fusion.methods.pomai import (
     CAMNConfig,
@@ -154,6 +155,26 @@ def test_any_size_in_the_same_size_out_within_range(height, width, compensated):
     assert fused.shape == (2, 1, height, width)
     assert fused.min() >= 0
     assert fused.max() <= 1
+
+
+def silent_decoder(skip):
+    """A network whose decoder has nothing to add."""
+    network = randomised(PoMAI(TINY.model_copy(update={"skip": skip})))
+    torch.nn.init.zeros_(network.decoder.head[-1].weight)
+    return network
+
+
+@pytest.mark.parametrize("skip", ["none", "visible", "brighter"])
+def test_the_decoder_starts_from_the_skip(skip):
+    infrared, visible = pair(20, 24)
+    visible[..., :2, :2], infrared[..., -2:, -2:] = 0.0, 1.0
+    starts = {
+        "none": torch.full_like(infrared, 0.5),
+        "visible": luminance(visible),
+        "brighter": torch.maximum(infrared, luminance(visible)),
+    }
+    fused = silent_decoder(skip)(infrared, visible)
+    torch.testing.assert_close(fused, starts[skip], atol=0.5 / 255, rtol=0)
 
 
 def test_images_of_a_batch_do_not_see_each_other():
