@@ -2,11 +2,11 @@
 
     python -m benchmarks.inference --rounds 3 --out benchmarks/results/cpu-inference.json
 
-Two networks (paper width and the one in the box) fuse one generated pair of each size. Every
-measurement runs in a process of its own; rounds go through the settings in turn, so a machine's
-other work strikes all of them, and times are medians over the rounds. What the clock shows of a
-busy machine is split in two on a CPU: `ms` is waiting included, `cpu_ms` is what the process
-itself computed.
+Two networks (paper width and the one in the box) fuse one generated pair of each size. On a CPU
+every measurement runs in a process of its own; rounds go through the settings in turn, so a
+machine's other work strikes all of them, and times are medians over the rounds. What the clock
+shows of a busy machine is split in two on a CPU: `ms` is waiting included, `cpu_ms` is what the
+process itself computed.
 
 Hash codes of pixels that tie to the last bit fall differently in every rounding, and groups shift
 by one pixel then: `difference` is of the fused images as they are, `difference_same_codes` with the
@@ -68,7 +68,7 @@ def main(
     for size in sizes.split(","):
         height, width = (int(side) for side in size.split("x"))
         for network in NETWORKS:
-            rows = measure_settings(network, names, height, width, rounds)
+            rows = measure_settings(network, names, height, width, rounds, device)
             tables[f"{network}, {size}"] = table(network, rows, height, width, facts)
     result = {"machine": facts, "rounds": rounds, "pairs": tables}
     for size in sizes.split(","):
@@ -79,7 +79,7 @@ def main(
 
 
 def measure_settings(
-    network: str, names: list[str], height: int, width: int, rounds: int
+    network: str, names: list[str], height: int, width: int, rounds: int, device: torch.device
 ) -> dict[str, list[dict]]:
     """Measurements by setting, a list over the rounds."""
     rows: dict[str, list[dict]] = {name: [] for name in names}
@@ -87,7 +87,7 @@ def measure_settings(
         for turn in range(rounds):
             for name in names:
                 job = (network, name, height, width, Path(folder), turn == 0)
-                measured = machine.in_own_process(measure, *job)
+                measured = machine.isolated(measure, device, *job)
                 rows[name].append(measured)
                 typer.echo(f"{network}, {height}x{width}, {name}: {measured}", err=True)
     return rows
@@ -141,7 +141,10 @@ def measure(
         row["peak_mib"] = round(machine.peak_memory(device))
         if first:
             row |= differences(setting, folder / "fused.pt", fused, same_codes)
-            row["slowest"] = machine.slowest(fuse, device)
+            kernels = machine.Kernels(device)
+            kernels.start()
+            fuse()
+            row["slowest"] = kernels.slowest()
     return row
 
 

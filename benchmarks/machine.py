@@ -28,7 +28,7 @@ def use_tf32(wanted: bool) -> None:
     torch.backends.cudnn.allow_tf32 = wanted
 
 
-def best_seconds(action: Callable[[], object], device: torch.device, seconds: float = 2.0) -> float:
+def best_seconds(action: Callable[[], object], device: torch.device, seconds: float = 1.0) -> float:
     """Seconds of the fastest of the runs that fit into a while."""
     best, until = float("inf"), time.perf_counter() + seconds
     while time.perf_counter() < until:
@@ -118,23 +118,50 @@ def work_of(action: Callable[[], object]) -> tuple[int, int]:
     return flops.get_total_flops(), work.bytes
 
 
-def slowest(action: Callable[[], object], device: torch.device, count: int = 5) -> dict[str, float]:
-    """The kernels (operations on a CPU) that take most time: their shares of all kernels' time."""
-    cuda = device.type == "cuda"
-    kinds = [ProfilerActivity.CPU] + [ProfilerActivity.CUDA] * cuda
-    with profile(activities=kinds) as recorded:
-        action()
-        synchronize(device)
-    where = torch.autograd.DeviceType.CUDA if cuda else torch.autograd.DeviceType.CPU
-    field = "self_device_time_total" if cuda else "self_cpu_time_total"
-    times = {
-        event.key: getattr(event, field)
-        for event in recorded.key_averages()
-        if event.device_type == where
-    }
-    total = sum(times.values())
-    ranked = sorted(times, key=times.__getitem__, reverse=True)[:count]
-    return {name[:100]: round(times[name] / total, 3) for name in ranked}
+class Kernels:
+    """The kernels (operations on a CPU) that take most time between `start` and `slowest`."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        kinds = [ProfilerActivity.CPU] + [ProfilerActivity.CUDA] * (device.type == "cuda")
+        self._recorded = profile(activities=kinds)
+
+    def start(self) -> None:
+        """Record from now on."""
+        self._recorded.start()
+
+    def slowest(self, count: int = 5) -> dict[str, float]:
+        """Stop; names of the slowest and their shares of all kernels' time."""
+        synchronize(self._device)
+        self._recorded.stop()
+        cuda = self._device.type == "cuda"
+        where = torch.autograd.DeviceType.CUDA if cuda else torch.autograd.DeviceType.CPU
+        field = "self_device_time_total" if cuda else "self_cpu_time_total"
+        times = {
+            event.key: getattr(event, field)
+            for event in self._recorded.key_averages()
+            if event.device_type == where
+        }
+        total = sum(times.values())
+        ranked = sorted(times, key=times.__getitem__, reverse=True)[:count]
+        return {name[:100]: round(times[name] / total, 3) for name in ranked}
+
+
+def isolated(function: Callable[..., dict], device: torch.device, *args: object) -> dict:
+    """What `function(*args)` returns, with a peak of memory that is its own.
+
+    On a CPU it runs in a fresh process; on a GPU here, where a peak can be forgotten and a new
+    process would take longer to start than most things to measure.
+    """
+    if device.type == "cpu":
+        return in_own_process(function, *args)
+    torch.compiler.reset()
+    torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats(device)
+    try:
+        return function(*args)
+    except torch.OutOfMemoryError as error:
+        return {"error": str(error)}
 
 
 def in_own_process(function: Callable[..., dict], *args: object) -> dict:

@@ -2,15 +2,15 @@
 
     python -m benchmarks.training --channels 64 --crop 128 --batch-size 16
 
-Every row runs in a process of its own on the same generated images and is the fastest of a few
-epochs after a first one that does not count. `matmul_share` is the measured TFLOP/s as a share of
-the machine's own in a large matrix product of the same type.
+Every row trains on the same generated images and is the fastest of a few epochs after a first one
+that does not count; on a CPU it runs in a process of its own. `matmul_share` is the measured
+TFLOP/s as a share of the machine's own in a large matrix product of the same type.
 """
 
 import json
-import os
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +48,7 @@ def main(
 ) -> None:
     """Measure all settings; print the result as JSON (and write it to OUT)."""
     config = PoMAIConfig(channels=channels, heads=heads)
-    settings = StageOne(epochs=rounds + 1, batch_size=batch_size, crop=crop, learning_rate=1e-4)
+    settings = StageOne(epochs=rounds + 2, batch_size=batch_size, crop=crop, learning_rate=1e-4)
     device = pick_device(RuntimeConfig())
     flops = flops_per_image(config, crop)
     moved = bytes_per_image(config, settings)
@@ -60,7 +60,7 @@ def main(
         for key in ("plain", *SETTINGS):
             if ("compile" in key and not compiled) or ("tf32" in key and device.type != "cuda"):
                 continue
-            rows[key] = machine.in_own_process(measure, config, settings, folder, key, steps)
+            rows[key] = machine.isolated(measure, device, config, settings, folder, key, steps)
             typer.echo(f"{key}: {rows[key]}", err=True)
     for key, row in rows.items():
         if "error" not in row:
@@ -133,50 +133,61 @@ def largest_difference(config: PoMAIConfig) -> float:
 def measure(
     config: PoMAIConfig, settings: StageOne, folder: Path, setting: str, steps: int
 ) -> dict[str, object]:
-    """Speed, peak memory and slowest kernels of one setting."""
+    """Speed, peak memory and slowest kernels of one setting; the last epoch is for the kernels."""
     machine.use_tf32("tf32" in setting)
     device = pick_device(RuntimeConfig())
     phase = new_phase(config, settings)
     times: list[float] = []
+    kernels = machine.Kernels(device)
+
+    def note() -> None:
+        machine.synchronize(device)
+        times.append(time.perf_counter())
+        if len(times) == settings.epochs:
+            kernels.start()
+
     if setting == "plain":
         losses = plain.train(phase.to(device), folder, settings.batch_size, settings.crop)
         for _ in range(settings.epochs + 1):
-            times.append(time.perf_counter())
+            note()
             [next(losses) for _ in range(steps)]
     else:
         keep_freed_memory()  # as every command of the project does
-        runtime = RuntimeConfig(**SETTINGS[setting])
-        _train(phase, settings, folder, runtime, times)
-    spans = np.diff(times)
-    row = {
+        _train(phase, settings, folder, RuntimeConfig(**SETTINGS[setting]), note)
+    slowest = kernels.slowest()
+    spans = np.diff(times[: settings.epochs])
+    return {
         "images_per_second": round(steps * settings.batch_size / float(spans[1:].min()), 2),
         "first_epoch_seconds": round(float(spans[0]), 1),
         "peak_mib": round(machine.peak_memory(device)),
+        "slowest": slowest,
     }
-    if setting != "plain":
-        once = settings.model_copy(update={"epochs": 1})
-        again = new_phase(config, settings)
-        row["slowest"] = machine.slowest(lambda: _train(again, once, folder, runtime, []), device)
-    return row
 
 
-def _train(phase, settings, folder, runtime, times) -> None:
+def _train(
+    phase: PoMAIPhase,
+    settings: StageOne,
+    folder: Path,
+    runtime: RuntimeConfig,
+    note: Callable[[], None],
+) -> None:
     # the loop's import takes seconds: only where it is used
     from fusion.sampler import load_pairs
     from fusion.train import launch, train_phase
 
     fabric, store = launch(runtime), load_pairs([folder], settings.crop)
-    times.append(time.perf_counter())
-    train_phase(
-        fabric,
-        phase,
-        store,
-        settings,
-        runtime=runtime,
-        seed=0,
-        checkpoints=folder.parent / f"checkpoints-{os.getpid()}-{settings.epochs}",
-        on_epoch=lambda _: times.append(time.perf_counter()),
-    )
+    with tempfile.TemporaryDirectory() as checkpoints:
+        note()
+        train_phase(
+            fabric,
+            phase,
+            store,
+            settings,
+            runtime=runtime,
+            seed=0,
+            checkpoints=Path(checkpoints),
+            on_epoch=lambda _: note(),
+        )
 
 
 if __name__ == "__main__":
