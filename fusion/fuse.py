@@ -85,8 +85,6 @@ def fuse_pairs(
     read = partial(_read, infrared_range=infrared_range)
     with ThreadPoolExecutor(4) as pool, torch.inference_mode(), autocast(runtime, device):
         plan = plan or plan_memory(runtime.memory_gib, method, device)
-        if runtime.compile:
-            method.compile()
         batches = batches_of_one_size(pairs, lambda pixels: plan.batch_size(pixels, batch_size))
         writing: list[Future[None]] = []
         for batch, (infrared, visible) in read_ahead(pool, read, batches, 2):

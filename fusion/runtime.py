@@ -20,7 +20,8 @@ class RuntimeConfig(Config):
     precision: "bf16-mixed" runs the networks in bfloat16 autocast; losses, hashing and norms of
         attention stay in float32.
     channels_last: memory format of the networks and images.
-    compile: compile networks with torch.compile.
+    compile: train with torch.compile. Fusing never does: image sets have many sizes, and compiling
+        for each takes longer than fusing them all.
     device_cache: where decoded training images are kept: in RAM, on the device, or ("auto") on
         the device when they fit.
     memory_gib: ceiling of what fusing holds in tensors, GiB; larger images are fused in tiles.
