@@ -44,9 +44,10 @@ def main(
     steps: int = 2,
     rounds: int = 3,
     compiled: bool = True,
+    only: str = "",
     out: Path | None = None,
 ) -> None:
-    """Measure all settings; print the result as JSON (and write it to OUT)."""
+    """Measure all settings, or ONLY some; print the result as JSON (and write it to OUT)."""
     config = PoMAIConfig(channels=channels, heads=heads)
     settings = StageOne(epochs=rounds + 2, batch_size=batch_size, crop=crop, learning_rate=1e-4)
     device = pick_device(RuntimeConfig())
@@ -57,7 +58,7 @@ def main(
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "pairs"
         make_pairs(folder, count=steps * batch_size, side=max(crop, 256))
-        for key in ("plain", *SETTINGS):
+        for key in ("plain", *(only.split(",") if only else SETTINGS)):
             if ("compile" in key and not compiled) or ("tf32" in key and device.type != "cuda"):
                 continue
             rows[key] = machine.isolated(measure, device, config, settings, folder, key, steps)

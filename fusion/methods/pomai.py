@@ -11,7 +11,7 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from fusion.blocks.depthwise import DepthwiseConv2d, PairedDepthwiseConv2d
+from fusion.blocks.depthwise import DepthwiseConv2d
 from fusion.blocks.layers import ChannelAttention, ChannelLayerNorm, SpatialAttention
 from fusion.blocks.losses import FusionLoss, FusionLossConfig
 from fusion.blocks.neighbor_groups import NeighborGroupMatching, NGMMConfig
@@ -116,12 +116,15 @@ class ModalityInteractiveCompensation(nn.Module):
         super().__init__()
         self.spatial = SpatialAttention()
         self.channel = ChannelAttention(channels, config.reduction)
-        self.gate = PairedDepthwiseConv2d(channels, 7, padding_mode="reflect")
+        self.gate = nn.Conv2d(
+            2 * channels, channels, 7, padding=3, padding_mode="reflect", groups=channels
+        )
 
     def forward(self, infrared: Tensor, visible: Tensor) -> Tensor:
         total = infrared + visible
         attention = self.spatial(total) + self.channel(total)
-        return torch.sigmoid(self.gate(attention, total))
+        interleaved = torch.stack([attention, total], dim=2).flatten(1, 2)
+        return torch.sigmoid(self.gate(interleaved))
 
 
 def _new_weights(network: "PoMAI") -> dict[str, Tensor]:
