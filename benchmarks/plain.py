@@ -102,7 +102,7 @@ def fuse(network: PoMAI, infrared: Tensor, visible: Tensor, rotation: Tensor) ->
     features = network.decoder.reduce(torch.cat([matched, adapted], 1))
     for block in network.decoder.blocks:
         features = restormer_block(block, features)
-    return torch.sigmoid(network.decoder.head(features))
+    return torch.sigmoid(network.decoder.head(features) + network.start(infrared, visible))
 
 
 def train(phase: PoMAIPhase, folder: Path, batch_size: int, crop: int) -> Iterator[float]:

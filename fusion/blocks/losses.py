@@ -120,13 +120,19 @@ def weighted_sum(weights: Config, terms: Mapping[str, Tensor]) -> dict[str, Tens
 
 
 class FusionLossConfig(Config):
-    """Weights of the four terms (PoMAI, equation 14), and what the gradient term compares."""
+    """Weights of the four terms (PoMAI, equation 14), and what the gradient term asks for.
+
+    gradient_target: what is compared, see `FusionLoss`.
+    gradient_gain: how much stronger edges shall be than in the source that has the stronger ones;
+        above 1 the fused image has more local contrast than both.
+    """
 
     ssim: float = Field(5.0, ge=0)
     mse: float = Field(1.0, ge=0)
     intensity: float = Field(1.0, ge=0)
     gradient: float = Field(10.0, ge=0)
     gradient_target: Literal["magnitude", "vector"] = "magnitude"
+    gradient_gain: float = Field(1.0, gt=0)
 
 
 class FusionLoss(nn.Module):
@@ -135,10 +141,11 @@ class FusionLoss(nn.Module):
     ssim: (1 − SSIM(F, I)) + (1 − SSIM(F, V)).
     mse: mean (F − I)² + mean (F − V)² (choice: means, so that the crop size does not matter).
     intensity: mean |F − max(I, V)|.
-    gradient: mean | |∇F| − max(|∇I|, |∇V|) |, Sobel (choice: |∇x| = |S_x∗x| + |S_y∗x|, mean). With
-        `gradient_target` "vector" (choice; not the paper's): mean |∇F − ∇X|, X the source of the
-        larger |∇| at each pixel. A magnitude is as large whichever way an edge runs, so it rewards
-        edges and noise that neither source has; a vector does not.
+    gradient: mean | |∇F| − g·max(|∇I|, |∇V|) |, Sobel (choice: |∇x| = |S_x∗x| + |S_y∗x|, mean); g
+        is `gradient_gain` (1 in the paper). With `gradient_target` "vector" (choice; not the
+        paper's): mean |∇F − g·∇X|, X the source of the larger |∇| at each pixel. A magnitude is as
+        large whichever way an edge runs, so it rewards edges and noise that neither source has; a
+        vector does not.
     """
 
     def __init__(self, config: FusionLossConfig) -> None:
@@ -162,6 +169,10 @@ class FusionLoss(nn.Module):
 
     def _gradient(self, *images: Tensor) -> Tensor:
         fused, infrared, visible = self.sobel(torch.cat(images)).chunk(3)
+        infrared, visible = (
+            infrared * self.config.gradient_gain,
+            visible * self.config.gradient_gain,
+        )
         sizes = [x.abs().sum(1, keepdim=True) for x in (fused, infrared, visible)]
         if self.config.gradient_target == "magnitude":
             return F.l1_loss(sizes[0], torch.maximum(sizes[1], sizes[2]))

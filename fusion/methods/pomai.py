@@ -172,12 +172,16 @@ class PoMAI(FusionMethod):
             context = gate * encoded_visible + context  # equation 9
             matched = (1 - gate) * encoded_infrared + matched  # equation 10
         features = torch.cat([matched, context], dim=1)  # equation 11, infrared first
+        return self.decoder(features, self.start(infrared, visible))  # equations 12-13
+
+    def start(self, infrared: Tensor, visible: Tensor) -> Tensor | float:
+        """What the decoder adds to before its sigmoid: the skip's logit, B×1×H×W float32, or 0."""
         if self.config.skip == "none":
-            return self.decoder(features)  # equations 12-13
-        start = luminance(visible)
+            return 0.0
+        image = luminance(visible)
         if self.config.skip == "brighter":
-            start = torch.maximum(infrared, start)
-        return self.decoder(features, torch.logit(start.float(), eps=DARKEST))
+            image = torch.maximum(infrared, image)
+        return torch.logit(image.float(), eps=DARKEST)
 
     def encoder_layers(self) -> EncoderLayers:
         blocks = {f"block {number}": block for number, block in enumerate(self.encoder, start=1)}

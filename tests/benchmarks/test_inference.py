@@ -7,10 +7,11 @@ from benchmarks import inference, machine, plain
 from fusion.methods.pomai import MICMConfig, PoMAI, PoMAIConfig
 
 
+@pytest.mark.parametrize("skip", ["none", "brighter"])
 @pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
-def test_the_plain_formulation_computes_what_the_network_computes(memory_format):
+def test_the_plain_formulation_computes_what_the_network_computes(memory_format, skip):
     torch.manual_seed(0)
-    config = PoMAIConfig(channels=8, heads=2, blocks=2, micm=MICMConfig())
+    config = PoMAIConfig(channels=8, heads=2, blocks=2, skip=skip, micm=MICMConfig())
     network = PoMAI(config).eval()
     for parameter in network.parameters():  # away from the small changes of fresh weights
         torch.nn.init.normal_(parameter, std=0.2)

@@ -86,8 +86,9 @@ def test_each_term_is_its_equation(images):
     assert losses["gradient"].item() == pytest.approx(gradient.item(), rel=1e-5)
 
 
-def test_vector_gradients_follow_the_source_of_the_larger_magnitude(images):
-    config = FusionLossConfig(gradient_target="vector")
+@pytest.mark.parametrize("gain", [1.0, 1.3])
+def test_vector_gradients_follow_the_source_of_the_larger_magnitude(images, gain):
+    config = FusionLossConfig(gradient_target="vector", gradient_gain=gain)
     result = FusionLoss(config)(*images)["gradient"].item()
     apart = []
     for planes in zip(*(image[:, 0].double().numpy() for image in images), strict=True):
@@ -96,7 +97,7 @@ def test_vector_gradients_follow_the_source_of_the_larger_magnitude(images):
             for plane in planes
         )
         infrared_wins = np.abs(infrared).sum(0) > np.abs(visible).sum(0)
-        apart.append(np.abs(fused - np.where(infrared_wins, infrared, visible)).sum(0))
+        apart.append(np.abs(fused - gain * np.where(infrared_wins, infrared, visible)).sum(0))
     assert result == pytest.approx(np.mean(apart), rel=1e-5)
 
 
@@ -108,6 +109,13 @@ def test_only_vector_gradients_tell_an_edge_from_its_inverse(images):
     }
     assert costs["magnitude"]["gradient"].item() == pytest.approx(0.0, abs=1e-5)
     assert costs["vector"]["gradient"].item() > 1.0
+
+
+@pytest.mark.parametrize("target", ["magnitude", "vector"])
+def test_a_gain_asks_for_an_image_of_more_contrast(images, target):
+    image = images[0] / 2
+    loss = FusionLoss(FusionLossConfig(gradient_target=target, gradient_gain=1.5))
+    assert loss(1.5 * image, image, image)["gradient"].item() == pytest.approx(0.0, abs=1e-5)
 
 
 def test_total_is_the_weighted_sum(images):
