@@ -1,0 +1,102 @@
+"""What a network in the box measures on images that it has not seen, written into its card.
+
+    FUSION_DATA=… python -m benchmarks.box pomai-tiny
+
+Beside it, on the same pairs: `average`, `maximum` and published images of CDDFuse (saved
+stretched, so they stand with the stretched rows).
+"""
+
+import json
+import os
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import typer
+from rich.console import Console
+from torch import Tensor
+
+from fusion import methods
+from fusion.config import Config
+from fusion.fuse import fuse_pairs
+from fusion.images import find_pairs, write_bytes
+from fusion.memory import keep_freed_memory
+from fusion.methods import FusionMethod
+from fusion.metrics import PROTOCOL
+from fusion.metrics.folders import evaluate_folders
+from fusion.pretrained import BOX, load
+from fusion.runtime import RuntimeConfig, pick_device
+from fusion.tiles import plan_memory
+
+METRICS = ("SD", "SF", "AG", "VIF")
+SETS = {
+    "MSRS, 121 dev pairs": "msrs/dev",
+    "RoadScene, 50 test pairs": "roadscene/test",
+    "TNO, 25 test pairs": "tno/test",
+}
+PUBLISHED = {
+    "msrs/dev": ("CDDFuse (a reproduction)", "cddfuse_repro"),
+    "roadscene/test": ("CDDFuse", "cddfuse"),
+    "tno/test": ("CDDFuse (a fork)", "cddfuse_fork"),
+}
+
+
+def main(name: str) -> None:
+    """Measure the network NAME and write `metrics` into its card."""
+    keep_freed_memory()
+    data, card = Path(os.environ["FUSION_DATA"]), BOX / f"{name}.json"
+    rows = {name: load(name).method} | {
+        kind: methods.get(kind)(Config()) for kind in ("average", "maximum")
+    }
+    metrics: dict[str, Any] = {"protocol": PROTOCOL, "unstretched": {}, "stretched": {}}
+    for title, place in SETS.items():
+        for row, method in rows.items():
+            Console(stderr=True).print(f"{title}: {row}")
+            for stretching, values in measure(method, data / place).items():
+                metrics[stretching].setdefault(title, {})[row] = values
+        row, folder = PUBLISHED[place]
+        fused = data / "precomputed" / folder / place
+        metrics["stretched"][title][row] = evaluate(data / place, fused)
+    content = json.loads(card.read_text()) | {"metrics": metrics}
+    write_bytes(card, (json.dumps(content, indent=2) + "\n").encode())
+
+
+class Remembered(FusionMethod):
+    """A method that is asked twice for the same images in the same order, and computes once."""
+
+    def __init__(self, method: FusionMethod) -> None:
+        super().__init__(method.config)
+        self.method = method
+        self.made: list[Tensor] = []
+        self.given = 0
+
+    def forward(self, infrared: Tensor, visible: Tensor) -> Tensor:
+        self.given += 1
+        if self.given > len(self.made):
+            self.made.append(self.method(infrared, visible))
+        return self.made[self.given - 1]
+
+
+def measure(method: FusionMethod, folder: Path) -> dict[str, dict[str, float]]:
+    """Means over the pairs of `folder`, unstretched and stretched."""
+    runtime = RuntimeConfig()
+    plan = plan_memory(runtime.memory_gib, method.eval(), pick_device(runtime))
+    remembered = Remembered(method)
+    pairs, found = find_pairs(folder / "ir", folder / "vi"), {}
+    for stretched, title in enumerate(("unstretched", "stretched")):
+        remembered.given = 0
+        options: dict[str, Any] = {"stretched": bool(stretched), "batch_size": 1, "plan": plan}
+        with TemporaryDirectory() as fused:
+            fuse_pairs(remembered, pairs, Path(fused), runtime=runtime, **options)
+            found[title] = evaluate(folder, Path(fused))
+    return found
+
+
+def evaluate(folder: Path, fused: Path) -> dict[str, float]:
+    """Means over the pairs of `folder` of what is in `fused`."""
+    frame = evaluate_folders(folder / "ir", folder / "vi", fused, METRICS)
+    return {name: round(float(frame[name].mean()), 4) for name in METRICS}
+
+
+if __name__ == "__main__":
+    typer.run(main)
