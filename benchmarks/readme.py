@@ -4,7 +4,7 @@
     python -m benchmarks.readme pairs results      # after `dvc exp run -S profile=pairs …`
     python -m benchmarks.readme sample results     # after `dvc repro`
     python -m benchmarks.readme night results      # after `dvc repro`
-    python -m benchmarks.readme box fusion/weights/pomai-tiny.json
+    python -m benchmarks.readme box fusion/weights     # after `python -m benchmarks.box …`
 
 What stands between `<!-- NAME:begin -->` and `<!-- NAME:end -->` is replaced.
 """
@@ -12,7 +12,6 @@ What stands between `<!-- NAME:begin -->` and `<!-- NAME:end -->` is replaced.
 import json
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
-from itertools import chain
 from math import inf, isnan
 from pathlib import Path
 from typing import Annotated
@@ -39,7 +38,7 @@ class Section(StrEnum):
 
 def main(
     section: Section,
-    results: Annotated[Path, typer.Argument(help="Folder that the report stage wrote, or a card.")],
+    results: Annotated[Path, typer.Argument(help="What the report stage wrote, or cards.")],
     readme: Path = Path("README.md"),
 ) -> None:
     """Write one table into README."""
@@ -74,19 +73,20 @@ def board_table(results: Path) -> str:
     return _markdown(_marked({name: board[name] for name in wanted}, list(board.index)))
 
 
-def card_table(card: Path) -> str:
-    """What the network in the box measures beside others, unstretched and stretched."""
-    measured = json.loads(card.read_text())["metrics"]
-    rows = {
-        (f"{method}, {stretching}"): {
-            f"{dataset.split(',')[0]} {metric}": found[method][metric]
-            for dataset, found in measured[stretching].items()
-            for metric in USUAL
-            if method in found
-        }
-        for stretching in ("unstretched", "stretched")
-        for method in dict.fromkeys(chain.from_iterable(measured[stretching].values()))
-    }
+def card_table(folder: Path) -> str:
+    """What the networks in the box measure beside others, unstretched and stretched."""
+    cards = {path.stem: json.loads(path.read_text())["metrics"] for path in folder.glob("*.json")}
+    rows: dict[str, dict[str, float]] = {}
+    for stretching in ("unstretched", "stretched"):
+        found = [item for card in cards.values() for item in card[stretching].items()]
+        names = {name for _, values in found for name in values}
+        for name in sorted(names, key=lambda name: (name not in cards, name)):
+            rows[f"{name}, {stretching}"] = {
+                f"{dataset.split(',')[0]} {metric}": values[name][metric]
+                for dataset, values in found
+                for metric in USUAL
+                if name in values
+            }
     table = pd.DataFrame.from_dict(rows, orient="index")
     shown = {name: [_cell(value, inf) for value in column] for name, column in table.items()}
     return _markdown(pd.DataFrame(shown, index=table.index))

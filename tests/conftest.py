@@ -1,6 +1,11 @@
 import multiprocessing
+import os
 
 import pytest
+
+# test processes share the cores: a thread each, and none that spins while it waits
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 @pytest.fixture(scope="session")

@@ -1,3 +1,5 @@
+import json
+
 import pandas as pd
 import pytest
 
@@ -66,6 +68,26 @@ def test_people_and_cones_by_day_and_at_night(results, readme):
         "| color cone, day, IoU | color cone, night, IoU |"
     )
     assert visible == "| visible | **0.750** | 0.500 | **0.500** | **0.500** |"
+
+
+def test_networks_in_the_box_come_before_what_they_are_compared_with(results, readme):
+    def card(name, sd):
+        score = {name: dict.fromkeys(("SD", "SF", "AG", "VIF"), sd)}
+        others = {"average": dict.fromkeys(("SD", "SF", "AG", "VIF"), 1.0)}
+        metrics = {"unstretched": {"set, 3 pairs": score | others}, "stretched": {}}
+        (results / f"{name}.json").write_text(json.dumps({"metrics": metrics}))
+
+    card("one", 2.0)
+    card("another", 30.0)
+    readme.write_text("<!-- box:begin --><!-- box:end -->")
+    main(Section.box, results, readme)
+    assert readme.read_text().splitlines()[1:-1] == [
+        "| method | set SD | set SF | set AG | set VIF |",
+        "|---|---|---|---|---|",
+        "| another, unstretched | 30.00 | 30.00 | 30.00 | 30.00 |",
+        "| one, unstretched | 2.000 | 2.000 | 2.000 | 2.000 |",
+        "| average, unstretched | 1.000 | 1.000 | 1.000 | 1.000 |",
+    ]
 
 
 def test_a_text_without_the_marks_is_refused(results, readme):
