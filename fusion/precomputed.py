@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
-from fusion.color import restore_color
+from fusion.color import luminance, restore_color, stretch
 from fusion.config import Config
 from fusion.fuse import as_planes, write_fused
 from fusion.images import (
@@ -54,17 +55,21 @@ def checksum_of_images(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def adopt_images(folder: Path, split: str, pairs: Sequence[Pair], output: Path) -> None:
+def adopt_images(
+    folder: Path, split: str, pairs: Sequence[Pair], output: Path, *, stretched: bool = False
+) -> None:
     """Bring fused images into the form that `fusion.fuse.fuse_pairs` leaves.
 
-    A grey image gets the visible image's colour, as every fused luminance does; a coloured one is
-    taken as it is.
+    A grey image gets the visible image's colour, as every fused luminance does; a coloured one
+    keeps its own.
 
     Args:
         folder: images named like the pairs, in it or in `<folder>/<split>`.
         split: of the data set.
         pairs: all of them must have their image.
         output: gets `<name>.png`.
+        stretched: stretch each image's luminance to its full range; by default it stays as it was
+            delivered.
 
     Raises:
         InputError: images are missing or differ in size from their pair (the message lists them);
@@ -83,8 +88,15 @@ def adopt_images(folder: Path, split: str, pairs: Sequence[Pair], output: Path) 
     for pair in pairs:
         pixels = read_visible(found[pair.name]).pixels
         fused = as_planes(pixels)
-        if pixels.ndim == 2:
-            visible = as_planes(read_visible(pair.visible).pixels)[None] / 255
-            colored = restore_color(fused[None, :1] / 255, visible)[0]
-            fused = (colored * 255).round().to(torch.uint8)
+        if stretched or pixels.ndim == 2:
+            source = read_visible(pair.visible).pixels if pixels.ndim == 2 else pixels
+            fused = _colored(fused, as_planes(source), stretched)
         write_fused(output / f"{pair.name}.png", fused)
+
+
+def _colored(fused: Tensor, source: Tensor, stretched: bool) -> Tensor:
+    """The luminance of one image in the colour of another, 3×H×W uint8 each."""
+    planes, colors = fused[None] / 255, source[None] / 255
+    grey = luminance(planes)
+    colored = restore_color(stretch(grey) if stretched else grey, colors)[0]
+    return (colored * 255).round().to(torch.uint8)

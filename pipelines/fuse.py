@@ -37,7 +37,8 @@ def _adopt(settings: params.Params, method: str, dataset: str) -> None:
     if folder is None:
         return
     for split in settings.datasets[dataset].fuse:
-        adopt_images(folder, split, prepared_pairs(PREPARED / dataset, split), output / split)
+        pairs = prepared_pairs(PREPARED / dataset, split)
+        adopt_images(folder, split, pairs, output / split, stretched=settings.fusion.stretch)
 
 
 if __name__ == "__main__":

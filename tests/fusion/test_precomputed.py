@@ -34,11 +34,12 @@ def contents(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def test_grey_images_become_the_files_that_fusing_leaves(folder, tmp_path):
-    pairs, runtime = pairs_of(folder), RuntimeConfig(accelerator="cpu")
+@pytest.mark.parametrize("stretched", [False, True])
+def test_grey_images_become_the_files_that_fusing_leaves(folder, tmp_path, stretched):
+    pairs, options = pairs_of(folder), {"batch_size": 2, "runtime": RuntimeConfig()}
     method = InfraredInColour(Config())
-    fuse_pairs(method, pairs, tmp_path / "ours", stretched=False, batch_size=2, runtime=runtime)
-    adopt_images(folder / "ir", "test", pairs, tmp_path / "theirs")
+    fuse_pairs(method, pairs, tmp_path / "ours", stretched=stretched, **options)
+    adopt_images(folder / "ir", "test", pairs, tmp_path / "theirs", stretched=stretched)
     assert contents(tmp_path / "theirs") == contents(tmp_path / "ours")
     assert len(contents(tmp_path / "ours")) == 4
     assert cv2.imread(str(tmp_path / "theirs/01.png"), cv2.IMREAD_UNCHANGED).ndim == 2
@@ -66,6 +67,23 @@ def test_coloured_images_keep_their_colour(folder, tmp_path):
     adopt_images(tmp_path / "given", "test", pairs, tmp_path / "theirs")
     for name, pixels in colours.items():
         np.testing.assert_array_equal(read_visible(tmp_path / f"theirs/{name}.png").pixels, pixels)
+
+
+def test_coloured_images_are_stretched_in_their_own_colour(folder, tmp_path):
+    pair = pairs_of(folder)[0]
+    height, width = read_infrared(pair.infrared).pixels.shape
+    ramp = np.linspace(80, 120, width).round().astype(np.uint8)
+    pixels = np.stack(np.broadcast_arrays(ramp + 9, ramp, ramp - 5, np.empty((height, 1)))[:3], -1)
+    (tmp_path / "given").mkdir()
+    write_image(tmp_path / f"given/{pair.name}.png", np.ascontiguousarray(pixels, np.uint8))
+    adopt_images(tmp_path / "given", "test", [pair], tmp_path / "theirs", stretched=True)
+    path = tmp_path / f"theirs/{pair.name}.png"
+    luminance, colour = read_infrared(path).pixels, read_visible(path).pixels.astype(int)
+    assert luminance.min() <= 5
+    assert luminance.max() >= 250
+    middle = colour[:, width // 2]
+    assert (middle[:, 0] - middle[:, 1] == 9).all()
+    assert (middle[:, 1] - middle[:, 2] == 5).all()
 
 
 def test_a_split_is_a_folder_of_its_own_or_shares_one(folder, tmp_path):
