@@ -7,8 +7,10 @@ import pytest
 import yaml
 
 from fusion.images import InputError
+from fusion.methods.emma import EMMA
 from pipelines import params
 from pipelines.compose import compose
+from tests.fusion.toys import parameters
 
 ROOT = Path(__file__).parents[2]
 PROFILES = sorted(file.stem for file in (ROOT / "conf/profile").glob("*.yaml"))
@@ -70,6 +72,31 @@ def test_the_paper_profile_has_the_papers_numbers(composed):
     assert settings.fusion.stretch is True
     assert settings.detection.epochs == 100
     assert settings.segmentation.epochs == 300
+
+
+def test_the_paper_profile_has_the_other_papers_numbers(composed):
+    settings = params.load(composed("profile=paper", "method=[maximum,pomai,emma,cddfuse,mmaunet]"))
+    schedules = {
+        key: (s.epochs, s.batch_size, s.learning_rate, s.decay, s.decay_epochs, s.gradient_clip)
+        for key in settings.training
+        for s in [settings.phase_settings(key)]
+    }
+    assert schedules["emma-sensing"] == (40, 64, 1e-4, 0.5, 10, 0)
+    assert schedules["emma-fusion"] == (120, 4, 1e-4, 0.5, 20, 0)
+    assert schedules["cddfuse-reconstruction"] == (40, 8, 1e-4, 0.5, 20, 0.01)
+    assert schedules["cddfuse-fusion"] == (80, 8, 1e-4, 0.5, 20, 0.01)
+    epochs = [schedules[f"mmaunet-{phase}"][0] for phase in ("visible", "infrared", "fusion")]
+    assert epochs == [400, 400, 100]
+
+
+def test_the_paper_profile_has_emmas_numbers_of_parameters(composed):
+    settings = params.load(composed("profile=paper", "method=[maximum,pomai,emma]"))
+    phase = EMMA.start_phase(
+        "sensing", settings.method_config("emma"), settings.phase_settings("emma-sensing"), None
+    )
+    assert parameters(phase.method.fuser) == 1_517_657
+    networks = list(phase.method.sensing.children())
+    assert [parameters(network) for network in networks] == [39_397_761, 39_397_761]
 
 
 @pytest.mark.parametrize(
