@@ -6,88 +6,76 @@
             -S methods.pomai.config.channels=$1 -S methods.pomai.config.blocks=$2
     done
     dvc queue start     # until `dvc queue status` says Success for all
-    python -m benchmarks.trade_off --plot trade_off.svg
+    for run in $(dvc exp list --name-only); do
+        dvc exp apply $run; pomai publish pomai sizes/$run
+    done
+    FUSION_DATA=… python -m benchmarks.trade_off sizes/* --plot trade_off.svg
 
-Reads every experiment of this repository that has a PoMAI and the metrics, and times a network of
-its settings at 480×640 on this machine, all in turns in one run.
+Every network fuses `msrs/dev`, unstretched; then all fuse a pair of 480×640 in turns.
 """
 
 import json
+import os
 import time
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-import dvc.api
 import matplotlib.pyplot as plt
 import torch
 import typer
 
 from benchmarks import machine
+from benchmarks.box import METRICS, measure
+from fusion import methods
+from fusion.config import Config
 from fusion.memory import keep_freed_memory
-from fusion.methods.pomai import PoMAI, PoMAIConfig
+from fusion.methods.pomai import PoMAI
+from fusion.model_files import load_model
 
-METRICS = ("SD", "SF", "AG", "VIF")
-CONFIG = "methods.pomai.config."
+DATASET = "msrs/dev"
 
 
 def main(
-    dataset: str = "msrs",
-    rounds: int = 7,
-    plot: Path | None = None,
-    out: Path | None = None,
+    folders: list[Path], rounds: int = 7, plot: Path | None = None, out: Path | None = None
 ) -> None:
-    """Print the curve as JSON (and write it to OUT and, drawn, to PLOT)."""
+    """Print the curve of the networks in FOLDERS as JSON (and write it to OUT, draw it to PLOT)."""
     keep_freed_memory()
-    trained = {
-        f"{row[CONFIG + 'channels']:.0f} × {row[CONFIG + 'blocks']:.0f}": row
-        for row in dvc.api.exp_show()
-        if row.get("Experiment") and row.get(f"pomai.{dataset}.VIF") is not None
-    }
-    networks = {name: _network(row) for name, row in trained.items()}
-    milliseconds = _times(networks, rounds)
-    rows = {
-        name: {
-            "parameters": sum(parameter.numel() for parameter in networks[name].parameters()),
+    pairs = Path(os.environ["FUSION_DATA"]) / DATASET
+    networks = {name_of(network): network for network in map(load, folders)}
+    milliseconds = times(networks, rounds)
+    rows: dict[str, dict[str, float]] = {}
+    for name, network in networks.items():
+        typer.echo(f"{name}: {milliseconds[name]:.0f} ms", err=True)
+        facts = {
+            "parameters": sum(parameter.numel() for parameter in network.parameters()),
             "milliseconds": round(milliseconds[name], 1),
         }
-        | {metric: round(row[f"pomai.{dataset}.{metric}"], 4) for metric in METRICS}
-        for name, row in trained.items()
-    }
-    first = next(iter(trained.values()))
-    maximum = {metric: first[f"maximum.{dataset}.{metric}"] for metric in METRICS}
-    result = {"machine": machine.describe(torch.device("cpu")), "maximum": maximum, "rows": rows}
+        rows[name] = facts | measure(network, pairs)["unstretched"]
+    maximum = measure(methods.get("maximum")(Config()), pairs)["unstretched"]
+    facts = machine.describe(torch.device("cpu"))
+    result = {"machine": facts, "dataset": DATASET, "maximum": maximum, "rows": rows}
     typer.echo(json.dumps(result, indent=2))
     if out:
         out.write_text(json.dumps(result, indent=2) + "\n")
     if plot:
-        _draw(rows, maximum, dataset, plot)
+        draw(rows, maximum, plot)
 
 
-def _draw(rows: dict[str, Any], maximum: dict[str, float], dataset: str, path: Path) -> None:
-    figure, panels = plt.subplots(1, len(METRICS), figsize=(14, 3.4), layout="constrained")
-    for panel, metric in zip(panels, METRICS, strict=True):
-        for name, row in rows.items():
-            panel.plot(row["milliseconds"], row[metric], "o", color="tab:blue")
-            place = (row["milliseconds"], row[metric])
-            panel.annotate(name, place, (4, 4), textcoords="offset points")
-        panel.axhline(maximum[metric], color="grey", linestyle="--", label="maximum")
-        panel.set(title=f"{metric} on {dataset}", xlabel="ms for 480×640")
-        panel.margins(x=0.2)
-    panels[0].legend()
-    figure.suptitle("PoMAI of channels × blocks")
-    figure.savefig(path)
+def load(folder: Path) -> PoMAI:
+    """The PoMAI that a folder (or file) of weights holds, as the pipeline runs it."""
+    network = load_model(folder)
+    assert isinstance(network, PoMAI), folder
+    return network.to(memory_format=torch.channels_last)
 
 
-def _network(row: dict[str, Any]) -> PoMAI:
-    channels, heads, blocks = (int(row[CONFIG + name]) for name in ("channels", "heads", "blocks"))
-    torch.manual_seed(0)
-    network = PoMAI(PoMAIConfig(channels=channels, heads=heads, blocks=blocks))
-    return network.eval().to(memory_format=torch.channels_last)
+def name_of(network: PoMAI) -> str:
+    """Its size, channels × blocks."""
+    return f"{network.config.channels} × {network.config.blocks}"
 
 
 @torch.inference_mode()
-def _times(networks: dict[str, PoMAI], rounds: int) -> dict[str, float]:
+def times(networks: dict[str, PoMAI], rounds: int) -> dict[str, float]:
     """Median milliseconds a pair; the networks take turns, so that noise meets all of them."""
     infrared, visible = torch.rand(1, 1, 480, 640), torch.rand(1, 3, 480, 640)
     spans: dict[str, list[float]] = {name: [] for name in networks}
@@ -97,6 +85,22 @@ def _times(networks: dict[str, PoMAI], rounds: int) -> dict[str, float]:
             network(infrared, visible)
             spans[name].append(1000 * (time.perf_counter() - started))
     return {name: median(values[1:]) for name, values in spans.items()}
+
+
+def draw(rows: dict[str, Any], maximum: dict[str, float], path: Path) -> None:
+    """One panel a metric: the networks over their time, and `maximum` as a line."""
+    figure, panels = plt.subplots(1, len(METRICS), figsize=(14, 3.4), layout="constrained")
+    for panel, metric in zip(panels, METRICS, strict=True):
+        for name, row in rows.items():
+            place = (row["milliseconds"], row[metric])
+            panel.plot(*place, "o", color="tab:blue")
+            panel.annotate(name, place, (4, 4), textcoords="offset points")
+        panel.axhline(maximum[metric], color="grey", linestyle="--", label="maximum")
+        panel.set(title=f"{metric} on {DATASET}", xlabel="ms for 480×640")
+        panel.margins(x=0.2)
+    panels[0].legend()
+    figure.suptitle("PoMAI of channels × blocks")
+    figure.savefig(path)
 
 
 if __name__ == "__main__":
