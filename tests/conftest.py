@@ -8,6 +8,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
+def pytest_collection_modifyitems(items):
+    """The whole pipeline first: the longest file, left for the end, would run alone."""
+    items.sort(key=lambda item: item.path.name != "test_repro.py")
+
+
 @pytest.fixture(scope="session")
 def start_process():
     """A function that calls another one in a process in which the slow imports are done."""
