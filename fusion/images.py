@@ -18,6 +18,9 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
 MINIMUM_SIDE = 16
+DIM_BITS = 14
+"""Images of 16 bits that use so many or fewer come from sensors of 10, 12 or 14 bits."""
+
 _WIDTH, _HEIGHT, _ORIENTATION = 0x0100, 0x0101, 0x0112
 
 
@@ -267,4 +270,9 @@ def _scale(
         )
     low, high = declared_range or (0, 65535)
     scaled = (wide - low) / (high - low)
-    return np.rint(scaled.clip(0, 1) * 255).astype(np.uint8), (f"scaled from {low:g}..{high:g}",)
+    notes: tuple[str, ...] = (f"scaled from {low:g}..{high:g}",)
+    bits = int(wide.max()).bit_length()
+    if declared_range is None and 0 < bits <= DIM_BITS:
+        top = 2**bits - 1
+        notes += (f"dark, only {bits} of 16 bits are used: declare infrared's range, as 0 {top}",)
+    return np.rint(scaled.clip(0, 1) * 255).astype(np.uint8), notes

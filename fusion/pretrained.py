@@ -14,6 +14,7 @@ from fusion.fuse import fuse_batch
 from fusion.images import InputError
 from fusion.methods import FusionMethod
 from fusion.model_files import CARD, WEIGHTS, load_model
+from fusion.runtime import require_device
 from fusion.tiles import MemoryPlan, plan_memory
 
 BOX = Path(str(files("fusion"))) / "weights"
@@ -38,9 +39,10 @@ def load(name: str | Path, device: str | torch.device = "cpu", memory_gib: float
             (`fusion.tiles` says what that changes).
 
     Raises:
-        InputError: there is no such model, or its files are damaged or do not belong together.
+        InputError: there is no such model or device, or the model's files are damaged or do not
+            belong together.
     """
-    method = _find(str(name)).to(device).to(memory_format=torch.channels_last)
+    method = _find(str(name)).to(require_device(device)).to(memory_format=torch.channels_last)
     return Fuser(method, memory_gib)
 
 

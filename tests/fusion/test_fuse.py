@@ -79,3 +79,4 @@ def test_undefined_or_flat_results_are_an_error(tmp_path, value, message):
         write_image(tmp_path / kind / "a.png", noise)
     with pytest.raises(InputError, match=f"a.png.*{message}"):
         fuse(Broken(value), tmp_path, tmp_path / "out")
+

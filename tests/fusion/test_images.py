@@ -111,6 +111,14 @@ def test_sixteen_bit_infrared_is_scaled_by_its_declared_range(folder):
     np.testing.assert_array_equal(part.pixels, expected)
 
 
+@pytest.mark.parametrize(("brightest", "bits"), [(1023, 10), (16383, 14), (16384, None), (0, None)])
+def test_deep_images_of_few_bits_are_noted(folder, brightest, bits):
+    values = np.full((20, 30), brightest, np.uint16)
+    cv2.imwrite(str(folder / "dim.png"), values)
+    notes = read_infrared(folder / "dim.png").notes[1:]
+    assert [f"only {bits} of 16 bits" in note for note in notes] == [True] * (bits is not None)
+
+
 def test_eight_bit_infrared_ignores_the_declared_range(folder, rng):
     pixels = colors(rng)[..., 0]
     write_image(folder / "eight.png", pixels)

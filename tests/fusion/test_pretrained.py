@@ -152,6 +152,14 @@ def test_a_repository_that_does_not_exist(hub):
         load("someone/else")
 
 
+def test_a_device_that_is_not_here(folder, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    with pytest.raises(InputError, match="cuda:1: torch finds 1 CUDA devices here"):
+        load(folder, device="cuda:1")
+    with pytest.raises(InputError, match="gpu: is no device of torch"):
+        load(folder, device="gpu")
+
+
 def test_a_name_that_means_nothing():
     with pytest.raises(InputError, match="is no model; give one of"):
         load("pomai-huge")
