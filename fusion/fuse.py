@@ -79,7 +79,7 @@ def fuse_pairs(
 
     Raises:
         InputError: an image cannot be read, or the fused image has undefined values, or is flat
-            although its sources are not.
+            although neither of its sources is.
         OSError: a file cannot be written.
     """
     device = pick_device(runtime)
@@ -133,8 +133,8 @@ def as_planes(pixels: np.ndarray) -> Tensor:
 
 
 def _check(pair: Pair, fused: Tensor, sources: Sequence[Tensor]) -> None:
-    if _flat(fused) and not _flat(sources[1]):
-        reason = "its fused image is one flat colour"
+    if _flat(fused) and not any(map(_flat, sources)):  # of a flat one, a maximum may be flat
+        reason = "its fused image is one flat colour, though neither source is"
         raise InputError(pair.visible, reason, "check the method's weights")
 
 
