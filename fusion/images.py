@@ -7,7 +7,7 @@ import os
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -21,6 +21,7 @@ MINIMUM_SIDE = 16
 DIM_BITS = 14
 """Images of 16 bits that use so many or fewer come from sensors of 10, 12 or 14 bits."""
 
+_SCALED = "scaled from"
 _WIDTH, _HEIGHT, _ORIENTATION = 0x0100, 0x0101, 0x0112
 
 
@@ -30,6 +31,12 @@ class InputError(ValueError):
     def __init__(self, path: Path | str, reason: str, remedy: str) -> None:
         super().__init__(f"{path}: {reason}; {remedy}")
         self.path, self.reason, self.remedy = Path(path), reason, remedy
+
+
+def unwritable(path: Path, error: OSError) -> InputError:
+    """What to raise where a file or folder could not be written."""
+    reason = f"cannot be written ({error.strerror or error})"
+    return InputError(path, reason, "look at its permissions and whether the disk is full")
 
 
 @dataclass(frozen=True)
@@ -65,6 +72,8 @@ def read_infrared(path: Path, declared_range: tuple[float, float] | None = None)
         InputError: the file is missing, unreadable, truncated or too small.
     """
     image = _decode(path, declared_range)
+    if declared_range and not any(note.startswith(_SCALED) for note in image.notes):
+        image = replace(image, notes=(*image.notes, "8 bits: the declared range is not used"))
     if image.pixels.ndim == 2:
         return image
     return ImageRead(to_grey(image.pixels), image.notes)
@@ -270,7 +279,7 @@ def _scale(
         )
     low, high = declared_range or (0, 65535)
     scaled = (wide - low) / (high - low)
-    notes: tuple[str, ...] = (f"scaled from {low:g}..{high:g}",)
+    notes: tuple[str, ...] = (f"{_SCALED} {low:g}..{high:g}",)
     bits = int(wide.max()).bit_length()
     if declared_range is None and 0 < bits <= DIM_BITS:
         top = 2**bits - 1

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from fusion.images import MINIMUM_SIDE, InputError
+from fusion.images import MINIMUM_SIDE, InputError, unwritable
 
 SUFFIXES = {"onnx": ".onnx", "torch": ".pt2"}
 
@@ -49,7 +49,10 @@ def export(
     fixed = files.fixed_size(program)
     smallest = MINIMUM_SIDE if onnx or fixed else files.smallest_side(program)
     write = files.write_onnx if onnx else files.write_torch
-    write(program, out, files.describe(method, weights, smallest, fixed))
+    try:
+        write(program, out, files.describe(method, weights, smallest, fixed))
+    except OSError as error:
+        raise unwritable(out, error) from error
     if fixed is None:
         print(f"{out}: any batch, height and width, from {smallest}x{smallest} pixels")
         return

@@ -10,7 +10,15 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
-from fusion.images import InputError, Pair, check_same_size, find_images, find_pairs, list_names
+from fusion.images import (
+    InputError,
+    Pair,
+    check_same_size,
+    find_images,
+    find_pairs,
+    list_names,
+    unwritable,
+)
 from pipelines.commands.fuse_video import fuse_video
 
 if TYPE_CHECKING:
@@ -102,7 +110,7 @@ def _fuse_images(
             except InputError as problem:
                 problems.append(problem)
             except OSError as error:
-                problems.append(_unwritable(job.target(pair), error))
+                problems.append(unwritable(job.target(pair), error))
     skipped = len(job.pairs) - len(wanted)
     print(f"{done} fused into {job.folder}{f', {skipped} already there' if skipped else ''}")
     for note, paths in notes.items():
@@ -131,7 +139,7 @@ def _job(ir: Path, vi: Path, out: Path) -> _Job:
     try:
         job.folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _unwritable(job.folder, error) from error
+        raise unwritable(job.folder, error) from error
     return job
 
 
@@ -162,8 +170,3 @@ def _folders(ir: Path, vi: Path, out: Path) -> _Job:
         common = sorted(infrared.keys() & visible.keys())
         pairs = [Pair(name, infrared[name], visible[name]) for name in common]
         return _Job(pairs, out, problems=[problem])
-
-
-def _unwritable(path: Path, error: OSError) -> InputError:
-    reason = f"cannot be written ({error.strerror or error})"
-    return InputError(path, reason, "look at its permissions and whether the disk is full")

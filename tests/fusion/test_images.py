@@ -122,7 +122,10 @@ def test_deep_images_of_few_bits_are_noted(folder, brightest, bits):
 def test_eight_bit_infrared_ignores_the_declared_range(folder, rng):
     pixels = colors(rng)[..., 0]
     write_image(folder / "eight.png", pixels)
-    np.testing.assert_array_equal(read_infrared(folder / "eight.png", (100, 200)).pixels, pixels)
+    read = read_infrared(folder / "eight.png", (100, 200))
+    np.testing.assert_array_equal(read.pixels, pixels)
+    assert read.notes == ("8 bits: the declared range is not used",)
+    assert read_infrared(folder / "eight.png").notes == ()
 
 
 def test_temperatures_need_a_declared_range(folder):
