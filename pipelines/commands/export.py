@@ -32,6 +32,8 @@ def export(
     suffix = SUFFIXES[format]
     if out.suffix.lower() != suffix:
         raise InputError(out, f"is no name for {format}", f"give --out a name ending in {suffix}")
+    if out.is_dir():
+        raise InputError(out, "is a folder", f"give --out a file's name ending in {suffix}")
     if not out.parent.is_dir():
         raise InputError(out.parent, "is not a folder", "make it first")
 
