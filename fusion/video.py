@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fusion.images import (
+    EXTENSIONS,
     MINIMUM_SIDE,
     InputError,
     find_images,
@@ -99,6 +100,8 @@ def open_stream(path: Path) -> Stream:
         return Stream(path, len(frames), image_size(frames[0]), None)
     if not path.is_file():
         raise InputError(path, "does not exist", "give a video file or a folder of frames")
+    if path.suffix.lower() in EXTENSIONS:
+        raise InputError(path, "is a single image", "give a video file or a folder of frames")
     first = next(_decode(path), None)
     if first is None:
         raise InputError(

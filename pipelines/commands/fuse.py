@@ -3,6 +3,7 @@
 import sys
 from collections import defaultdict
 from collections.abc import Sequence
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
@@ -23,6 +24,9 @@ from pipelines.commands.fuse_video import fuse_video
 
 if TYPE_CHECKING:
     from fusion.runtime import RuntimeConfig
+
+VIDEOS = frozenset({".mp4", ".avi", ".mkv", ".mov", ".webm"})
+"""Suffixes that mean a forgotten --video."""
 
 
 def fuse(
@@ -59,8 +63,8 @@ def fuse(
     """
     from fusion.runtime import RuntimeConfig
 
-    if ir_range and ir_range[0] >= ir_range[1]:
-        raise InputError("--ir-range", "is empty", "give the lower value first")
+    if ir_range and not (-inf < ir_range[0] < ir_range[1] < inf):
+        raise InputError("--ir-range", "is empty or not finite", "give the lower value first")
     runtime = RuntimeConfig(accelerator=accelerator, memory_gib=memory)
     shared: Any = {"stretch": stretch, "ir_range": ir_range, "overwrite": overwrite}
     if video:
@@ -112,7 +116,8 @@ def _fuse_images(
             except OSError as error:
                 problems.append(unwritable(job.target(pair), error))
     skipped = len(job.pairs) - len(wanted)
-    print(f"{done} fused into {job.folder}{f', {skipped} already there' if skipped else ''}")
+    place = out if job.pairs and out == job.target(job.pairs[0]) else job.folder
+    print(f"{done} fused into {place}{f', {skipped} already there' if skipped else ''}")
     for note, paths in notes.items():
         print(f"note: {note}: {list_names(paths, 3)}")
     if problems:
@@ -144,6 +149,8 @@ def _job(ir: Path, vi: Path, out: Path) -> _Job:
 
 
 def _files(ir: Path, vi: Path, out: Path) -> _Job:
+    if videos := [path for path in (ir, vi, out) if path.suffix.lower() in VIDEOS]:
+        raise InputError(videos[0], "is a video", "add --video")
     if out.is_dir():
         return _Job([Pair(vi.stem, ir, vi)], out)
     if out.suffix.lower() != ".png":

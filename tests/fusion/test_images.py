@@ -189,6 +189,17 @@ def test_sixteen_bit_colour_is_its_high_byte(folder, rng, name):
     np.testing.assert_array_equal(read_visible(folder / name).pixels, pixels)
 
 
+@pytest.mark.parametrize("extension", ["png", "tif", "webp"])
+def test_of_several_frames_the_first_is_read_and_noted(folder, rng, extension):
+    frames = [Image.fromarray(colors(rng)) for _ in range(3)]
+    path = folder / f"several.{extension}"
+    frames[0].save(path, save_all=True, append_images=frames[1:], lossless=True)
+    read = read_visible(path)
+    np.testing.assert_array_equal(read.pixels, np.asarray(frames[0]))
+    assert read.notes == ("only the first of 3 frames is read",)
+    assert not read.stored
+
+
 def test_visible_values_of_unknown_range_are_refused(folder):
     Image.fromarray(np.linspace(0, 1, 600, dtype=np.float32).reshape(20, 30)).save(
         folder / "float.tif"
@@ -277,7 +288,8 @@ def test_all_missing_partners_are_named(tmp_path):
     with pytest.raises(InputError) as caught:
         find_pairs(infrared, visible)
     message = str(caught.value)
-    assert f"1 infrared without a partner in {visible}: a" in message
+    assert message.startswith(f"{infrared}: 1 infrared without a partner in {visible}: a")
+    assert "images end in .bmp, .jpeg" in message
     assert f"2 visible without a partner in {infrared}: c, d" in message
 
 

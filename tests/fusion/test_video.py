@@ -112,6 +112,9 @@ def test_what_is_no_stream_is_refused(tmp_path):
     (tmp_path / "notes.mp4").write_text("no video")
     with pytest.raises(InputError, match=r"notes\.mp4: is no video that can be decoded"):
         open_stream(tmp_path / "notes.mp4")
+    write_image(tmp_path / "image.png", flat(9))
+    with pytest.raises(InputError, match=r"image\.png: is a single image; give a video"):
+        open_stream(tmp_path / "image.png")
     with pytest.raises(InputError, match=r"gone\.mp4: does not exist"):
         open_stream(tmp_path / "gone.mp4")
     with pytest.raises(InputError, match=r"small\.avi: is only 48x8"):
