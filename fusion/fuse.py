@@ -64,25 +64,30 @@ def fuse_pairs(
     runtime: RuntimeConfig,
     infrared_range: tuple[float, float] | None = None,
     plan: MemoryPlan | None = None,
+    suffix: str = ".png",
     on_image: Callable[[Pair], None] = lambda _: None,
+    on_note: Callable[[Path, str], None] = lambda _path, _note: None,
 ) -> None:
-    """Fuse pairs into `output/<name>.png`; reading and writing overlap with the network.
+    """Fuse pairs into `output/<name><suffix>`; reading and writing overlap with the network.
 
     Pairs of one size share batches. An image that does not fit into `runtime.memory_gib` is fused
     in tiles. Files are 8-bit RGB, or grey where the result is grey. `infrared_range` is what
     `read_infrared` calls the declared range. `plan` is the method's, for callers that come again;
-    by default it is made from `runtime.memory_gib`.
+    by default it is made from `runtime.memory_gib`. The files are PNG, whatever case `suffix` is
+    in. `on_note` gets each file of which more had to be done than to decode it, and what
+    (`ImageRead.notes`), in any order and from other threads.
 
     Raises:
         InputError: an image cannot be read, or the fused image has undefined values, or is flat
-            although its sources are not.
+            although neither of its sources is.
+        OSError: a file cannot be written.
     """
     device = pick_device(runtime)
     method = method.to(device).eval()
     if runtime.channels_last:
         method = method.to(memory_format=torch.channels_last)
     output.mkdir(parents=True, exist_ok=True)
-    read = partial(_read, infrared_range=infrared_range)
+    read = partial(_read, infrared_range=infrared_range, on_note=on_note)
     with ThreadPoolExecutor(4) as pool, torch.inference_mode(), autocast(runtime, device):
         plan = plan or plan_memory(runtime.memory_gib, method, device)
         batches = batches_of_one_size(pairs, lambda pixels: plan.batch_size(pixels, batch_size))
@@ -98,20 +103,27 @@ def fuse_pairs(
                 )
             except FloatingPointError as error:
                 raise InputError(batch[0].visible, str(error), "retrain the method") from error
-            for pair, image, source in zip(batch, fused.cpu(), visible, strict=True):
-                _check(pair, image, source)
-                writing.append(pool.submit(write_fused, output / f"{pair.name}.png", image))
+            for pair, image, *sources in zip(batch, fused.cpu(), infrared, visible, strict=True):
+                _check(pair, image, sources)
+                writing.append(pool.submit(write_fused, output / f"{pair.name}{suffix}", image))
                 on_image(pair)
         for future in writing:
             future.result()
 
 
 def _read(
-    batch: Sequence[Pair], infrared_range: tuple[float, float] | None
+    batch: Sequence[Pair],
+    infrared_range: tuple[float, float] | None,
+    on_note: Callable[[Path, str], None],
 ) -> tuple[Tensor, Tensor]:
-    infrared = [torch.tensor(read_infrared(pair.infrared, infrared_range).pixels) for pair in batch]
-    visible = [as_planes(read_visible(pair.visible).pixels) for pair in batch]
-    return torch.stack(infrared).unsqueeze(1), torch.stack(visible)
+    infrared = [read_infrared(pair.infrared, infrared_range) for pair in batch]
+    visible = [read_visible(pair.visible) for pair in batch]
+    for pair, *images in zip(batch, infrared, visible, strict=True):
+        for path, image in zip((pair.infrared, pair.visible), images, strict=True):
+            for note in image.notes:
+                on_note(path, note)
+    grey = torch.stack([torch.tensor(image.pixels) for image in infrared])
+    return grey.unsqueeze(1), torch.stack([as_planes(image.pixels) for image in visible])
 
 
 def as_planes(pixels: np.ndarray) -> Tensor:
@@ -120,12 +132,14 @@ def as_planes(pixels: np.ndarray) -> Tensor:
     return tensor.permute(2, 0, 1) if tensor.ndim == 3 else tensor.expand(3, -1, -1)
 
 
-def _check(pair: Pair, fused: Tensor, visible: Tensor) -> None:
-    flat = bool((fused == fused[:, :1, :1]).all())
-    if flat and not bool((visible == visible[:, :1, :1]).all()):
-        raise InputError(
-            pair.visible, "its fused image is one flat colour", "check the method's weights"
-        )
+def _check(pair: Pair, fused: Tensor, sources: Sequence[Tensor]) -> None:
+    if _flat(fused) and not any(map(_flat, sources)):  # of a flat one, a maximum may be flat
+        reason = "its fused image is one flat colour, though neither source is"
+        raise InputError(pair.visible, reason, "check the method's weights")
+
+
+def _flat(image: Tensor) -> bool:
+    return bool((image == image[:, :1, :1]).all())
 
 
 def write_fused(path: Path, image: Tensor) -> None:

@@ -7,7 +7,7 @@ import os
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -18,6 +18,10 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
 MINIMUM_SIDE = 16
+DIM_BITS = 14
+"""Images of 16 bits that use so many or fewer come from sensors of 10, 12 or 14 bits."""
+
+_SCALED = "scaled from"
 _WIDTH, _HEIGHT, _ORIENTATION = 0x0100, 0x0101, 0x0112
 
 
@@ -27,6 +31,12 @@ class InputError(ValueError):
     def __init__(self, path: Path | str, reason: str, remedy: str) -> None:
         super().__init__(f"{path}: {reason}; {remedy}")
         self.path, self.reason, self.remedy = Path(path), reason, remedy
+
+
+def unwritable(path: Path, error: OSError) -> InputError:
+    """What to raise where a file or folder could not be written."""
+    reason = f"cannot be written ({error.strerror or error})"
+    return InputError(path, reason, "look at its permissions and whether the disk is full")
 
 
 @dataclass(frozen=True)
@@ -62,6 +72,8 @@ def read_infrared(path: Path, declared_range: tuple[float, float] | None = None)
         InputError: the file is missing, unreadable, truncated or too small.
     """
     image = _decode(path, declared_range)
+    if declared_range and not any(note.startswith(_SCALED) for note in image.notes):
+        image = replace(image, notes=(*image.notes, "8 bits: the declared range is not used"))
     if image.pixels.ndim == 2:
         return image
     return ImageRead(to_grey(image.pixels), image.notes)
@@ -171,9 +183,10 @@ def find_pairs(infrared_folder: Path, visible_folder: Path) -> list[Pair]:
             if names
         ]
         raise InputError(
-            infrared_folder.parent,
+            infrared_folder,
             ", and ".join(reasons),
-            "a pair shares its stem: add the partners or remove these images",
+            "a pair shares its stem, and images end in "
+            f"{', '.join(sorted(EXTENSIONS))}: add the partners or remove these images",
         )
     return [Pair(name, infrared[name], visible[name]) for name in infrared]
 
@@ -219,6 +232,7 @@ def _decode(path: Path, declared_range: tuple[float, float] | None) -> ImageRead
     with _open(path) as opened:
         deep_color = any(";16" in str(tile[3]) for tile in opened.tile) and opened.mode == "RGB"
         try:
+            frames = _count_frames(opened)
             turned = opened.getexif().get(_ORIENTATION, 1) > 1  # a TIFF forgets it when loaded
             opened.load()
             image = ImageOps.exif_transpose(opened)
@@ -229,6 +243,8 @@ def _decode(path: Path, declared_range: tuple[float, float] | None) -> ImageRead
             raise InputError(path, f"is truncated or damaged ({error})", "replace it") from error
         if deep_color:
             notes += ("16-bit colour read as 8-bit",)
+        if frames > 1:
+            notes += (f"only the first of {frames} frames is read",)
         if turned:
             notes += ("turned as its EXIF says",)
         stored = opened.format == "PNG" and opened.mode in {"L", "RGB"} and not notes
@@ -236,6 +252,13 @@ def _decode(path: Path, declared_range: tuple[float, float] | None) -> ImageRead
         shown = f"{pixels.shape[1]}x{pixels.shape[0]}"
         raise InputError(path, f"is only {shown}", f"sides must be at least {MINIMUM_SIDE}")
     return ImageRead(pixels, notes, stored)
+
+
+def _count_frames(image: ImageFile.ImageFile) -> int:
+    try:
+        return int(getattr(image, "n_frames", 1))
+    except TypeError as error:  # a TIFF's next page has no size
+        raise OSError(str(error)) from error
 
 
 def _eight_bits(
@@ -263,8 +286,13 @@ def _scale(
         raise InputError(
             path,
             f"has values {wide.min():g}..{wide.max():g} of unknown range",
-            "declare the range of infrared, store visible in 8 or 16 bits",
+            "declare infrared's range (--ir-range LOW HIGH), store visible in 8 or 16 bits",
         )
     low, high = declared_range or (0, 65535)
     scaled = (wide - low) / (high - low)
-    return np.rint(scaled.clip(0, 1) * 255).astype(np.uint8), (f"scaled from {low:g}..{high:g}",)
+    notes: tuple[str, ...] = (f"{_SCALED} {low:g}..{high:g}",)
+    bits = int(wide.max()).bit_length()
+    if declared_range is None and 0 < bits <= DIM_BITS:
+        remedy = f"if it is infrared, declare its range (--ir-range 0 {2**bits - 1})"
+        notes += (f"dark, only {bits} of 16 bits are used: {remedy}",)
+    return np.rint(scaled.clip(0, 1) * 255).astype(np.uint8), notes

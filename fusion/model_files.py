@@ -99,7 +99,10 @@ def read_card(source: Path) -> dict[str, Any]:
     path = files_of(source)[1]
     try:
         card: dict[str, Any] = json.loads(path.read_text())
-    except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError) as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
+        remedy = "train the method, or put the card beside its weights"
+        raise InputError(path, "is missing", remedy) from error
+    except (OSError, ValueError) as error:
         raise InputError(path, f"cannot be read ({error})", "train the method") from error
     return card
 
@@ -118,9 +121,11 @@ def copy_model(source: Path, folder: Path) -> None:
 
 
 def _load_weights(method: FusionMethod, path: Path) -> None:
+    if not path.is_file():
+        raise InputError(path, "is missing, though its card is there", "put it beside the card")
     try:
         method.load_state_dict(load_file(path))
-    except (FileNotFoundError, SafetensorError) as error:
+    except (OSError, SafetensorError) as error:
         raise InputError(path, f"cannot be read ({error})", "train again") from error
     except RuntimeError as error:
         reason = f"has other weights than its card says ({error})"

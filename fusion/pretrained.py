@@ -13,7 +13,8 @@ from torch import Tensor
 from fusion.fuse import fuse_batch
 from fusion.images import InputError
 from fusion.methods import FusionMethod
-from fusion.model_files import CARD, WEIGHTS, load_model
+from fusion.model_files import CARD, WEIGHTS, files_of, load_model
+from fusion.runtime import require_device
 from fusion.tiles import MemoryPlan, plan_memory
 
 BOX = Path(str(files("fusion"))) / "weights"
@@ -32,41 +33,67 @@ def load(name: str | Path, device: str | torch.device = "cpu", memory_gib: float
         name: a name in the box (`in_the_box()`), a file `<name>.safetensors` with its card
             `<name>.json` beside it, a folder with `weights.safetensors` and `card.json` (what
             training leaves in `models/<method>`), or a Hugging Face repository `owner/name` that
-            holds these two; only this one asks the network.
+            holds these two; only this one asks the network. A `Path` is a file or folder.
         device: where to fuse.
         memory_gib: ceiling of what fusing holds in tensors; larger images are fused in tiles
             (`fusion.tiles` says what that changes).
 
     Raises:
-        InputError: there is no such model, or its files are damaged or do not belong together.
+        InputError: there is no such model or device, or the model's files are damaged or do not
+            belong together.
     """
-    method = _find(str(name)).to(device).to(memory_format=torch.channels_last)
+    method = _find(name).to(require_device(device)).to(memory_format=torch.channels_last)
     return Fuser(method, memory_gib)
 
 
-def _find(name: str) -> FusionMethod:
+def _find(name: str | Path) -> FusionMethod:
     if name in in_the_box():
         return load_model(BOX / f"{name}.safetensors")
     path = Path(name)
-    if path.suffix == ".safetensors" or (path / CARD).is_file():
+    if path.name in (WEIGHTS, CARD) and (path.parent / CARD).is_file():
+        path = path.parent
+    elif path.suffix == ".json" and path.is_file():
+        path = path.with_suffix(".safetensors")
+    if path.is_dir() or any(file.is_file() for file in files_of(path)):
         return load_model(path)
-    if name.count("/") == 1 and not path.exists():
-        return load_model(_download(name))
+    if path.exists():
+        remedy = f"give a .safetensors file or a folder with {WEIGHTS} and {CARD}"
+        raise InputError(path, "is no model", remedy)
+    local = isinstance(name, Path) or path.suffix == ".safetensors" or name[:1] in ("/", ".", "~")
+    if not local and str(name).count("/") == 1:
+        return load_model(_download(str(name)))
     known = ", ".join(in_the_box())
     remedy = f"give one of {known}, a .safetensors file, a folder with {CARD}, or owner/name"
-    raise InputError(name, "is no model", remedy)
+    raise InputError(name, "is no model: no such file or folder is here", remedy)
 
 
 def _download(repository: str) -> Path:
     from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
     try:
         hf_hub_download(repository, WEIGHTS)
         return Path(hf_hub_download(repository, CARD)).parent
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-        reason = f"cannot be had from Hugging Face ({type(error).__name__})"
-        raise InputError(repository, reason, "check the name and the network") from error
+    except (HfHubHTTPError, HFValidationError, OSError) as error:
+        reason = f"is no file or folder here, and on Hugging Face {_why(error)}"
+        remedy = "check the name, the working folder and the network"
+        raise InputError(repository, reason, remedy) from error
+
+
+def _why(error: Exception) -> str:
+    """What an error of huggingface_hub means; its own messages are several lines long."""
+    from huggingface_hub import errors
+
+    meanings: list[tuple[type[Exception], str]] = [  # the first that fits
+        (errors.LocalEntryNotFoundError, "it cannot be reached (offline?)"),
+        (errors.OfflineModeIsEnabled, "it cannot be reached (HF_HUB_OFFLINE is set)"),
+        (errors.EntryNotFoundError, f"the repository lacks {WEIGHTS} or {CARD}"),
+        (errors.GatedRepoError, "the repository asks for permission"),
+        (errors.RepositoryNotFoundError, "there is no such repository, or it is private"),
+        (errors.HFValidationError, "no repository can have this name"),
+    ]
+    name = type(error).__name__
+    return next((text for kind, text in meanings if isinstance(error, kind)), f"failed ({name})")
 
 
 class Fuser:

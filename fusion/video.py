@@ -6,7 +6,7 @@ A stream is a video file that OpenCV's FFmpeg can decode, or a folder with an im
 import math
 import re
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fusion.images import (
+    EXTENSIONS,
     MINIMUM_SIDE,
     InputError,
     find_images,
@@ -23,6 +24,7 @@ from fusion.images import (
     read_infrared,
     read_visible,
     to_grey,
+    unwritable,
 )
 from fusion.pretrained import Fuser
 
@@ -50,8 +52,12 @@ class Stream:
         """Frames as uint8 grey H×W; the range, of a folder's images, as in `read_infrared`.
 
         Raises:
-            InputError: a frame is unreadable or of another size.
+            InputError: a frame is unreadable or of another size, or a range is given to a video,
+                whose frames have 8 bits.
         """
+        if declared_range and not self.path.is_dir():
+            reason = "is a video, and its frames of 8 bits take no declared range"
+            raise InputError(self.path, reason, "leave it out, or give a folder of frames")
         if self.path.is_dir():
             paths = _in_order(self.path)
             frames = ((path, read_infrared(path, declared_range).pixels) for path in paths)
@@ -67,11 +73,17 @@ class Stream:
             frames = ((self.path, frame) for frame in _decode(self.path))
         return self._of_one_size(frames)
 
+    def infrared_notes(self, declared_range: tuple[float, float] | None = None) -> tuple[str, ...]:
+        """What has to be done to the first infrared frame, as `ImageRead.notes`."""
+        if not self.path.is_dir():
+            return ()
+        return read_infrared(_in_order(self.path)[0], declared_range).notes
+
     def _of_one_size(self, frames: Iterator[tuple[Path, Frame]]) -> Iterator[Frame]:
         for path, frame in frames:
             if frame.shape[:2] != self.size:
-                reason = f"has a frame of {_shown(frame.shape[:2])} after others of"
-                raise InputError(path, f"{reason} {_shown(self.size)}", "make them one size")
+                reason = f"has a frame of {shown_size(frame.shape[:2])} after others of"
+                raise InputError(path, f"{reason} {shown_size(self.size)}", "make them one size")
             yield frame
 
 
@@ -88,13 +100,15 @@ def open_stream(path: Path) -> Stream:
         return Stream(path, len(frames), image_size(frames[0]), None)
     if not path.is_file():
         raise InputError(path, "does not exist", "give a video file or a folder of frames")
+    if path.suffix.lower() in EXTENSIONS:
+        raise InputError(path, "is a single image", "give a video file or a folder of frames")
     first = next(_decode(path), None)
     if first is None:
         raise InputError(
             path, "is no video that can be decoded here", "convert it, or give a folder of frames"
         )
     if min(first.shape[:2]) < MINIMUM_SIDE:
-        reason = f"is only {_shown(first.shape[:2])}"
+        reason = f"is only {shown_size(first.shape[:2])}"
         raise InputError(path, reason, f"sides must be at least {MINIMUM_SIDE}")
     height, width = first.shape[:2]
     return Stream(path, _count(path), (height, width), _rate(path))
@@ -110,23 +124,33 @@ def check_streams(infrared: Stream, visible: Stream) -> None:
         reason = f"has {infrared.count} frames and {visible.path} has {visible.count}"
         raise InputError(infrared.path, reason, "cut them so that frame matches frame")
     if infrared.size != visible.size:
-        reason = f"shows {_shown(infrared.size)} and {visible.path} {_shown(visible.size)}"
+        reason = f"shows {shown_size(infrared.size)} and {visible.path} {shown_size(visible.size)}"
         raise InputError(
             infrared.path, reason, "streams must be aligned pixel by pixel: register them first"
         )
 
 
-def check_output(path: Path) -> None:
-    """Refuse an output that cannot be a video.
+def check_output(path: Path, sources: Iterable[Path] = ()) -> None:
+    """Refuse an output that cannot be a video, or is one of `sources`.
 
     Raises:
-        InputError: the suffix is unknown, or the folder is missing.
+        InputError: the suffix is unknown, the folder is missing, or the name is that of a folder
+            or a source.
     """
+    known = " or ".join(CODECS)
+    if path.is_dir():
+        raise InputError(path, "is a folder", f"give --out a file's name that ends in {known}")
+    if any(path.resolve() == source.resolve() for source in sources):
+        raise InputError(path, "is a source and would be overwritten", "give another --out")
     if path.suffix.lower() not in CODECS:
-        known = " or ".join(CODECS)
         raise InputError(path, "is no video's name", f"give --out a name that ends in {known}")
     if not path.parent.is_dir():
         raise InputError(path.parent, "is not a folder", "make it first")
+
+
+def encoded_size(size: tuple[int, int]) -> tuple[int, int]:
+    """Height and width of the fused video: encoders take even ones, the last row or column goes."""
+    return size[0] // 2 * 2, size[1] // 2 * 2
 
 
 def fuse_streams(
@@ -140,9 +164,7 @@ def fuse_streams(
     infrared_range: tuple[float, float] | None = None,
     on_frame: Callable[[], None] = lambda: None,
 ) -> None:
-    """Fuse frame by frame into a video of the visible stream's size.
-
-    The encoders take even sizes only: OpenCV leaves out the last row or column of an odd one.
+    """Fuse frame by frame into a video of the visible stream's size, cropped to `encoded_size`.
 
     Args:
         fuse: what `fusion.pretrained.load` gives.
@@ -156,13 +178,15 @@ def fuse_streams(
     Raises:
         InputError: a frame cannot be read or fused, or the video cannot be written.
     """
-    with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as folder:
-        unfinished = Path(folder) / output.name
-        writer = _open_writer(unfinished, output, visible.size, rate)
+    frames = zip(infrared.infrared(infrared_range), visible.visible(), strict=True)
+    height, width = encoded_size(visible.size)
+    with _new_folder(output) as folder:
+        unfinished = folder / output.name
+        writer = _open_writer(unfinished, output, (height, width), rate)
         try:
-            frames = zip(infrared.infrared(infrared_range), visible.visible(), strict=True)
             for pair in frames:
-                writer.write(cv2.cvtColor(fuse(*pair, stretch=stretched), cv2.COLOR_RGB2BGR))
+                fused = fuse(*pair, stretch=stretched)[:height, :width]
+                writer.write(cv2.cvtColor(fused, cv2.COLOR_RGB2BGR))
                 on_frame()
         except FloatingPointError as error:
             raise InputError(visible.path, str(error), "retrain the method") from error
@@ -172,6 +196,15 @@ def fuse_streams(
             reason = f"only {written} of {visible.count} frames could be written"
             raise InputError(output, reason, "look whether the disk is full")
         unfinished.replace(output)
+
+
+@contextmanager
+def _new_folder(output: Path) -> Iterator[Path]:
+    try:
+        with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as folder:
+            yield Path(folder)
+    except OSError as error:
+        raise unwritable(output, error) from error
 
 
 def _open_writer(path: Path, output: Path, size: tuple[int, int], rate: float) -> cv2.VideoWriter:
@@ -227,5 +260,6 @@ def _colour(pixels: Frame) -> Frame:
     return pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
 
 
-def _shown(size: tuple[int, ...]) -> str:
+def shown_size(size: tuple[int, ...]) -> str:
+    """(height, width) as people write it: 640x480."""
     return f"{size[1]}x{size[0]}"

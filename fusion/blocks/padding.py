@@ -14,7 +14,7 @@ def pad_to_multiple(images: Tensor, multiple: int) -> Tensor:
     Returns:
         B×C×H'×W'; `[..., :H, :W]` is the input.
     """
-    bottom, right = (-side % multiple for side in images.shape[-2:])
-    if not (bottom or right):
-        return images
+    bottom, right = (
+        (side + multiple - 1) // multiple * multiple - side for side in images.shape[-2:]
+    )
     return F.pad(images, (0, right, 0, bottom), mode="reflect")

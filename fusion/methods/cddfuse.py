@@ -147,8 +147,8 @@ class CDDFuse(FusionMethod):
     def encode(self, infrared: Tensor, visible: Tensor) -> tuple[Features, Features]:
         """Features of infrared and of visible luminance, B×1×H×W each."""
         both = self.encoder(torch.cat([infrared, visible]))
-        infrared_base, visible_base = both.base.chunk(2)
-        infrared_detail, visible_detail = both.detail.chunk(2)
+        infrared_base, visible_base = both.base.unflatten(0, (2, -1))
+        infrared_detail, visible_detail = both.detail.unflatten(0, (2, -1))
         return Features(infrared_base, infrared_detail), Features(visible_base, visible_detail)
 
     def fuse(self, infrared: Features, visible: Features, skip: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from fusion.images import MINIMUM_SIDE, InputError
+from fusion.images import MINIMUM_SIDE, InputError, unwritable
 
 SUFFIXES = {"onnx": ".onnx", "torch": ".pt2"}
 
@@ -18,26 +18,46 @@ def export(
     format: Annotated[
         Literal["onnx", "torch"], typer.Option(help="ONNX, or a torch.export program.")
     ] = "onnx",
+    size: Annotated[
+        tuple[int, int] | None,
+        typer.Option(help="Fix height and width; by default they stay open where they can."),
+    ] = None,
 ) -> None:
     """Write a network as a file that runs without this package.
 
     It maps infrared (batch x 1 x height x width) and visible RGB (batch x 3 x height x width),
-    float32 in 0..1, to fused luminance; batch, height and width stay open.
+    float32 in 0..1, to fused luminance; batch, height and width stay open where the method's
+    operations allow it.
     """
     suffix = SUFFIXES[format]
     if out.suffix.lower() != suffix:
         raise InputError(out, f"is no name for {format}", f"give --out a name ending in {suffix}")
+    if out.is_dir():
+        raise InputError(out, "is a folder", f"give --out a file's name ending in {suffix}")
     if not out.parent.is_dir():
         raise InputError(out.parent, "is not a folder", "make it first")
 
-    from fusion.export import describe, require_onnx, smallest_side, trace, write_onnx, write_torch
+    if size and min(size) < MINIMUM_SIDE:
+        raise InputError("--size", "is too small", f"sides must be at least {MINIMUM_SIDE}")
+
+    from fusion import export as files
     from fusion.pretrained import load
 
     onnx = format == "onnx"
     if onnx:
-        require_onnx(out)
+        files.require_onnx(out)
     method = load(weights).method
-    program = trace(method)
-    smallest = MINIMUM_SIDE if onnx else smallest_side(program)
-    (write_onnx if onnx else write_torch)(program, out, describe(method, weights, smallest))
-    print(f"{out}: any batch, height and width, from {smallest}x{smallest} pixels")
+    program = files.trace(method, size)
+    fixed = files.fixed_size(program)
+    smallest = MINIMUM_SIDE if onnx or fixed else files.smallest_side(program)
+    write = files.write_onnx if onnx else files.write_torch
+    try:
+        write(program, out, files.describe(method, weights, smallest, fixed))
+    except OSError as error:
+        raise unwritable(out, error) from error
+    if fixed is None:
+        print(f"{out}: any batch, height and width, from {smallest}x{smallest} pixels")
+        return
+    print(f"{out}: one pair at a time, of height {fixed[0]} and width {fixed[1]} only")
+    if size is None:
+        print("the method's operations leave no size open; --size HEIGHT WIDTH takes another")

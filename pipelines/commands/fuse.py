@@ -1,18 +1,32 @@
 """`pomai fuse`: files or folders of pairs, with a trained network."""
 
 import sys
+from collections import defaultdict
+from collections.abc import Sequence
+from math import inf
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
-from fusion.images import InputError, Pair, check_same_size, find_images, find_pairs
+from fusion.images import (
+    InputError,
+    Pair,
+    check_same_size,
+    find_images,
+    find_pairs,
+    list_names,
+    unwritable,
+)
 from pipelines.commands.fuse_video import fuse_video
 
 if TYPE_CHECKING:
     from fusion.runtime import RuntimeConfig
+
+VIDEOS = frozenset({".mp4", ".avi", ".mkv", ".mov", ".webm"})
+"""Suffixes that mean a forgotten --video."""
 
 
 def fuse(
@@ -29,7 +43,8 @@ def fuse(
     ] = None,
     overwrite: Annotated[bool, typer.Option(help="Redo what is already there.")] = False,
     accelerator: Annotated[
-        Literal["auto", "cpu", "cuda"], typer.Option(help="Where to compute.")
+        Literal["auto", "cpu", "cuda"],
+        typer.Option("--device", "--accelerator", help="Where to compute."),
     ] = "auto",
     memory: Annotated[
         float, typer.Option(min=0.1, help="GiB of tensors; larger images are fused in tiles.")
@@ -48,8 +63,8 @@ def fuse(
     """
     from fusion.runtime import RuntimeConfig
 
-    if ir_range and ir_range[0] >= ir_range[1]:
-        raise InputError("--ir-range", "is empty", "give the lower value first")
+    if ir_range and not (-inf < ir_range[0] < ir_range[1] < inf):
+        raise InputError("--ir-range", "is empty or not finite", "give the lower value first")
     runtime = RuntimeConfig(accelerator=accelerator, memory_gib=memory)
     shared: Any = {"stretch": stretch, "ir_range": ir_range, "overwrite": overwrite}
     if video:
@@ -75,41 +90,90 @@ def _fuse_images(
     from fusion.pretrained import load
     from fusion.runtime import pick_device
 
-    pairs, folder, problems = _pairs(ir, vi, out)
-    wanted = [pair for pair in pairs if overwrite or not (folder / f"{pair.name}.png").exists()]
+    job = _job(ir, vi, out)
+    problems = [*job.problems]
+    wanted = [pair for pair in job.pairs if overwrite or not job.target(pair).exists()]
     fuser, done = load(weights, pick_device(runtime), runtime.memory_gib), 0
-    options: Any = {"stretched": stretch, "infrared_range": ir_range, "runtime": runtime}
+    notes: defaultdict[str, set[str]] = defaultdict(set)
+    options: Any = {
+        "stretched": stretch,
+        "infrared_range": ir_range,
+        "runtime": runtime,
+        "suffix": job.suffix,
+        "on_note": lambda path, note: notes[note].add(str(path)),
+    }
     columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress("pairs", *columns, console=Console(stderr=True), transient=True) as progress:
         for pair in progress.track(wanted):
             try:
                 check_same_size(pair)
-                fuse_pairs(fuser.method, [pair], folder, batch_size=1, plan=fuser.plan, **options)
+                fuse_pairs(
+                    fuser.method, [pair], job.folder, batch_size=1, plan=fuser.plan, **options
+                )
                 done += 1
             except InputError as problem:
                 problems.append(problem)
-    skipped = f", {len(pairs) - len(wanted)} already there" if len(wanted) < len(pairs) else ""
-    print(f"{done} fused into {folder}{skipped}")
+            except OSError as error:
+                problems.append(unwritable(job.target(pair), error))
+    skipped = len(job.pairs) - len(wanted)
+    place = out if job.pairs and out == job.target(job.pairs[0]) else job.folder
+    print(f"{done} fused into {place}{f', {skipped} already there' if skipped else ''}")
+    for note, paths in notes.items():
+        print(f"note: {note}: {list_names(paths, 3)}")
     if problems:
         sys.exit("\n".join(f"error: {problem}" for problem in problems))
 
 
-def _pairs(ir: Path, vi: Path, out: Path) -> tuple[list[Pair], Path, list[InputError]]:
-    """Pairs, the folder they go to, and what is wrong with the others."""
-    if ir.is_file() and vi.is_file():
-        if out.is_dir():
-            return [Pair(vi.stem, ir, vi)], out, []
-        if out.suffix.lower() != ".png":
-            raise InputError(out, "is not a PNG file", "give --out a name that ends in .png")
-        return [Pair(out.stem, ir, vi)], out.parent, []
-    if ir.is_dir() and vi.is_dir():
-        try:
-            return find_pairs(ir, vi), out, []
-        except InputError as problem:
-            infrared, visible = find_images(ir), find_images(vi)
-            common = sorted(infrared.keys() & visible.keys())
-            return [Pair(name, infrared[name], visible[name]) for name in common], out, [problem]
-    missing = ir if not ir.exists() else vi
-    if not missing.exists():
-        raise InputError(missing, "does not exist", "give two images or two folders")
-    raise InputError(ir, f"and {vi} are an image and a folder", "give two images or two folders")
+class _Job(NamedTuple):
+    """Pairs, the folder and suffix that they are written to, and what is wrong with the others."""
+
+    pairs: list[Pair]
+    folder: Path
+    suffix: str = ".png"
+    problems: Sequence[InputError] = ()
+
+    def target(self, pair: Pair) -> Path:
+        return self.folder / f"{pair.name}{self.suffix}"
+
+
+def _job(ir: Path, vi: Path, out: Path) -> _Job:
+    job = _files(ir, vi, out) if ir.is_file() and vi.is_file() else _folders(ir, vi, out)
+    sources = {path.resolve() for pair in job.pairs for path in (pair.infrared, pair.visible)}
+    if over := [job.target(pair) for pair in job.pairs if job.target(pair).resolve() in sources]:
+        raise InputError(over[0], "is a source and would be overwritten", "give another --out")
+    try:
+        job.folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(job.folder, error) from error
+    return job
+
+
+def _files(ir: Path, vi: Path, out: Path) -> _Job:
+    if videos := [path for path in (ir, vi, out) if path.suffix.lower() in VIDEOS]:
+        raise InputError(videos[0], "is a video", "add --video")
+    if out.is_dir():
+        return _Job([Pair(vi.stem, ir, vi)], out)
+    if out.suffix.lower() != ".png":
+        remedy = "give --out a name that ends in .png, or a folder that exists"
+        raise InputError(out, "is not a PNG file", remedy)
+    return _Job([Pair(out.stem, ir, vi)], out.parent, out.suffix)
+
+
+def _folders(ir: Path, vi: Path, out: Path) -> _Job:
+    for path in (ir, vi):
+        if not path.exists():
+            raise InputError(path, "does not exist", "give two images or two folders")
+    if not (ir.is_dir() and vi.is_dir()):
+        reason = f"and {vi} are an image and a folder"
+        raise InputError(ir, reason, "give two images or two folders")
+    if out.exists() and not out.is_dir():
+        raise InputError(out, "is a file, but folders are fused", "give a folder as --out")
+    if any(out.resolve() == path.resolve() for path in (ir, vi)):
+        raise InputError(out, "is the folder of the sources", "give another --out")
+    try:
+        return _Job(find_pairs(ir, vi), out)
+    except InputError as problem:
+        infrared, visible = find_images(ir), find_images(vi)
+        common = sorted(infrared.keys() & visible.keys())
+        pairs = [Pair(name, infrared[name], visible[name]) for name in common]
+        return _Job(pairs, out, problems=[problem])

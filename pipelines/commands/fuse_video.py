@@ -27,9 +27,16 @@ def fuse_video(
     """Fuse two videos, or folders of frames; an output that is already there is kept."""
     from fusion.pretrained import load
     from fusion.runtime import pick_device
-    from fusion.video import check_output, check_streams, fuse_streams, open_stream
+    from fusion.video import (
+        check_output,
+        check_streams,
+        encoded_size,
+        fuse_streams,
+        open_stream,
+        shown_size,
+    )
 
-    check_output(out)
+    check_output(out, (ir, vi))
     if out.exists() and not overwrite:
         print(f"{out} is already there")
         return
@@ -53,3 +60,8 @@ def fuse_video(
             on_frame=lambda: progress.advance(task),
         )
     print(f"{visible.count} frames fused into {out}, {rate:g} a second")
+    for note in infrared.infrared_notes(ir_range):
+        print(f"note: {note}: {ir}")
+    if (encoded := encoded_size(visible.size)) != visible.size:
+        kept, given = shown_size(encoded), shown_size(visible.size)
+        print(f"note: videos have even sizes: {out} shows {kept} of {given} pixels")

@@ -33,7 +33,11 @@ def prepare(
     block: Annotated[int | None, typer.Option(help="m3fd, boxes: frames in a block.")] = None,
     infrared_range: Annotated[
         tuple[float, float] | None,
-        typer.Option(help="Values of deep infrared files that become 0 and 255."),
+        typer.Option(
+            "--infrared-range",
+            "--ir-range",
+            help="Values of deep infrared files that become 0 and 255.",
+        ),
     ] = None,
     train_fusion: Annotated[bool, typer.Option(help="Train fusion networks on it.")] = False,
     output: Annotated[Path, typer.Option(help="Root of all prepared data.")] = Path("data"),

@@ -6,9 +6,11 @@ import sys
 import pytest
 import torch
 
+from fusion import methods
 from fusion.export import (
     FACTS,
     describe,
+    fixed_size,
     require_onnx,
     smallest_side,
     trace,
@@ -135,6 +137,65 @@ def test_the_smallest_side_is_the_smallest_that_a_program_takes():
             return super().forward(infrared, visible)
 
     assert smallest_side(trace(Coarse(Average.config_class()))) == 64
+
+
+TINY = {
+    "cddfuse": {"channels": 2, "heads": 1, "blocks": 1, "nodes": 1},
+    "emma": {"widths": [2, 2], "heads": 1},
+    "mmaunet": {"width": 4, "reduction": 2},
+    "two_scale": {},
+}
+
+
+def tiny(name):
+    torch.manual_seed(0)
+    kind = methods.get(name)
+    return kind(kind.config_class.model_validate(TINY.get(name, {}))).eval()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", TINY)
+def test_other_methods_leave_every_size_open_too(name, tmp_path):
+    method = tiny(name)
+    traced = trace(method)
+    assert fixed_size(traced) is None
+    assert smallest_side(traced) <= 32
+    write_onnx(traced, tmp_path / "tiny.onnx", {})
+    for size in SIZES:
+        images = pair(*size)
+        with torch.inference_mode():
+            expected = method(*images)
+        torch.testing.assert_close(traced.module()(*images), expected, atol=1e-3, rtol=0)
+        fused = run_onnx(tmp_path / "tiny.onnx", *images)
+        torch.testing.assert_close(fused, expected, atol=1e-3, rtol=0)
+
+
+class Halving(Average):
+    """Needs even sides, and has no way to pad others."""
+
+    def forward(self, infrared, visible):
+        rows = infrared.unflatten(2, (-1, 2)).mean(3, keepdim=True).expand(-1, -1, -1, 2, -1)
+        return super().forward(rows.flatten(2, 3), visible)
+
+
+def test_a_method_that_leaves_no_size_open_gets_a_fixed_one(tmp_path, monkeypatch):
+    monkeypatch.setattr("fusion.export.FIXED_SIZE", (40, 56))
+    monkeypatch.setitem(methods.base._registry, "halving", Halving)
+    method = Halving(Average.config_class())
+    traced = trace(method)
+    assert fixed_size(traced) == (40, 56)
+    assert fixed_size(trace(method, (30, 20))) == (30, 20)
+    facts = describe(method, "halving", 16, (40, 56))
+    assert facts["inputs"]["visible"].startswith("float32, 1 x 3 x 40 x 56")
+    write_onnx(traced, tmp_path / "fixed.onnx", facts)
+    images = pair(1, 40, 56)
+    fused = run_onnx(tmp_path / "fixed.onnx", *images)
+    torch.testing.assert_close(fused, method(*images), atol=1e-6, rtol=0)
+
+
+def test_a_method_outside_torch_is_refused():
+    with pytest.raises(InputError, match=r"wavelet: cannot be exported: .*numpy.*only methods"):
+        trace(tiny("wavelet"))
 
 
 def test_without_the_extra_there_is_a_clear_word(tmp_path, monkeypatch):

@@ -79,3 +79,14 @@ def test_undefined_or_flat_results_are_an_error(tmp_path, value, message):
         write_image(tmp_path / kind / "a.png", noise)
     with pytest.raises(InputError, match=f"a.png.*{message}"):
         fuse(Broken(value), tmp_path, tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("method", "flat"), [("maximum", "ir"), ("infrared", "ir"), ("visible", "vi")]
+)
+def test_a_flat_source_may_give_a_flat_image(tmp_path, method, flat):
+    for kind in ("ir", "vi"):
+        (tmp_path / kind).mkdir()
+        noise = np.random.default_rng(0).integers(0, 256, (20, 20), dtype=np.uint8)
+        write_image(tmp_path / kind / "a.png", np.full_like(noise, 255) if kind == flat else noise)
+    assert (fuse(method, tmp_path, tmp_path / "out")["a"] == 255).all()

@@ -111,10 +111,21 @@ def test_sixteen_bit_infrared_is_scaled_by_its_declared_range(folder):
     np.testing.assert_array_equal(part.pixels, expected)
 
 
+@pytest.mark.parametrize(("brightest", "bits"), [(1023, 10), (16383, 14), (16384, None), (0, None)])
+def test_deep_images_of_few_bits_are_noted(folder, brightest, bits):
+    values = np.full((20, 30), brightest, np.uint16)
+    cv2.imwrite(str(folder / "dim.png"), values)
+    notes = read_infrared(folder / "dim.png").notes[1:]
+    assert [f"only {bits} of 16 bits" in note for note in notes] == [True] * (bits is not None)
+
+
 def test_eight_bit_infrared_ignores_the_declared_range(folder, rng):
     pixels = colors(rng)[..., 0]
     write_image(folder / "eight.png", pixels)
-    np.testing.assert_array_equal(read_infrared(folder / "eight.png", (100, 200)).pixels, pixels)
+    read = read_infrared(folder / "eight.png", (100, 200))
+    np.testing.assert_array_equal(read.pixels, pixels)
+    assert read.notes == ("8 bits: the declared range is not used",)
+    assert read_infrared(folder / "eight.png").notes == ()
 
 
 def test_temperatures_need_a_declared_range(folder):
@@ -176,6 +187,17 @@ def test_sixteen_bit_colour_is_its_high_byte(folder, rng, name):
     alpha = [np.full((20, 30), 9, np.uint16)] if "alpha" in name else []
     cv2.imwrite(str(folder / name), np.dstack([deep, *alpha]))
     np.testing.assert_array_equal(read_visible(folder / name).pixels, pixels)
+
+
+@pytest.mark.parametrize("extension", ["png", "tif", "webp"])
+def test_of_several_frames_the_first_is_read_and_noted(folder, rng, extension):
+    frames = [Image.fromarray(colors(rng)) for _ in range(3)]
+    path = folder / f"several.{extension}"
+    frames[0].save(path, save_all=True, append_images=frames[1:], lossless=True)
+    read = read_visible(path)
+    np.testing.assert_array_equal(read.pixels, np.asarray(frames[0]))
+    assert read.notes == ("only the first of 3 frames is read",)
+    assert not read.stored
 
 
 def test_visible_values_of_unknown_range_are_refused(folder):
@@ -266,7 +288,8 @@ def test_all_missing_partners_are_named(tmp_path):
     with pytest.raises(InputError) as caught:
         find_pairs(infrared, visible)
     message = str(caught.value)
-    assert f"1 infrared without a partner in {visible}: a" in message
+    assert message.startswith(f"{infrared}: 1 infrared without a partner in {visible}: a")
+    assert "images end in .bmp, .jpeg" in message
     assert f"2 visible without a partner in {infrared}: c, d" in message
 
 

@@ -3,6 +3,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import huggingface_hub.constants
 import numpy as np
@@ -72,7 +73,7 @@ def test_what_is_not_a_pair_is_refused(folder, pair, change, error, message):
 
 def test_one_file_with_its_card_beside_it(folder, pair, tmp_path):
     shutil.copy(folder / "weights.safetensors", tmp_path / "mine.safetensors")
-    with pytest.raises(InputError, match=r"mine\.json: cannot be read"):
+    with pytest.raises(InputError, match=r"mine\.json: is missing; .* beside its weights"):
         load(tmp_path / "mine.safetensors")
     shutil.copy(folder / "card.json", tmp_path / "mine.json")
     np.testing.assert_array_equal(load(tmp_path / "mine.safetensors")(*pair), load(folder)(*pair))
@@ -113,8 +114,9 @@ def hub(folder, monkeypatch, tmp_path):
             prefix, _, name = self.path.partition("/resolve/main/")
             file = folder / name
             if prefix != "/someone/fusion" or not file.is_file():
+                missing = "Entry" if prefix == "/someone/bare" else "Repo"
                 self.send_response(404)
-                self.send_header("X-Error-Code", "RepoNotFound")
+                self.send_header("X-Error-Code", f"{missing}NotFound")
                 self.send_header("Content-Length", "0")
                 self.end_headers()
                 return
@@ -148,10 +150,73 @@ def test_a_hugging_face_repository(hub, folder, pair):
 
 
 def test_a_repository_that_does_not_exist(hub):
-    with pytest.raises(InputError, match=r"someone/else: cannot be had from Hugging Face"):
+    with pytest.raises(
+        InputError, match=r"someone/else: is no file or folder here, and .* no such"
+    ):
         load("someone/else")
 
 
-def test_a_name_that_means_nothing():
-    with pytest.raises(InputError, match="is no model; give one of"):
-        load("pomai-huge")
+def test_a_repository_without_a_card(hub):
+    with pytest.raises(InputError, match=r"someone/bare: .* lacks weights\.safetensors or card"):
+        load("someone/bare")
+
+
+def test_a_repository_without_a_network(monkeypatch, tmp_path):
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(
+        InputError, match=r"models/pomai: is no file or folder .* cannot be reached"
+    ):
+        load("models/pomai")
+
+
+@pytest.fixture
+def no_hub(monkeypatch):
+    def asked(*names):
+        raise AssertionError(f"Hugging Face was asked for {names}")
+
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", asked)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        Path("someone/fusion"),
+        Path("pomai-tiny"),
+        "someone/fusion.safetensors",
+        "./else",
+        "pomai-huge",
+    ],
+)
+def test_a_path_is_never_looked_for_on_hugging_face(no_hub, monkeypatch, tmp_path, name):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="is no model: no such file or folder is here; give one"):
+        load(name)
+
+
+def test_either_file_of_a_model_stands_for_both(folder, pair, tmp_path):
+    expected = load(folder)(*pair)
+    for name in ("weights.safetensors", "card.json"):
+        np.testing.assert_array_equal(load(folder / name)(*pair), expected)
+    shutil.copy(folder / "card.json", tmp_path / "mine.json")
+    for name in ("mine.json", "mine.safetensors"):
+        with pytest.raises(InputError, match=r"mine\.safetensors: is missing, though its card is"):
+            load(tmp_path / name)
+    shutil.copy(folder / "weights.safetensors", tmp_path / "mine.safetensors")
+    np.testing.assert_array_equal(load(tmp_path / "mine.json")(*pair), expected)
+
+
+def test_what_is_there_but_no_model(no_hub, tmp_path):
+    (tmp_path / "photo.jpg").write_text("")
+    with pytest.raises(InputError, match=r"photo\.jpg: is no model; give a \.safetensors file"):
+        load(tmp_path / "photo.jpg")
+    with pytest.raises(InputError, match=r"card\.json: is missing"):
+        load(tmp_path)
+
+
+def test_a_device_that_is_not_here(folder, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    with pytest.raises(InputError, match="cuda:1: torch finds 1 CUDA devices here"):
+        load(folder, device="cuda:1")
+    with pytest.raises(InputError, match="gpu: is no device of torch"):
+        load(folder, device="gpu")

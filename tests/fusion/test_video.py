@@ -7,7 +7,7 @@ import pytest
 from fusion.images import InputError, read_visible, write_image
 from fusion.methods.baselines import Average
 from fusion.pretrained import Fuser
-from fusion.video import check_output, check_streams, fuse_streams, open_stream
+from fusion.video import check_output, check_streams, encoded_size, fuse_streams, open_stream
 
 FUSE = Fuser(Average(Average.config_class()))
 LEVELS = [(20 * k, 30 + 10 * k) for k in range(12)]  # of infrared and visible, frame by frame
@@ -112,6 +112,9 @@ def test_what_is_no_stream_is_refused(tmp_path):
     (tmp_path / "notes.mp4").write_text("no video")
     with pytest.raises(InputError, match=r"notes\.mp4: is no video that can be decoded"):
         open_stream(tmp_path / "notes.mp4")
+    write_image(tmp_path / "image.png", flat(9))
+    with pytest.raises(InputError, match=r"image\.png: is a single image; give a video"):
+        open_stream(tmp_path / "image.png")
     with pytest.raises(InputError, match=r"gone\.mp4: does not exist"):
         open_stream(tmp_path / "gone.mp4")
     with pytest.raises(InputError, match=r"small\.avi: is only 48x8"):
@@ -123,6 +126,11 @@ def test_what_is_no_output_is_refused(tmp_path):
         check_output(tmp_path / "a.mkv")
     with pytest.raises(InputError, match="nowhere: is not a folder"):
         check_output(tmp_path / "nowhere" / "a.mp4")
+    (tmp_path / "folder.mp4").mkdir()
+    with pytest.raises(InputError, match=r"folder\.mp4: is a folder; give --out a file's name"):
+        check_output(tmp_path / "folder.mp4")
+    with pytest.raises(InputError, match=r"vi\.mp4: is a source and would be overwritten"):
+        check_output(tmp_path / "vi.mp4", [tmp_path / "folder.mp4" / ".." / "vi.mp4"])
 
 
 def test_a_failure_keeps_the_old_video_and_leaves_nothing_else(folders, tmp_path):
@@ -144,15 +152,26 @@ def test_a_rate_that_the_encoder_refuses(videos, tmp_path, capfd):
     assert not (tmp_path / "fused.mp4").exists()
 
 
-def test_odd_sizes_lose_their_last_row(folders, tmp_path):
+@pytest.mark.parametrize("suffix", ["mp4", "avi"])
+def test_odd_sizes_lose_their_last_row_and_column(folders, tmp_path, suffix):
     for folder in folders:
         for path in folder.iterdir():
-            write_image(path, read_visible(path).pixels[:31])
-    frames, _ = fuse(*folders, tmp_path / "fused.avi")
-    assert frames[0].shape == (30, 48, 3)
+            write_image(path, read_visible(path).pixels[:31, :47])
+    frames, _ = fuse(*folders, tmp_path / f"fused.{suffix}")
+    assert frames[0].shape == (*encoded_size((31, 47)), 3) == (30, 46, 3)
 
 
 def test_deep_infrared_frames_take_a_declared_range(folders):
     for path in folders[0].iterdir():
         cv2.imwrite(str(path), np.full((32, 48), 8000, np.uint16))
     assert next(open_stream(folders[0]).infrared((7000, 9000)))[0, 0] == 128
+
+
+def test_a_video_takes_no_declared_range(videos, folders, tmp_path):
+    with pytest.raises(InputError, match=r"ir\.avi: is a video, and its frames of 8 bits take no"):
+        fuse(videos[0], folders[1], tmp_path / "fused.mp4", infrared_range=(0, 4095))
+
+
+def test_a_folder_that_vanishes_is_an_input_error(folders, tmp_path):
+    with pytest.raises(InputError, match=r"fused\.mp4: cannot be written \(No such file"):
+        fuse(*folders, tmp_path / "gone" / "fused.mp4")

@@ -74,7 +74,7 @@ def test_without_a_method_or_a_folder_it_only_prints(monkeypatch, capsys, folder
         (lambda f: (f / "vi/3.png").unlink(), (), "without a partner"),
         (lambda f: (f / "ir/1.png").write_bytes(b"no"), (), "1.png: is not a readable image"),
         (lambda _: None, ("--out=/nowhere/x",), "its parent folder does not exist"),
-        (lambda _: None, ("--method-folder=/nowhere",), "card.json: cannot be read"),
+        (lambda _: None, ("--method-folder=/nowhere",), "card.json: is missing"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(monkeypatch, capsys, folder, damage, options, message):

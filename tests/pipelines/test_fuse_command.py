@@ -78,8 +78,65 @@ def test_two_files_turned_as_their_exif_says(monkeypatch, capsys, folder):
         ("nowhere", "vi", "out", "nowhere: does not exist"),
         ("ir/a.png", "vi", "out", "an image and a folder"),
         ("ir/a.png", "vi/a.png", "fused.jpg", "is not a PNG file"),
+        ("ir/a.png", "vi/a.png", "fused.mp4", "fused.mp4: is a video; add --video"),
+        ("ir", "vi", "model/card.json", r"card.json: is a file, but folders are fused"),
+        ("ir", "vi", "model/card.json/deep", r"deep: cannot be written (Not a directory)"),
+        ("ir", "vi", "vi/../ir", "is the folder of the sources; give another --out"),
+        ("ir", "vi", "vi", "is the folder of the sources; give another --out"),
+        ("ir/a.png", "vi/a.png", "vi", "a.png: is a source and would be overwritten"),
+        ("ir/a.png", "vi/a.png", "ir/a.png", "a.png: is a source and would be overwritten"),
     ],
 )
 def test_what_is_not_a_pair(monkeypatch, capsys, folder, ir, vi, out, message):
     code, _ = run(monkeypatch, capsys, folder, ir, vi, out)
     assert message in code
+    assert read_visible(folder / "vi/a.png").pixels.shape == (24, 30, 3)
+
+
+def test_two_files_of_one_stem_are_named(monkeypatch, capsys, folder):
+    Image.open(folder / "vi/a.png").save(folder / "vi/a.jpg")
+    code, _ = run(monkeypatch, capsys, folder)
+    assert "vi: has two files with one stem: a.jpg, a.png; keep one" in code
+
+
+def test_what_cannot_be_written_is_reported_and_stops_nobody(monkeypatch, capsys, folder):
+    (folder / "out/a.png").mkdir(parents=True)
+    code, printed = run(monkeypatch, capsys, folder, "ir", "vi", "out", "--overwrite")
+    assert "2 fused" in printed
+    assert "out/a.png: cannot be written (Is a directory); look at" in code
+    assert not list((folder / "out").glob(".*"))
+
+
+def test_a_device_that_is_not_here(monkeypatch, capsys, folder):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    code, _ = run(monkeypatch, capsys, folder, "ir", "vi", "out", "--device=cuda")
+    assert "cuda: torch finds 0 CUDA devices here" in code
+
+
+@pytest.mark.parametrize("bounds", [("5", "2"), ("0", "nan"), ("0", "inf")])
+def test_a_range_that_is_none(monkeypatch, capsys, folder, bounds):
+    code, _ = run(monkeypatch, capsys, folder, "ir", "vi", "out", "--ir-range", *bounds)
+    assert "--ir-range: is empty or not finite; give the lower value first" in code
+
+
+def test_suffixes_in_capitals(monkeypatch, capsys, folder):
+    for kind in ("ir", "vi"):
+        (folder / kind / "a.png").rename(folder / kind / "a.PNG")
+    assert "3 fused" in run(monkeypatch, capsys, folder)[1]
+    code, printed = run(monkeypatch, capsys, folder, "ir/a.PNG", "vi/a.PNG", "fused.PNG")
+    assert (code, printed) == (0, f"1 fused into {folder / 'fused.PNG'}\n")
+    assert read_visible(folder / "fused.PNG").pixels.shape == (24, 30, 3)
+
+
+def test_infrared_of_twelve_bits_is_hinted_at_unless_its_range_is_declared(
+    monkeypatch, capsys, folder
+):
+    values = np.random.default_rng(0).integers(0, 4096, (24, 30), dtype=np.uint16)
+    Image.fromarray(values).save(folder / "ir/a.png")
+    hint = "note: dark, only 12 of 16 bits are used: if it is infrared, declare its range"
+    printed = run(monkeypatch, capsys, folder)[1]
+    assert f"{hint} (--ir-range 0 4095): {folder / 'ir/a.png'}" in printed
+    options = ("--overwrite", "--ir-range", "0", "4095")
+    printed = run(monkeypatch, capsys, folder, "ir", "vi", "out", *options)[1]
+    assert "dark" not in printed
+    assert f"note: scaled from 0..4095: {folder / 'ir/a.png'}" in printed

@@ -144,6 +144,7 @@ def test_what_had_to_be_done_is_counted(source, run, tmp_path):
     assert facts(tmp_path)["notes"] == report.notes
     assert report.notes == {
         "infrared: scaled from 0..51000": 1,
+        "infrared: 8 bits: the declared range is not used": 5,
         "visible: alpha dropped": 1,
         "visible: grey": 1,
         "images without objects": 1,
