@@ -11,7 +11,7 @@
     done
     FUSION_DATA=… python -m benchmarks.trade_off sizes/* --plot trade_off.svg
 
-Every network fuses `msrs/dev`, unstretched; then all fuse a pair of 480×640 in turns.
+First all fuse a pair of 480×640 in turns, then each the pairs of DATASET, unstretched.
 """
 
 import json
@@ -33,15 +33,17 @@ from fusion.memory import keep_freed_memory
 from fusion.methods.pomai import PoMAI
 from fusion.model_files import load_model
 
-DATASET = "msrs/dev"
-
 
 def main(
-    folders: list[Path], rounds: int = 7, plot: Path | None = None, out: Path | None = None
+    folders: list[Path],
+    dataset: str = "tno/test",
+    rounds: int = 7,
+    plot: Path | None = None,
+    out: Path | None = None,
 ) -> None:
     """Print the curve of the networks in FOLDERS as JSON (and write it to OUT, draw it to PLOT)."""
     keep_freed_memory()
-    pairs = Path(os.environ["FUSION_DATA"]) / DATASET
+    pairs = Path(os.environ["FUSION_DATA"]) / dataset
     networks = {name_of(network): network for network in map(load, folders)}
     milliseconds = times(networks, rounds)
     rows: dict[str, dict[str, float]] = {}
@@ -54,12 +56,12 @@ def main(
         rows[name] = facts | measure(network, pairs)["unstretched"]
     maximum = measure(methods.get("maximum")(Config()), pairs)["unstretched"]
     facts = machine.describe(torch.device("cpu"))
-    result = {"machine": facts, "dataset": DATASET, "maximum": maximum, "rows": rows}
+    result = {"machine": facts, "dataset": dataset, "maximum": maximum, "rows": rows}
     typer.echo(json.dumps(result, indent=2))
     if out:
         out.write_text(json.dumps(result, indent=2) + "\n")
     if plot:
-        draw(rows, maximum, plot)
+        draw(rows, maximum, dataset, plot)
 
 
 def load(folder: Path) -> PoMAI:
@@ -87,7 +89,7 @@ def times(networks: dict[str, PoMAI], rounds: int) -> dict[str, float]:
     return {name: median(values[1:]) for name, values in spans.items()}
 
 
-def draw(rows: dict[str, Any], maximum: dict[str, float], path: Path) -> None:
+def draw(rows: dict[str, Any], maximum: dict[str, float], dataset: str, path: Path) -> None:
     """One panel a metric: the networks over their time, and `maximum` as a line."""
     figure, panels = plt.subplots(1, len(METRICS), figsize=(14, 3.4), layout="constrained")
     for panel, metric in zip(panels, METRICS, strict=True):
@@ -96,7 +98,7 @@ def draw(rows: dict[str, Any], maximum: dict[str, float], path: Path) -> None:
             panel.plot(*place, "o", color="tab:blue")
             panel.annotate(name, place, (4, 4), textcoords="offset points")
         panel.axhline(maximum[metric], color="grey", linestyle="--", label="maximum")
-        panel.set(title=f"{metric} on {DATASET}", xlabel="ms for 480×640")
+        panel.set(title=f"{metric} on {dataset}", xlabel="ms for 480×640")
         panel.margins(x=0.2)
     panels[0].legend()
     figure.suptitle("PoMAI of channels × blocks")
