@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from detection.config import DetectionConfig
+from detection.protocol import used_precision
 from fusion.images import InputError, write_bytes
 from fusion.runtime import RuntimeConfig, pick_device
 
@@ -139,7 +140,7 @@ def training_arguments(
         "seed": seed,
         "deterministic": True,
         "device": str(pick_device(runtime)),
-        "amp": "bf16" if runtime.precision == "bf16-mixed" else False,
+        "amp": "bf16" if used_precision(runtime) == "bf16-mixed" else False,
         "plots": False,
         "verbose": False,
     }

@@ -23,6 +23,8 @@ class Workspace:
     """A YOLO data set on disk and what it was made from.
 
     Attributes:
+        name: of the data set.
+        split_protocol: how it was split.
         images: the fused images it links to, `<split>/<stem>.png`.
         dataset: the prepared data set that it has the boxes of.
         description: its YAML file, with absolute paths.
@@ -33,6 +35,8 @@ class Workspace:
         night: stems of the images taken at night; None where that is not known.
     """
 
+    name: str
+    split_protocol: str
     images: Path
     dataset: Path
     description: Path
@@ -79,6 +83,8 @@ def build_workspace(images: Path, dataset: Path, folder: Path) -> Workspace:
     }
     description.write_text(yaml.safe_dump(content))
     return Workspace(
+        name=facts["name"],
+        split_protocol=facts["split_protocol"],
         images=images,
         dataset=dataset,
         description=description,

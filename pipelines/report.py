@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from detection.protocol import conditions as detected_by
 from pipelines import params
 from pipelines.comparison import agreement, as_good_as_best, significance
 from pipelines.day_night import day_night
@@ -10,6 +11,7 @@ from pipelines.leaderboard import collect
 from pipelines.leaderboard_text import to_markdown
 from pipelines.stage import SCORES, run
 from pipelines.task_differences import task_differences
+from segmentation.protocol import conditions as segmented_by
 
 RESULTS = Path("results")
 
@@ -24,6 +26,16 @@ def main() -> None:
         settings.detect_on,
         settings.segment_on,
         settings.has_images,
+        {
+            "detect": lambda: (
+                detected_by(settings.detection, settings.runtime)
+                | {"seeds": settings.detection.seeds}
+            ),
+            "segment": lambda: (
+                segmented_by(settings.segmentation, settings.runtime)
+                | {"seeds": settings.segmentation.seeds}
+            ),
+        },
     )
     tests, ranks = significance(board), agreement(board)
     gains = task_differences(SCORES, settings.methods, settings.detect_on, settings.segment_on)
