@@ -15,6 +15,7 @@ from detection.offline import prepare
 from detection.pictures import Detections, chosen, draw
 from detection.protocol import protocol
 from detection.train import Record, check_model, fit
+from detection.weights import check_weights
 from detection.workspace import Workspace
 from fusion.images import InputError
 from fusion.protocol import protocol_digest
@@ -123,6 +124,7 @@ def train_and_test(
     work = work.resolve()
     prepare(work.parent / "ultralytics")
     check_model(config)
+    check_weights(config, workspace.classes)
     shared = protocol(config, runtime, seed, workspace)
     content = f"{protocol_digest(shared)} {workspace.image_digest}"
     identity = hashlib.sha256(content.encode()).hexdigest()

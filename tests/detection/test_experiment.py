@@ -204,7 +204,6 @@ def test_a_diverging_run_ends_with_the_reason(shapes, tmp_path):
         ({"model": "yolov5q"}, "not a model of ultralytics"),
         ({"model": "yolov8n-seg"}, "not a YOLO box detector"),
         ({"model": "rtdetr-l"}, "not a YOLO box detector"),
-        ({"weights": "yolov5n.pt"}, "nothing is downloaded"),
     ],
 )
 def test_unusable_models_are_refused_with_the_reason(tmp_path, changes, reason):
