@@ -92,7 +92,7 @@ def build_workspace(images: Path, dataset: Path, folder: Path) -> Workspace:
         splits={split: sorted(facts["splits"][split]) for split in SPLITS},
         label_digest=_digest(folder / "labels"),
         image_digest=_digest(folder / "images"),
-        night=facts.get("night"),
+        night=facts["night"],
     )
 
 

@@ -16,7 +16,7 @@ from segmentation.confusion import Matrices, Scores, scores
 from segmentation.data import LabelledImages, hold_out, load, manifest
 from segmentation.evaluate import per_image_confusion, predictions
 from segmentation.models import Segmenter, build
-from segmentation.msrs import CLASSES, is_night
+from segmentation.msrs import CLASSES
 from segmentation.pictures import chosen, draw
 from segmentation.protocol import protocol
 from segmentation.train import Record, best_epoch, fit
@@ -28,8 +28,8 @@ class SegmentationResult:
 
     Attributes:
         test: scores of the whole test set.
-        day: scores of its day images; None where there are none.
-        night: scores of its night images; None where there are none.
+        day: scores of its day images; None where there are none, or day and night are not known.
+        night: scores of its night images, likewise.
         best_epoch: the epoch whose weights were tested, from 1.
         curve: learning rate, loss and validation mIoU by epoch.
         protocol: all that methods must share to be compared; see `segmentation.protocol`.
@@ -99,6 +99,7 @@ def train_and_test(
         load(images, dataset, "train"), config.validation_fraction, config.validation_seed
     )
     test = load(images, dataset, "test")
+    facts = manifest(dataset)
     device = pick_device(runtime)
     with (
         torch.random.fork_rng([device] if device.type == "cuda" else []),
@@ -107,7 +108,7 @@ def train_and_test(
         torch.manual_seed(seed)
         model = build(config)
         splits = {"train": training, "val": validation, "test": test}
-        shared = protocol(config, runtime, seed, manifest(dataset), splits)
+        shared = protocol(config, runtime, seed, facts, splits)
         fingerprint = _fingerprint(protocol_digest(shared), model, training, validation)
         curve = fit(model, training, validation, config, seed, runtime, work, fingerprint, log)
         per_image = per_image_confusion(model, test, config.batch_size, runtime)
@@ -117,8 +118,8 @@ def train_and_test(
             draw(dataset, shown, predicted, pictures)
     return SegmentationResult(
         test=scores(per_image),
-        day=_scores_at(False, test.stems, per_image),
-        night=_scores_at(True, test.stems, per_image),
+        day=_part(facts["night"], test.stems, per_image, night=False),
+        night=_part(facts["night"], test.stems, per_image, night=True),
         best_epoch=best_epoch(curve),
         curve=curve,
         protocol=shared,
@@ -128,9 +129,13 @@ def train_and_test(
     )
 
 
-def _scores_at(night: bool, stems: list[str], per_image: Matrices) -> Scores | None:
-    indices = [index for index, stem in enumerate(stems) if is_night(stem) is night]
-    return scores(per_image[indices]) if indices else None
+def _part(
+    at_night: list[str] | None, stems: list[str], per_image: Matrices, night: bool
+) -> Scores | None:
+    if at_night is None:
+        return None
+    inside = np.isin(stems, at_night) == night
+    return scores(per_image[inside]) if inside.any() else None
 
 
 def _fingerprint(shared: str, model: Segmenter, *splits: LabelledImages) -> str:

@@ -47,7 +47,7 @@ def protocol(
     """
     names = {split: data.stems for split, data in splits.items()}
     labels = {split: data.label_digests for split, data in splits.items()}
-    night = facts.get("night")
+    night = facts["night"]
     return {
         **conditions(config, runtime),
         "seed": seed,

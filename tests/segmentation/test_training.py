@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ from torch import nn
 
 from fusion.images import InputError
 from segmentation.config import SegmentationConfig
+from segmentation.confusion import scores
 from segmentation.data import IGNORE
 from segmentation.experiment import train_and_test
 from segmentation.models import build
@@ -53,6 +56,20 @@ def test_every_step_of_the_experiment_is_there_and_a_seed_repeats_it(scenes, tin
     with np.load(tmp_path / "per_image.npz") as stored:
         assert stored["stems"].tolist() == first.stems
         assert np.array_equal(stored["per_image"], first.per_image)
+
+
+@pytest.mark.parametrize(
+    ("night", "dark", "bright"),
+    [(["00000D"], [0], [1, 2, 3]), ([], [], [0, 1, 2, 3]), (None, [], [])],
+)
+def test_day_and_night_are_what_the_data_set_says_not_the_names(
+    scenes, tiny, cpu, tmp_path, night, dark, bright
+):
+    listing = scenes[1] / "dataset.json"
+    listing.write_text(json.dumps({**json.loads(listing.read_text()), "night": night}))
+    found = train_and_test(*scenes, tmp_path / "w", changed(tiny, epochs=1), 0, cpu)
+    for part, indices in ((found.night, dark), (found.day, bright)):
+        assert part == (scores(found.per_image[indices]) if indices else None)
 
 
 def test_pictures_show_the_same_images_with_truth(scenes, tiny, cpu, tmp_path):
