@@ -12,6 +12,7 @@ import pandas as pd
 
 from fusion.images import InputError
 from fusion.metrics import METRICS
+from fusion.metrics.folders import RANGE
 from fusion.protocol import Protocol
 from pipelines.protocols import require_alike
 
@@ -28,6 +29,7 @@ class Leaderboard:
     images: (data set, fusion metric) -> method -> one value an image.
     spreads: (data set, downstream score) -> method -> standard deviation over training seeds.
     stretching: (data set, fusion metric) -> method -> what stretching alone would add (a share).
+    ranges: data set -> method -> grey levels that each test image spans.
     """
 
     rows: dict[str, dict[Column, float]]
@@ -35,6 +37,7 @@ class Leaderboard:
     images: dict[Column, dict[str, pd.Series]] = field(default_factory=dict)
     spreads: dict[Column, dict[str, float]] = field(default_factory=dict)
     stretching: dict[Column, dict[str, float]] = field(default_factory=dict)
+    ranges: dict[str, dict[str, list[float]]] = field(default_factory=dict)
 
     @property
     def columns(self) -> list[Column]:
@@ -153,6 +156,7 @@ def _add_fusion_metrics(
     for name, item in summary["metrics"].items():
         board.rows[method][dataset, name] = nan if item["mean"] is None else item["mean"]
         board.images.setdefault((dataset, name), {})[method] = images[name]
+    board.ranges.setdefault(dataset, {})[method] = images[RANGE].tolist()
     for name, share in summary["stretching"].items():
         board.stretching.setdefault((dataset, name), {})[method] = share
     protocol = {name: summary[name] for name in ("protocol", "images", "stretch")}

@@ -284,6 +284,8 @@ def test_every_kind_of_row_goes_all_the_way(project):
     assert after.notna().all(axis=None)
     pd.testing.assert_frame_equal(after.loc[before.index], before[after.columns])
     pd.testing.assert_series_equal(after.loc["others"], after.loc["average"], check_names=False)
+    notes = (project / "results/leaderboard.md").read_text()
+    assert "- others: images fused elsewhere, as delivered, not stretched here; " in notes
     assert not after.loc[["pomai", "emma", "cddfuse", "mmaunet"]].duplicated().any()
     lessons, pairs = (
         json.loads((project / f"models/emma-{phase}/card.json").read_text())["data"]
