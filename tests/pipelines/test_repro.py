@@ -118,6 +118,16 @@ def test_a_second_run_does_nothing(project):
     assert "up to date" in output
 
 
+def test_tested_detectors_are_an_artifact_of_dvc(project, tmp_path):
+    run(project, "git", "tag", "detectors@v1.0.0")
+    run(project, "dvc", "artifacts", "get", ".", "detectors", "--out", str(tmp_path / "detectors"))
+    names = [f"detect-{method}-m3fd/seed-0.pt" for method in ("average", "pomai")]
+    for name in names:
+        got = (tmp_path / "detectors" / name).read_bytes()
+        assert got == (project / "weights" / name).read_bytes()
+    assert len(list(tmp_path.rglob("*.pt"))) == len(names)
+
+
 def test_rows_measured_differently_are_refused_with_a_remedy_that_works(project):
     """As after an update of a library: DVC sees no change, so only the command helps."""
     before = table(project)
