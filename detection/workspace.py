@@ -56,8 +56,9 @@ def build_workspace(images: Path, dataset: Path, folder: Path) -> Workspace:
         folder: made anew.
 
     Raises:
-        InputError: the data set has no boxes or lacks a split, or images or labels of a split
-            are missing; all missing names are counted before anything is made.
+        InputError: the data set has no boxes or lacks a split, a split has no object (its mAP
+            would be 0 whatever is detected), or images or labels of a split are missing; all
+            missing names are counted before anything is made.
     """
     facts = json.loads((dataset / "dataset.json").read_text())
     for split in SPLITS:
@@ -66,6 +67,10 @@ def build_workspace(images: Path, dataset: Path, folder: Path) -> Workspace:
             raise InputError(dataset, f"has no {split} images", "detection needs train, val, test")
         _require(dataset / split / "labels", stems, ".txt", "detect on a data set with boxes")
         _require(images / split, stems, ".png", "fuse the whole data set")
+        labels = [dataset / split / "labels" / f"{stem}.txt" for stem in stems]
+        if not any(label.read_text().strip() for label in labels):
+            reason = f"has no object in its {len(stems)} {split} images"
+            raise InputError(dataset, reason, "draw another split: more images or another seed")
     folder = folder.resolve()
     shutil.rmtree(folder, ignore_errors=True)
     for split in SPLITS:
