@@ -1,12 +1,14 @@
 import json
 import shutil
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 import torch
 
 from detection.config import DetectionConfig
 from detection.protocol import conditions, protocol, used_precision
+from detection.train import training_arguments
 from detection.workspace import build_workspace
 from fusion.protocol import differences
 from fusion.runtime import RuntimeConfig
@@ -82,6 +84,8 @@ def test_labels_count_and_images_do_not(changed, tmp_path):
 def test_precision_is_the_one_computed_in(monkeypatch):
     asked = RuntimeConfig(accelerator="cpu", precision="bf16-mixed")
     assert used_precision(asked) == "32-true", "ultralytics has no bfloat16 on a CPU"
+    arguments = training_arguments(Path("data"), Path("run"), DetectionConfig(), 0, asked)
+    assert arguments["amp"] is False
     gpu = RuntimeConfig(accelerator="cuda", precision="bf16-mixed")
     for native, used in ((True, "bf16-mixed"), (False, "32-true")):
         monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda native=native, **_: native)
