@@ -16,8 +16,8 @@ class DetectionConfig(Config):
     Attributes:
         model: an ultralytics model, e.g. yolov5n, yolov5s, yolov8s, yolo11n. Note that this
             package's `yolov5s` is the anchor-free yolov5u, not the classic anchor-based network.
-        weights: null trains from scratch; otherwise a local `.pt` file to start from. Such files
-            can run code when they are loaded: use only ones you trust.
+        weights: null trains from scratch; otherwise a local `.pt` file of the same model to start
+            from. Such files can run code when they are loaded: use only ones you trust.
         epochs: passes over the training images.
         batch_size: images a step.
         image_size: images are letter-boxed to this many pixels.

@@ -1,10 +1,8 @@
 """The whole of detection for one method: train, choose on val, test, once."""
 
 import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +13,12 @@ from detection.config import DetectionConfig
 from detection.matches import THRESHOLDS, Matches, average_precision, precision_recall
 from detection.offline import prepare
 from detection.pictures import Detections, chosen, draw
+from detection.protocol import protocol
 from detection.train import Record, check_model, fit
+from detection.weights import check_weights
 from detection.workspace import Workspace
 from fusion.images import InputError
+from fusion.protocol import protocol_digest
 from fusion.runtime import RuntimeConfig, pick_device
 
 BEST = Path("train/weights/best.pt")
@@ -59,8 +60,7 @@ class DetectionResult:
         confusion: (C + 1)² counts, rows predicted, columns actual, background last; detections
             of confidence above 0.25, matched from IoU 0.45 on.
         matches: every detection on every test image.
-        protocol: identifies all that methods must share to be compared: settings, seed, version
-            of ultralytics, and the labels, names and split of the data.
+        protocol: all that methods must share to be compared; see `detection.protocol`.
         seed: the training seed.
     """
 
@@ -76,11 +76,11 @@ class DetectionResult:
     precision: dict[str, NDArray[np.float64]]
     confusion: NDArray[np.float64]
     matches: Matches
-    protocol: str
+    protocol: dict[str, Any]
     seed: int
 
     def summary(self) -> dict[str, Any]:
-        """Everything but curves and single images, ready for JSON."""
+        """Everything but curves, single images and protocol, ready for JSON."""
         return {
             "map50": self.map50,
             "map50_95": self.map50_95,
@@ -90,7 +90,6 @@ class DetectionResult:
             "day": asdict(self.day) if self.day else None,
             "night": asdict(self.night) if self.night else None,
             "best_epoch": self.best_epoch,
-            "protocol": self.protocol,
             "seed": self.seed,
         }
 
@@ -125,34 +124,18 @@ def train_and_test(
     work = work.resolve()
     prepare(work.parent / "ultralytics")
     check_model(config)
-    protocol = _protocol(config, seed, runtime, workspace)
-    identity = hashlib.sha256(f"{protocol} {workspace.image_digest}".encode()).hexdigest()
+    check_weights(config, workspace.classes)
+    shared = protocol(config, runtime, seed, workspace)
+    content = f"{protocol_digest(shared)} {workspace.image_digest}"
+    identity = hashlib.sha256(content.encode()).hexdigest()
     run = work / "train"
     curve = fit(workspace.description, run, config, seed, runtime, identity, log)
     shown = chosen(workspace.splits["test"], config.pictures) if pictures else []
-    result, detections = _test(workspace, run, config, seed, runtime, curve, protocol, shown)
+    result, detections = _test(workspace, run, config, seed, runtime, curve, shared, shown)
     if pictures:
         test = workspace.images / "test", workspace.dataset / "test"
         draw(*test, workspace.classes, detections, pictures)
     return result
-
-
-def _protocol(
-    config: DetectionConfig, seed: int, runtime: RuntimeConfig, workspace: Workspace
-) -> str:
-    settings = config.model_dump(exclude={"seeds", "pictures", "workers", "weights"})
-    weights = config.weights and hashlib.sha256(Path(config.weights).read_bytes()).hexdigest()
-    content = {
-        "settings": settings,
-        "weights": weights,
-        "precision": runtime.precision,
-        "ultralytics": version("ultralytics"),
-        "seed": seed,
-        "classes": workspace.classes,
-        "splits": workspace.splits,
-        "labels": workspace.label_digest,
-    }
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _test(
@@ -162,7 +145,7 @@ def _test(
     seed: int,
     runtime: RuntimeConfig,
     curve: list[Record],
-    protocol: str,
+    shared: dict[str, Any],
     shown: list[str],
 ) -> tuple[DetectionResult, dict[str, Detections]]:
     from detection.validation import RecordingValidator
@@ -209,7 +192,7 @@ def _test(
         },
         confusion=np.asarray(validator.confusion_matrix.matrix, np.float64),
         matches=matches,
-        protocol=protocol,
+        protocol=shared,
         seed=seed,
     )
     return result, validator.detections

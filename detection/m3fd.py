@@ -31,13 +31,19 @@ class Annotation:
     dropped: int = 0
 
 
-def read_annotation(path: Path, classes: Sequence[str], image_size: tuple[int, int]) -> Annotation:
+def read_annotation(
+    path: Path,
+    classes: Sequence[str],
+    image_size: tuple[int, int],
+    numbered: Sequence[str] | None = None,
+) -> Annotation:
     """Read a VOC XML or YOLO text file; no objects make a negative image.
 
     Args:
-        path: `.xml` or `.txt`.
-        classes: names in the order of their indices; XML names match whatever their case.
+        path: `.xml` or `.txt`, in any case.
+        classes: names in the order of the indices returned; names match whatever their case.
         image_size: (width, height) in pixels.
+        numbered: the same names in the order of YOLO text's numbers; by default that of `classes`.
 
     Raises:
         InputError: the file is missing or malformed, was made for an image of another size, or
@@ -47,8 +53,12 @@ def read_annotation(path: Path, classes: Sequence[str], image_size: tuple[int, i
         content = path.read_bytes()
     except OSError as error:
         raise InputError(path, f"cannot be read ({error})", "add the annotation") from error
-    objects = _read_voc if path.suffix.lower() == ".xml" else _read_yolo
-    labels, found = objects(path, content, classes, image_size)
+    if path.suffix.lower() == ".xml":
+        labels, found = _read_voc(path, content, classes, image_size)
+    else:
+        numbers, found = _read_yolo(path, content, len(classes), image_size)
+        known = _indices(classes)
+        labels = [known[(numbered or classes)[number].lower()] for number in numbers]
     boxes = np.array(found, np.float64).reshape(-1, 4)
     if not np.isfinite(boxes).all():
         raise InputError(path, "has a box that is not made of finite numbers", "correct it")
@@ -67,6 +77,10 @@ def write_yolo(path: Path, annotation: Annotation, width: int, height: int) -> N
     write_bytes(path, "".join(lines).encode())
 
 
+def _indices(classes: Sequence[str]) -> dict[str, int]:
+    return {name.lower(): index for index, name in enumerate(classes)}
+
+
 def _read_voc(
     path: Path, content: bytes, classes: Sequence[str], image_size: tuple[int, int]
 ) -> tuple[list[int], list[list[float]]]:
@@ -82,7 +96,7 @@ def _read_voc(
             f"is for an image of {'x'.join(declared)}, not {image_size[0]}x{image_size[1]}",
             "scale the boxes as the images were scaled",
         )
-    known = {name.lower(): index for index, name in enumerate(classes)}
+    known = _indices(classes)
     labels, boxes = [], []
     for item in root.iter("object"):
         if not "".join(item.itertext()).strip():
@@ -103,7 +117,7 @@ def _corner(path: Path, item: Element, key: str) -> float:
 
 
 def _read_yolo(
-    path: Path, content: bytes, classes: Sequence[str], image_size: tuple[int, int]
+    path: Path, content: bytes, classes: int, image_size: tuple[int, int]
 ) -> tuple[list[int], list[list[float]]]:
     try:
         text = content.decode("utf-8-sig")
@@ -120,9 +134,9 @@ def _read_yolo(
             raise InputError(
                 path, f"line {number} is not 'class x y w h': {line!r}", "correct it"
             ) from error
-        if not 0 <= label < len(classes):
+        if not 0 <= label < classes:
             raise InputError(
-                path, f"line {number} has class {label}", f"classes are 0 to {len(classes) - 1}"
+                path, f"line {number} has class {label}", f"classes are 0 to {classes - 1}"
             )
         labels.append(label)
         boxes.append(

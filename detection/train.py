@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from detection.config import DetectionConfig
+from detection.protocol import used_precision
 from fusion.images import InputError, write_bytes
 from fusion.runtime import RuntimeConfig, pick_device
 
@@ -18,10 +19,10 @@ _HEADS = ("Detect", "v10Detect")
 
 
 def check_model(config: DetectionConfig) -> None:
-    """Refuse settings that name no detector or weights; `detection.offline.prepare` ran before.
+    """Refuse settings that name no detector; `detection.offline.prepare` ran before.
 
     Raises:
-        InputError: the model is unknown or no detector, or the weights are not a local file.
+        InputError: the model is unknown or no detector.
     """
     from ultralytics.nn.tasks import yaml_model_load
 
@@ -32,12 +33,6 @@ def check_model(config: DetectionConfig) -> None:
         raise InputError(config.model, "is not a model of ultralytics", remedy) from error
     if description["head"][-1][2] not in _HEADS:
         raise InputError(config.model, "is not a YOLO box detector", remedy)
-    if config.weights is not None and not Path(config.weights).is_file():
-        raise InputError(
-            config.weights,
-            "is not a local weight file",
-            "nothing is downloaded: fetch the file and give its path, or null for no weights",
-        )
 
 
 def fit(
@@ -139,7 +134,7 @@ def training_arguments(
         "seed": seed,
         "deterministic": True,
         "device": str(pick_device(runtime)),
-        "amp": "bf16" if runtime.precision == "bf16-mixed" else False,
+        "amp": "bf16" if used_precision(runtime) == "bf16-mixed" else False,
         "plots": False,
         "verbose": False,
     }

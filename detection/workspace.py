@@ -23,6 +23,8 @@ class Workspace:
     """A YOLO data set on disk and what it was made from.
 
     Attributes:
+        name: of the data set.
+        split_protocol: how it was split.
         images: the fused images it links to, `<split>/<stem>.png`.
         dataset: the prepared data set that it has the boxes of.
         description: its YAML file, with absolute paths.
@@ -33,6 +35,8 @@ class Workspace:
         night: stems of the images taken at night; None where that is not known.
     """
 
+    name: str
+    split_protocol: str
     images: Path
     dataset: Path
     description: Path
@@ -52,8 +56,9 @@ def build_workspace(images: Path, dataset: Path, folder: Path) -> Workspace:
         folder: made anew.
 
     Raises:
-        InputError: the data set has no boxes or lacks a split, or images or labels of a split
-            are missing; all missing names are counted before anything is made.
+        InputError: the data set has no boxes or lacks a split, a split has no object (its mAP
+            would be 0 whatever is detected), or images or labels of a split are missing; all
+            missing names are counted before anything is made.
     """
     facts = json.loads((dataset / "dataset.json").read_text())
     for split in SPLITS:
@@ -62,6 +67,10 @@ def build_workspace(images: Path, dataset: Path, folder: Path) -> Workspace:
             raise InputError(dataset, f"has no {split} images", "detection needs train, val, test")
         _require(dataset / split / "labels", stems, ".txt", "detect on a data set with boxes")
         _require(images / split, stems, ".png", "fuse the whole data set")
+        labels = [dataset / split / "labels" / f"{stem}.txt" for stem in stems]
+        if not any(label.read_text().strip() for label in labels):
+            reason = f"has no object in its {len(stems)} {split} images"
+            raise InputError(dataset, reason, "draw another split: more images or another seed")
     folder = folder.resolve()
     shutil.rmtree(folder, ignore_errors=True)
     for split in SPLITS:
@@ -79,6 +88,8 @@ def build_workspace(images: Path, dataset: Path, folder: Path) -> Workspace:
     }
     description.write_text(yaml.safe_dump(content))
     return Workspace(
+        name=facts["name"],
+        split_protocol=facts["split_protocol"],
         images=images,
         dataset=dataset,
         description=description,
@@ -86,7 +97,7 @@ def build_workspace(images: Path, dataset: Path, folder: Path) -> Workspace:
         splits={split: sorted(facts["splits"][split]) for split in SPLITS},
         label_digest=_digest(folder / "labels"),
         image_digest=_digest(folder / "images"),
-        night=facts.get("night"),
+        night=facts["night"],
     )
 
 

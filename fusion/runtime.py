@@ -19,7 +19,7 @@ class RuntimeConfig(Config):
     accelerator: "auto" takes a CUDA device where there is one.
     devices, num_nodes: processes of distributed training (DDP).
     precision: "bf16-mixed" runs the networks in bfloat16 autocast; losses, hashing and norms of
-        attention stay in float32.
+        attention stay in float32. Detection does so only on GPUs made for it, else in float32.
     channels_last: memory format of the networks and images.
     compile: train with torch.compile. Fusing never does: image sets have many sizes, and compiling
         for each takes longer than fusing them all.

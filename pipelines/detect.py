@@ -10,6 +10,7 @@ import pandas as pd
 from detection.experiment import BEST, DetectionResult, train_and_test
 from detection.matches import RECALLS
 from detection.workspace import build_workspace
+from fusion.protocol import of_repeats
 from pipelines import params
 from pipelines.datasets.canonical import manifest
 from pipelines.plots import class_table, confusion_table, live_curves, write_curves
@@ -39,7 +40,9 @@ def main(method: str, dataset: str) -> None:
                 )
             )
     classes, split = (manifest(PREPARED / dataset)[name] for name in ("classes", "split_protocol"))
-    scores = summary(results) | {"conditions": f"{settings.detection.model}, split `{split}`"}
+    precision = results[0].protocol["precision"]
+    conditions = f"{settings.detection.model}, split `{split}`, precision `{precision}`"
+    scores = summary(results) | {"conditions": conditions}
     for folder in (SCORES / key, PLOTS / key):
         folder.mkdir(parents=True, exist_ok=True)
     (SCORES / key / "scores.json").write_text(json.dumps(scores, indent=2) + "\n")
@@ -65,7 +68,7 @@ def summary(results: list[DetectionResult]) -> dict[str, object]:
         "map50_95": fmean(result.map50_95 for result in results),
         "map50_sd": stdev(result.map50 for result in results) if several else None,
         "seeds": {result.seed: result.summary() for result in results},
-        "protocol": [result.protocol for result in results],
+        **of_repeats([result.protocol for result in results]),
     }
 
 

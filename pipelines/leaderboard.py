@@ -5,12 +5,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isnan, nan
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
 
 from fusion.images import InputError
 from fusion.metrics import METRICS
+from fusion.metrics.folders import RANGE
+from fusion.protocol import Protocol
+from pipelines.protocols import require_alike
 
 Column = tuple[str, str]
 
@@ -25,6 +29,7 @@ class Leaderboard:
     images: (data set, fusion metric) -> method -> one value an image.
     spreads: (data set, downstream score) -> method -> standard deviation over training seeds.
     stretching: (data set, fusion metric) -> method -> what stretching alone would add (a share).
+    ranges: data set -> method -> grey levels that each test image spans.
     """
 
     rows: dict[str, dict[Column, float]]
@@ -32,6 +37,7 @@ class Leaderboard:
     images: dict[Column, dict[str, pd.Series]] = field(default_factory=dict)
     spreads: dict[Column, dict[str, float]] = field(default_factory=dict)
     stretching: dict[Column, dict[str, float]] = field(default_factory=dict)
+    ranges: dict[str, dict[str, list[float]]] = field(default_factory=dict)
 
     @property
     def columns(self) -> list[Column]:
@@ -93,6 +99,7 @@ def collect(
     detect_on: Sequence[str],
     segment_on: Sequence[str],
     has_images: Callable[[str, str], bool] = lambda *_: True,
+    present: Mapping[str, Callable[[], Protocol]] = MappingProxyType({}),
 ) -> Leaderboard:
     """Read the scores that the stages wrote.
 
@@ -102,37 +109,29 @@ def collect(
         methods: rows, in the order shown.
         fuse_on, detect_on, segment_on: data sets of each kind of column.
         has_images: (method, data set) -> whether the row has values there; NaN if not.
+        present: stage -> what its runs would share now; see `pipelines.protocols.require_alike`.
 
     Raises:
         InputError: a score is missing, or scores of one column were measured differently.
     """
     board = Leaderboard({}, [])
     conditions: dict[str, None] = {}
-    protocols: dict[str, set[tuple[str, ...]]] = {}
+    protocols: dict[tuple[str, str], dict[str, Protocol]] = {}
+    tasks = (
+        ("evaluate", fuse_on, _add_fusion_metrics),
+        ("detect", detect_on, _add_detection),
+        ("segment", segment_on, _add_segmentation),
+    )
     for method in methods:
-        row = board.rows.setdefault(method, {})
-        for dataset in (name for name in fuse_on if has_images(method, name)):
-            condition = _add_fusion_metrics(board, scores, method, dataset)
-            conditions[condition] = None
-            protocols.setdefault(f"fusion on {dataset}", set()).add((condition,))
-        for dataset in detect_on:
-            detection = _read(scores / f"detect-{method}-{dataset}" / "scores.json")
-            row[dataset, "mAP@0.5"] = detection["map50"]
-            row[dataset, "mAP@0.5:0.95"] = detection["map50_95"]
-            if detection["map50_sd"] is not None:
-                board.spreads.setdefault((dataset, "mAP@0.5"), {})[method] = detection["map50_sd"]
-            conditions[f"{dataset}: detection by {detection['conditions']}"] = None
-            protocols.setdefault(f"detection on {dataset}", set()).add(tuple(detection["protocol"]))
-        for dataset in segment_on:
-            segmentation = _read(scores / f"segment-{method}-{dataset}" / "scores.json")
-            row[dataset, "mIoU"] = segmentation["miou"]
-            if segmentation["miou_sd"] is not None:
-                board.spreads.setdefault((dataset, "mIoU"), {})[method] = segmentation["miou_sd"]
-            conditions[f"{dataset}: segmentation by {segmentation['conditions']}"] = None
-            protocols.setdefault(f"segmentation on {dataset}", set()).add(
-                tuple(segmentation["protocol"])
-            )
-    _same_protocols(scores, protocols)
+        board.rows[method] = {}
+        for stage, datasets, add in tasks:
+            for dataset in (name for name in datasets if has_images(method, name)):
+                folder = scores / f"{stage}-{method}-{dataset}"
+                protocol, condition = add(board, folder, method, dataset)
+                protocols.setdefault((stage, dataset), {})[method] = protocol
+                conditions[f"{dataset}: {condition}"] = None
+    for (stage, dataset), rows in protocols.items():
+        require_alike(stage, dataset, rows, present.get(stage, dict))
     board.conditions.extend(conditions)
     columns = sorted(
         dict.fromkeys(column for row in board.rows.values() for column in row),
@@ -148,29 +147,44 @@ def _kind(column: Column) -> int:
     return 0 if column[1] in METRICS else 1 + (column[1] == "mIoU")
 
 
-def _add_fusion_metrics(board: Leaderboard, scores: Path, method: str, dataset: str) -> str:
-    """Add a method's fusion metrics of one data set; returns the conditions in words."""
-    folder = scores / f"evaluate-{method}-{dataset}"
+def _add_fusion_metrics(
+    board: Leaderboard, folder: Path, method: str, dataset: str
+) -> tuple[Protocol, str]:
+    """Add a method's fusion metrics of one data set; returns how they were measured, twice."""
     summary = _read(folder / "summary.json")
     images = pd.read_csv(folder / "images.csv", dtype={"name": str}).set_index("name")
     for name, item in summary["metrics"].items():
         board.rows[method][dataset, name] = nan if item["mean"] is None else item["mean"]
         board.images.setdefault((dataset, name), {})[method] = images[name]
+    board.ranges.setdefault(dataset, {})[method] = images[RANGE].tolist()
     for name, share in summary["stretching"].items():
         board.stretching.setdefault((dataset, name), {})[method] = share
-    return (
-        f"{dataset}: fusion metrics are means over {summary['images']} test images, protocol "
+    protocol = {name: summary[name] for name in ("protocol", "images", "stretch")}
+    return protocol, (
+        f"fusion metrics are means over {summary['images']} test images, protocol "
         f"`{summary['protocol']}`, stretch {'on' if summary['stretch'] else 'off'}"
     )
 
 
-def _same_protocols(scores: Path, protocols: Mapping[str, set[tuple[str, ...]]]) -> None:
-    """Rows compare only if settings, split, labels and seeds were the same for all of them."""
-    for measured, found in protocols.items():
-        if len(found) > 1:
-            raise InputError(
-                scores, f"{measured} was not measured alike for all methods", "run `dvc repro`"
-            )
+def _add_detection(
+    board: Leaderboard, folder: Path, method: str, dataset: str
+) -> tuple[Protocol, str]:
+    found = _read(folder / "scores.json")
+    board.rows[method][dataset, "mAP@0.5"] = found["map50"]
+    board.rows[method][dataset, "mAP@0.5:0.95"] = found["map50_95"]
+    if found["map50_sd"] is not None:
+        board.spreads.setdefault((dataset, "mAP@0.5"), {})[method] = found["map50_sd"]
+    return found["protocol"], f"detection by {found['conditions']}"
+
+
+def _add_segmentation(
+    board: Leaderboard, folder: Path, method: str, dataset: str
+) -> tuple[Protocol, str]:
+    found = _read(folder / "scores.json")
+    board.rows[method][dataset, "mIoU"] = found["miou"]
+    if found["miou_sd"] is not None:
+        board.spreads.setdefault((dataset, "mIoU"), {})[method] = found["miou_sd"]
+    return found["protocol"], f"segmentation by {found['conditions']}"
 
 
 def _read(path: Path) -> dict[str, Any]:

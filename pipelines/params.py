@@ -110,7 +110,18 @@ class Params(Config):
             self._can_teach(name)
         for key, step in self.training.items():
             self._phase_is_possible(f"training.{key}", step)
+        self._weight_files_are_there()
         return self
+
+    def _weight_files_are_there(self) -> None:
+        """They are read hours later: by the last stages."""
+        detector, encoder = self.detection.weights, self.segmentation.weight_file()
+        for key, datasets, file in (
+            ("detection.weights", self.detect_on, detector),
+            ("segmentation.encoder_weights", self.segment_on, encoder),
+        ):
+            if datasets and file and not Path(file).is_file():
+                raise ValueError(f"{key}: there is no file '{file}' (null starts from random ones)")
 
     def _precomputed_sets(self, name: str) -> None:
         where = f"methods.{name}.config.folders"

@@ -3,13 +3,17 @@
 import json
 from pathlib import Path
 
+from detection.protocol import conditions as detected_by
+from fusion.precomputed import PRECOMPUTED
 from pipelines import params
 from pipelines.comparison import agreement, as_good_as_best, significance
 from pipelines.day_night import day_night
-from pipelines.leaderboard import collect
+from pipelines.leaderboard import Leaderboard, collect
 from pipelines.leaderboard_text import to_markdown
+from pipelines.notes import absent_classes, precomputed_rows
 from pipelines.stage import SCORES, run
 from pipelines.task_differences import task_differences
+from segmentation.protocol import conditions as segmented_by
 
 RESULTS = Path("results")
 
@@ -24,7 +28,18 @@ def main() -> None:
         settings.detect_on,
         settings.segment_on,
         settings.has_images,
+        {
+            "detect": lambda: (
+                detected_by(settings.detection, settings.runtime)
+                | {"seeds": settings.detection.seeds}
+            ),
+            "segment": lambda: (
+                segmented_by(settings.segmentation, settings.runtime)
+                | {"seeds": settings.segmentation.seeds}
+            ),
+        },
     )
+    board.conditions.extend(notes_of(settings, board))
     tests, ranks = significance(board), agreement(board)
     gains = task_differences(SCORES, settings.methods, settings.detect_on, settings.segment_on)
     parts = day_night(SCORES, settings.methods, settings.detect_on, settings.segment_on)
@@ -44,6 +59,15 @@ def main() -> None:
     ):
         table.to_csv(RESULTS / f"{name}.csv", index=False, float_format="%.6g")
     print(text)
+
+
+def notes_of(settings: params.Params, board: Leaderboard) -> list[str]:
+    """Classes without a value, and how images that others fused came in."""
+    given = [name for name in settings.methods if settings.kind(name) == PRECOMPUTED]
+    return [
+        *absent_classes(SCORES, list(settings.methods), settings.detect_on, settings.segment_on),
+        *precomputed_rows(board.ranges, given, settings.fusion.stretch),
+    ]
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from statistics import fmean, stdev
 
 import numpy as np
 
+from fusion.protocol import of_repeats
 from pipelines import params
 from pipelines.plots import class_table, confusion_table, live_curves
 from pipelines.stage import FUSED, PICTURES, PLOTS, PREPARED, RUNS, SCORES, run
@@ -34,7 +35,8 @@ def main(method: str, dataset: str) -> None:
                 )
             )
     network = f"{settings.segmentation.architecture} ({settings.segmentation.encoder})"
-    scores = summary(results) | {"conditions": network}
+    precision = results[0].protocol["precision"]
+    scores = summary(results) | {"conditions": f"{network}, precision `{precision}`"}
     for folder in (SCORES / key, PLOTS / key):
         folder.mkdir(parents=True, exist_ok=True)
     (SCORES / key / "scores.json").write_text(json.dumps(scores, indent=2) + "\n")
@@ -54,7 +56,7 @@ def summary(results: list[SegmentationResult]) -> dict[str, object]:
         "miou": fmean(values),
         "miou_sd": stdev(values) if len(values) > 1 else None,
         "seeds": {result.seed: result.summary() for result in results},
-        "protocol": [result.protocol for result in results],
+        **of_repeats([result.protocol for result in results]),
     }
 
 

@@ -60,7 +60,8 @@ class SegmentationConfig(Config):
         options: architecture -> further keyword arguments of its class, e.g. `decoder_channels`;
             those of other architectures than the chosen one have no effect.
         encoder_weights: null (random), a weight file (.pth, .pt, .safetensors), or the name of
-            weights the library downloads, e.g. "imagenet".
+            weights that are downloaded if they are not cached: "imagenet" for most encoders, one
+            of timm's tags for `tu-` encoders, e.g. "a1_in1k".
         frozen_epochs: first epochs in which the encoder, BatchNorm statistics included, stays as
             it was loaded; needs encoder weights.
         crop: side of the square training crop, pixels, after random scaling.

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -48,19 +49,31 @@ class LabelledImages:
         )
 
 
+def manifest(dataset: Path) -> dict[str, Any]:
+    """`dataset.json` of a prepared data set: name, splits, pairs at night.
+
+    Raises:
+        InputError: the data set is not prepared.
+    """
+    listing = dataset / "dataset.json"
+    if not listing.is_file():
+        raise InputError(listing, "is missing", "prepare the data set first")
+    facts: dict[str, Any] = json.loads(listing.read_text())
+    return facts
+
+
 def split_stems(dataset: Path, split: str) -> list[str]:
     """Names of a split's images, as `dataset/dataset.json` lists them.
 
     Raises:
         InputError: the data set is not prepared, or has no such split or an empty one.
     """
-    listing = dataset / "dataset.json"
-    if not listing.is_file():
-        raise InputError(listing, "is missing", "prepare the data set first")
-    stems = json.loads(listing.read_text())["splits"].get(split)
+    stems = manifest(dataset)["splits"].get(split)
     if not stems:
         raise InputError(
-            listing, f"has no '{split}' images", "segmentation needs both a train and a test split"
+            dataset / "dataset.json",
+            f"has no '{split}' images",
+            "segmentation needs both a train and a test split",
         )
     return list(stems)
 

@@ -1,7 +1,6 @@
 """The whole of segmentation for one method: load, train, test, draw."""
 
 import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,14 +9,16 @@ from typing import Any
 import numpy as np
 import torch
 
+from fusion.protocol import protocol_digest
 from fusion.runtime import RuntimeConfig, pick_device
 from segmentation.config import SegmentationConfig
 from segmentation.confusion import Matrices, Scores, scores
-from segmentation.data import LabelledImages, hold_out, load
+from segmentation.data import LabelledImages, hold_out, load, manifest
 from segmentation.evaluate import per_image_confusion, predictions
 from segmentation.models import Segmenter, build
-from segmentation.msrs import CLASSES, is_night
+from segmentation.msrs import CLASSES
 from segmentation.pictures import chosen, draw
+from segmentation.protocol import protocol
 from segmentation.train import Record, best_epoch, fit
 
 
@@ -27,12 +28,11 @@ class SegmentationResult:
 
     Attributes:
         test: scores of the whole test set.
-        day: scores of its day images; None where there are none.
-        night: scores of its night images; None where there are none.
+        day: scores of its day images; None where there are none, or day and night are not known.
+        night: scores of its night images, likewise.
         best_epoch: the epoch whose weights were tested, from 1.
         curve: learning rate, loss and validation mIoU by epoch.
-        protocol: identifies all that methods must share to be compared: settings, seed, and the
-            labels, names and split of the data.
+        protocol: all that methods must share to be compared; see `segmentation.protocol`.
         seed: the training seed.
         stems: names of the test images.
         per_image: confusion matrix of each test image, N×9×9; rows truth, columns prediction.
@@ -43,13 +43,13 @@ class SegmentationResult:
     night: Scores | None
     best_epoch: int
     curve: list[Record]
-    protocol: str
+    protocol: dict[str, Any]
     seed: int
     stems: list[str]
     per_image: Matrices
 
     def summary(self) -> dict[str, Any]:
-        """Everything but the curve and the single images, ready for JSON (None for NaN)."""
+        """Everything but the curve, single images and protocol, ready for JSON (None for NaN)."""
         return {
             **asdict(self.test),
             "day": asdict(self.day) if self.day else None,
@@ -57,7 +57,6 @@ class SegmentationResult:
             "classes": list(CLASSES),
             "confusion": self.per_image.sum(0).tolist(),
             "best_epoch": self.best_epoch,
-            "protocol": self.protocol,
             "seed": self.seed,
         }
 
@@ -100,6 +99,7 @@ def train_and_test(
         load(images, dataset, "train"), config.validation_fraction, config.validation_seed
     )
     test = load(images, dataset, "test")
+    facts = manifest(dataset)
     device = pick_device(runtime)
     with (
         torch.random.fork_rng([device] if device.type == "cuda" else []),
@@ -107,8 +107,9 @@ def train_and_test(
     ):
         torch.manual_seed(seed)
         model = build(config)
-        protocol = _protocol(config, seed, training, validation, test)
-        fingerprint = _fingerprint(protocol, model, training, validation)
+        splits = {"train": training, "val": validation, "test": test}
+        shared = protocol(config, runtime, seed, facts, splits)
+        fingerprint = _fingerprint(protocol_digest(shared), model, training, validation)
         curve = fit(model, training, validation, config, seed, runtime, work, fingerprint, log)
         per_image = per_image_confusion(model, test, config.batch_size, runtime)
         if pictures:
@@ -117,35 +118,29 @@ def train_and_test(
             draw(dataset, shown, predicted, pictures)
     return SegmentationResult(
         test=scores(per_image),
-        day=_scores_at(False, test.stems, per_image),
-        night=_scores_at(True, test.stems, per_image),
+        day=_part(facts["night"], test.stems, per_image, night=False),
+        night=_part(facts["night"], test.stems, per_image, night=True),
         best_epoch=best_epoch(curve),
         curve=curve,
-        protocol=protocol,
+        protocol=shared,
         seed=seed,
         stems=test.stems,
         per_image=per_image,
     )
 
 
-def _scores_at(night: bool, stems: list[str], per_image: Matrices) -> Scores | None:
-    indices = [index for index, stem in enumerate(stems) if is_night(stem) is night]
-    return scores(per_image[indices]) if indices else None
+def _part(
+    at_night: list[str] | None, stems: list[str], per_image: Matrices, night: bool
+) -> Scores | None:
+    if at_night is None:
+        return None
+    inside = np.isin(stems, at_night) == night
+    return scores(per_image[inside]) if inside.any() else None
 
 
-def _protocol(config: SegmentationConfig, seed: int, *splits: LabelledImages) -> str:
-    """Digest of what must be equal for two methods' numbers to be comparable."""
-    content = {
-        "config": config.model_dump(mode="json", exclude={"seeds", "pictures"}),
-        "seed": seed,
-        "splits": [[split.stems, split.label_digests] for split in splits],
-    }
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def _fingerprint(protocol: str, model: Segmenter, *splits: LabelledImages) -> str:
+def _fingerprint(shared: str, model: Segmenter, *splits: LabelledImages) -> str:
     """Digest of all that a training run starts from, so that only its own checkpoint resumes."""
-    digest = hashlib.sha256(protocol.encode())
+    digest = hashlib.sha256(shared.encode())
     for split in splits:
         digest.update("".join(split.image_digests).encode())
     for value in model.state_dict().values():

@@ -2,23 +2,28 @@
 
 import difflib
 import inspect
-import pickle
 from pathlib import Path
 from typing import Any
 
 import segmentation_models_pytorch as smp
 import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from fusion.images import InputError
 from segmentation.config import SegmentationConfig
+from segmentation.encoders import (
+    State,
+    Statistics,
+    find_weights,
+    is_timm,
+    not_of_encoder,
+    read_state,
+    require_complete,
+)
 from segmentation.msrs import CLASSES
 
-IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-CENTRED = ((0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
+CENTRED: Statistics = ((0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
 
 _OWN_ARGUMENTS = {
     "self",
@@ -32,9 +37,6 @@ _OWN_ARGUMENTS = {
 }
 
 
-_UNREADABLE = (OSError, EOFError, pickle.UnpicklingError, SafetensorError)
-
-
 class Segmenter(nn.Module):
     """Normalises, pads to what the network can take, predicts, and crops back."""
 
@@ -42,7 +44,7 @@ class Segmenter(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, network: nn.Module, mean_std: tuple[tuple[float, ...], ...]) -> None:
+    def __init__(self, network: nn.Module, mean_std: Statistics) -> None:
         super().__init__()
         self.network = network
         for name, values in zip(("mean", "std"), mean_std, strict=True):
@@ -82,41 +84,49 @@ def _halves(total: int) -> tuple[int, int]:
 def build(config: SegmentationConfig) -> Segmenter:
     """Build the network, the encoder's weights loaded; everything else is random.
 
-    Inputs are normalised with ImageNet's mean and deviation where the encoder has weights, and to
-    (x − 0.5) / 0.25 where it starts from random ones.
+    Inputs are normalised with the mean and deviation that the encoder's weights were trained with
+    (ImageNet's for files, unless timm knows others), and to (x − 0.5) / 0.25 where it starts from
+    random ones.
 
     Raises:
         InputError: an option the architecture does not have, a combination it refuses, or encoder
             weights that cannot be had.
     """
     _check_options(config)
-    file = config.weight_file()
-    if file and not Path(file).is_file():
-        raise InputError(file, "does not exist", "encoder_weights is null, a file, or a name")
+    weights = find_weights(config)
+    if weights is None:
+        return Segmenter(_create(config, config.encoder, None), CENTRED)
+    state = read_state(weights.file, config.encoder)
+    inside = _inside(state)
+    if is_timm(config.encoder) and inside is None:
+        require_complete(state, weights.file, weights.encoder)
+        # The overlay takes the place of a download.
+        overlay = {"pretrained_cfg_overlay": {"file": str(weights.file)}}
+        network = _create(config, weights.encoder, True, **overlay)
+    else:
+        network = _create(config, config.encoder, None)
+        _load_encoder(network.encoder, inside or state, weights.file, config.encoder)
+    return Segmenter(network, weights.statistics)
+
+
+def _create(
+    config: SegmentationConfig, encoder: str, pretrained: bool | None, **arguments: Any
+) -> Any:
     try:
-        network = smp.create_model(
+        return smp.create_model(
             config.architecture,
-            config.encoder,
-            None if file else config.encoder_weights,
+            encoder,
+            pretrained,
             classes=len(CLASSES),
             **config.own_options(),
+            **arguments,
         )
-    except OSError as error:
-        raise InputError(
-            f"encoder_weights: {config.encoder_weights}",
-            f"weights of encoder {config.encoder} cannot be downloaded, and no copy is cached here",
-            "set encoder_weights to a weight file on disk, or to null (with frozen_epochs: 0) to "
-            "train from scratch",
-        ) from error
     except (KeyError, ValueError, TypeError, RuntimeError) as error:
         raise InputError(
-            f"{config.architecture} with encoder {config.encoder}",
+            f"{config.architecture} with encoder {encoder}",
             f"cannot be built: {error}",
             "choose another architecture, encoder or encoder_weights",
         ) from error
-    if file:
-        _load_encoder(network.encoder, Path(file), config.encoder)
-    return Segmenter(network, CENTRED if config.encoder_weights is None else IMAGENET)
 
 
 def _check_options(config: SegmentationConfig) -> None:
@@ -133,19 +143,18 @@ def _check_options(config: SegmentationConfig) -> None:
             )
 
 
-def _load_encoder(encoder: nn.Module, file: Path, name: str) -> None:
+def _inside(state: State) -> State | None:
+    """The encoder's tensors in a state dictionary of a whole model, or of smp's timm encoder."""
+    if all(key.startswith("model.") for key in state):
+        return state
+    found = {
+        key.split("encoder.", 1)[1]: value for key, value in state.items() if "encoder." in key
+    }
+    return found or None
+
+
+def _load_encoder(encoder: nn.Module, state: State, file: Path, name: str) -> None:
     try:
-        if file.suffix == ".safetensors":
-            state = load_file(file)
-        else:
-            state = torch.load(file, map_location="cpu", weights_only=True)
-        inside = {
-            key.split("encoder.", 1)[1]: value for key, value in state.items() if "encoder." in key
-        }
-        encoder.load_state_dict(inside or state)
-    except (*_UNREADABLE, RuntimeError, AttributeError, KeyError, TypeError) as error:
-        raise InputError(
-            file,
-            f"holds no weights of encoder {name} ({str(error)[:300]})",
-            "give a state dictionary of that encoder, or of a whole model that contains it",
-        ) from error
+        encoder.load_state_dict(state)
+    except (RuntimeError, AttributeError, KeyError, TypeError) as error:
+        raise not_of_encoder(file, name, str(error)) from error

@@ -20,7 +20,8 @@ def prepare(
     visible: Annotated[str | None, typer.Option(help="Name of the visible folder.")] = None,
     labels: Annotated[str | None, typer.Option(help="Name of the folder of labels.")] = None,
     classes: Annotated[
-        str | None, typer.Option(help="boxes: names separated by commas, in their order.")
+        str | None,
+        typer.Option(help="boxes, m3fd: names, comma-separated, as YOLO text numbers them."),
     ] = None,
     protocol: Annotated[
         Literal["random", "blocks", "grouped"] | None,
@@ -54,7 +55,7 @@ def prepare(
         "infrared": infrared,
         "visible": visible,
         "labels": labels,
-        "classes": classes.split(",") if classes else None,
+        "classes": [name.strip() for name in classes.split(",")] if classes else None,
         "split": protocol,
         "fractions": fractions,
         "seed": seed,

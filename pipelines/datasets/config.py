@@ -1,9 +1,11 @@
 """Settings of the data: sample scenes and data sets; light to import."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from detection.m3fd import CLASSES
 from fusion.config import Config
 
 MSRS_SPLITS = {"train": "train", "test": "test"}
@@ -50,7 +52,8 @@ class DatasetConfig(Config):
         infrared: name of the folder of infrared images; null is the layout's own.
         visible: name of the folder of visible images; null is the layout's own.
         labels: name of the folder of labels, VOC XML or YOLO text; null is the layout's.
-        classes: boxes: names of the classes, in the order of YOLO text's numbers.
+        classes: boxes: names of the classes, in the order of YOLO text's numbers. m3fd: its six
+            names in that order; null is People, Car, Bus, Motorcycle, Lamp, Truck.
         split: m3fd and boxes: images drawn one by one (the papers' way), contiguous blocks of
             frames, or groups of near-duplicate frames that stay together.
         fractions: m3fd and boxes: of train, val and test.
@@ -80,7 +83,7 @@ class DatasetConfig(Config):
         if min(self.fractions) < 0 or self.fractions[0] == 0 or abs(sum(self.fractions) - 1) > 1e-6:
             raise ValueError(f"fractions of train, val, test sum to 1; got {self.fractions}")
         others = {
-            "m3fd": {"splits", "classes"},
+            "m3fd": {"splits"},
             "boxes": {"splits"},
             "msrs": {"classes", *_DRAWN_SPLIT},
             "pairs": {"classes", "labels", *_DRAWN_SPLIT},
@@ -92,7 +95,16 @@ class DatasetConfig(Config):
             raise ValueError("layout 'boxes' needs the names of its classes")
         if self.classes and len({name.lower() for name in self.classes}) < len(self.classes):
             raise ValueError(f"classes have names of their own; got {self.classes}")
+        if self.layout == "m3fd" and self.classes:
+            self._names_of_m3fd(self.classes)
         return self
+
+    @staticmethod
+    def _names_of_m3fd(names: Sequence[str]) -> None:
+        if {name.lower() for name in names} != {name.lower() for name in CLASSES}:
+            raise ValueError(
+                f"classes: layout 'm3fd' has {', '.join(CLASSES)}, in any order; got {names}"
+            )
 
 
 _DRAWN_SPLIT = {"split", "fractions", "seed", "block"}

@@ -1,5 +1,6 @@
 """Readers of data sets as they are published: a folder -> labelled pairs by split."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,9 @@ from fusion.images import InputError, Pair, find_images, find_pairs, list_names
 from pipelines.datasets.config import MSRS_SPLITS, DatasetConfig
 from pipelines.datasets.problems import Problems
 from segmentation import msrs
+
+BOXES = frozenset({".xml", ".txt"})
+"""Suffixes of box annotations, in any case."""
 
 NIGHT = "night.txt"
 """A list of the pairs taken at night may lie beside the folders of images."""
@@ -32,11 +36,13 @@ class Source:
     items: all pairs.
     protocol: how it was split.
     classes: of the labels; None without labels.
+    numbered: the same names in the order of YOLO text's numbers, for boxes.
     night: names of the pairs taken at night; None where day and night are not known.
     """
 
     protocol: str
     classes: Sequence[str] | None = None
+    numbered: Sequence[str] | None = None
     items: list[Item] = field(default_factory=list)
     night: list[str] | None = None
 
@@ -93,15 +99,16 @@ def _msrs(root: Path, config: DatasetConfig, problems: Problems) -> Source:
 
 def _boxes(root: Path, config: DatasetConfig, problems: Problems) -> Source:
     infrared, visible, labels = _BOX_FOLDERS[config.layout]
-    source = Source(config.split, config.classes or m3fd.CLASSES)
+    order = config.classes or m3fd.CLASSES
+    source = Source(config.split, m3fd.CLASSES if config.layout == "m3fd" else order, order)
     pairs = _find(root, config.infrared or infrared, config.visible or visible, problems)
     folder = root / (config.labels or labels)
     if not folder.is_dir():
         raise InputError(folder, "is not a folder", "set `labels` to the folder of annotations")
-    found = {path.stem: path for path in folder.iterdir() if path.suffix in {".xml", ".txt"}}
+    names = [pair.name for pair in pairs]
     with problems.collected():
+        found = _annotations(folder, names)
         _require_labels(folder, pairs, found)
-        names = [pair.name for pair in pairs]
         groups = near_duplicates(pairs) if config.split == "grouped" and pairs else None
         splits = make_split(
             names, config.split, config.fractions, config.seed, config.block, groups
@@ -109,6 +116,18 @@ def _boxes(root: Path, config: DatasetConfig, problems: Problems) -> Source:
         split_of = {name: split for split, members in splits.items() for name in members}
         source.items = [Item(split_of[pair.name], pair, found[pair.name]) for pair in pairs]
     return source
+
+
+def _annotations(folder: Path, names: Sequence[str]) -> dict[str, Path]:
+    """VOC XML or YOLO text by stem; files of other names than the images' do not matter."""
+    found: defaultdict[str, list[Path]] = defaultdict(list)
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() in BOXES:
+            found[path.stem].append(path)
+    if double := [path.name for name in names for path in found.get(name, ()) if found[name][1:]]:
+        reason = f"has two annotations of one image: {list_names(double)}"
+        raise InputError(folder, reason, "keep the one that is right")
+    return {name: found[name][0] for name in names if name in found}
 
 
 _BOX_FOLDERS = {"m3fd": ("Ir", "Vis", "Annotation"), "boxes": ("ir", "vi", "labels")}

@@ -12,18 +12,17 @@ from typing import Any
 
 import numpy as np
 
-from detection.m3fd import read_annotation, write_yolo
+from detection.m3fd import Annotation, read_annotation, write_yolo
 from detection.splits import SPLITS, split_checksum
 from fusion.images import ImageRead, InputError, Pair, read_infrared, read_visible, write_image
 from pipelines.datasets.config import DatasetConfig
-from pipelines.datasets.layout import Item, Source, find_source
+from pipelines.datasets.layout import BOXES, Item, Source, find_source
 from pipelines.datasets.problems import Problems
 from segmentation.msrs import read_label
 
 Progress = Callable[[str, int, int], None]
 """Told (what is being done, how many are done, how many there are)."""
 
-_BOXES = {".xml", ".txt"}
 _BOX_NOTES = _CLIPPED, _DROPPED, _NEGATIVE = (
     "boxes clipped to the image",
     "boxes without area dropped",
@@ -148,8 +147,8 @@ def _read(config: DatasetConfig, pair: Pair) -> tuple[ImageRead, ImageRead]:
 
 
 def _check_label(source: Source, label: Path, height: int, width: int) -> dict[str, int]:
-    if label.suffix.lower() in _BOXES:
-        boxes = read_annotation(label, source.classes or (), (width, height))
+    if label.suffix.lower() in BOXES:
+        boxes = _read_boxes(source, label, width, height)
         found = Counter(_boxes_of((source.classes or ())[index]) for index in boxes.labels)
         found[_CLIPPED] = boxes.clipped
         found[_DROPPED] = boxes.dropped
@@ -163,6 +162,10 @@ def _check_label(source: Source, label: Path, height: int, width: int) -> dict[s
             "a label has its image's size: replace it",
         )
     return {_NEGATIVE: int(not pixels.any())}
+
+
+def _read_boxes(source: Source, label: Path, width: int, height: int) -> Annotation:
+    return read_annotation(label, source.classes or (), (width, height), source.numbered)
 
 
 def _boxes_of(name: str) -> str:
@@ -189,9 +192,9 @@ def _write(config: DatasetConfig, source: Source, work: Path, item: Item) -> Non
             write_image(target, image.pixels)
     if item.label is None:
         return
-    if item.label.suffix.lower() in _BOXES:
+    if item.label.suffix.lower() in BOXES:
         height, width = infrared.pixels.shape
-        annotation = read_annotation(item.label, source.classes or (), (width, height))
+        annotation = _read_boxes(source, item.label, width, height)
         write_yolo(base / "labels" / f"{pair.name}.txt", annotation, width, height)
     else:
         label = np.ascontiguousarray(read_label(item.label))

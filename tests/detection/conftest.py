@@ -36,6 +36,8 @@ def shapes(tmp_path_factory):
             write_image(root / "set" / split / "ir" / f"{stem}.png", image[..., 0].copy())
             (root / "set" / split / "labels" / f"{stem}.txt").write_text(label)
     facts = {
+        "name": "shapes",
+        "split_protocol": "random",
         "classes": ["square", "disc"],
         "splits": names,
         "checksum": split_checksum(names),

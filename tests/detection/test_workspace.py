@@ -70,6 +70,15 @@ def test_a_set_without_a_split_is_refused(copy, tmp_path):
         build_workspace(copy / "fused", copy / "set", tmp_path / "work")
 
 
+@pytest.mark.parametrize("split", ["train", "val", "test"])
+def test_a_split_without_an_object_is_refused(copy, tmp_path, split):
+    for label in (copy / "set" / split / "labels").iterdir():
+        label.write_text("\n")
+    with pytest.raises(InputError, match=rf"no object in its \d+ {split} images; draw another"):
+        build_workspace(copy / "fused", copy / "set", tmp_path / "work")
+    assert not (tmp_path / "work").exists()
+
+
 def test_work_left_behind_is_replaced(shapes, tmp_path):
     (tmp_path / "work/images/train").mkdir(parents=True)
     (tmp_path / "work/images/train/old.png").touch()

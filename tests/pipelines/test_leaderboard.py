@@ -39,14 +39,14 @@ def scores(tmp_path):
             "map50_95": value / 8,
             "map50_sd": None,
             "conditions": "d",
-            "protocol": ["p"],
+            "protocol": {"precision": "p"},
         }
         write(tmp_path / f"detect-{method}-msrs", "scores.json", detection)
         segmentation = {
             "miou": value / 5,
             "miou_sd": 0.012,
             "conditions": "s",
-            "protocol": ["q"],
+            "protocol": {"precision": "q"},
         }
         write(tmp_path / f"segment-{method}-msrs", "scores.json", segmentation)
     return tmp_path
@@ -128,15 +128,16 @@ def test_agreement_with_the_task_counts_lower_is_better_downwards():
 @pytest.mark.parametrize("stage", ["detect", "segment"])
 def test_rows_of_different_protocols_are_refused(scores, stage):
     path = scores / f"{stage}-pomai-msrs" / "scores.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"protocol": ["other"]}))
-    with pytest.raises(InputError, match="not measured alike"):
+    other = {"protocol": {"precision": "other"}}
+    path.write_text(json.dumps(json.loads(path.read_text()) | other))
+    with pytest.raises(InputError, match=r"precision is .*--single-item " + stage):
         board(scores)
 
 
 def test_rows_of_different_stretch_are_refused(scores):
     path = scores / "evaluate-pomai-msrs" / "summary.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"stretch": True}))
-    with pytest.raises(InputError, match="not measured alike"):
+    with pytest.raises(InputError, match=r"fusion metrics on msrs: .*stretch is (true|false)"):
         board(scores)
 
 

@@ -120,6 +120,20 @@ def test_bad_parameters_are_refused_by_name(composed, tmp_path, path, value, mes
     assert "broken.yaml" in str(caught.value)
 
 
+@pytest.mark.parametrize("key", ["detection/weights", "segmentation/encoder_weights"])
+def test_weight_files_that_are_not_there_are_refused_before_anything_runs(composed, tmp_path, key):
+    file = tmp_path / "start.pt"
+    changes = {key: str(file)}
+    with pytest.raises(
+        InputError, match=rf"{key.replace('/', '.')}: there is no file '.*start\.pt"
+    ):
+        params.load(edited(composed(), tmp_path / "broken.yaml", changes))
+    unused = {**changes, "detect_on": [], "segment_on": []}
+    params.load(edited(composed(), tmp_path / "unused.yaml", unused))
+    file.touch()
+    params.load(edited(composed(), tmp_path / "there.yaml", changes))
+
+
 def edited(path, output, changes):
     """A copy of a params.yaml with other values, keys joined by slashes."""
     content = yaml.safe_load(path.read_text())

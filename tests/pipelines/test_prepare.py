@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from detection.duplicates import near_duplicates
+from detection.m3fd import CLASSES
 from fusion.images import InputError, find_pairs, read_visible, write_image
 from pipelines.datasets.config import DatasetConfig, SampleConfig
 from pipelines.datasets.prepare import prepare
@@ -106,6 +107,53 @@ def test_prepared_yolo_boxes_are_a_source_too(source, run, tmp_path):
         (source / "M3FD/Annotation" / part.name).write_bytes(part.read_bytes())
     run(source / "M3FD", **M3FD)
     assert facts(tmp_path)["notes"] == before
+
+
+@pytest.mark.parametrize("suffixes", [(".TXT", ".TXT"), (".XML", ".Txt")])
+def test_suffixes_of_annotations_are_read_in_any_case(source, run, tmp_path, suffixes):
+    run(source / "M3FD", **M3FD)
+    before = files(tmp_path / "out/set")
+    labels = {path.stem: path.read_bytes() for path in (tmp_path / "out/set").rglob("labels/*")}
+    for path in sorted((source / "M3FD/Annotation").iterdir()):
+        suffix = suffixes[int(path.stem) % 2]
+        path.rename(path.with_suffix(suffix))
+        if suffix.lower() == ".txt":
+            path.with_suffix(suffix).write_bytes(labels[path.stem])
+    run(source / "M3FD", **M3FD)
+    assert files(tmp_path / "out/set") == before
+
+
+def test_two_annotations_of_one_image_are_refused_by_name(source, run):
+    annotations = source / "M3FD/Annotation"
+    (annotations / "00003.txt").touch()
+    (annotations / "classes.txt").touch()  # some tools put it there; it belongs to no image
+    (annotations / "classes.xml").touch()
+    message = r"Annotation: has two annotations of one image: 00003\.txt, 00003\.xml; keep the one"
+    with pytest.raises(InputError, match=message):
+        run(source / "M3FD", **M3FD)
+    (annotations / "00003.txt").unlink()
+    run(source / "M3FD", **M3FD)
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        ["truck", "lamp", "motorcycle", "bus", "car", "people"],
+        ["Car", "People", "Lamp", "Truck", "Bus", "Motorcycle"],
+    ],
+)
+def test_yolo_numbers_of_m3fd_go_by_name_in_any_order(source, run, tmp_path, order):
+    """As another repository numbers them; names in XML are what they were."""
+    run(source / "M3FD", **M3FD)
+    before = files(tmp_path / "out/set")
+    theirs = {str(CLASSES.index(name.title())): str(n) for n, name in enumerate(order)}
+    for path in list((tmp_path / "out/set").rglob("labels/*.txt"))[::2]:
+        lines = [line.split(" ", 1) for line in path.read_text().splitlines()]
+        (source / "M3FD/Annotation" / f"{path.stem}.xml").unlink()
+        text = "".join(f"{theirs[number]} {box}\n" for number, box in lines)
+        (source / "M3FD/Annotation" / path.name).write_text(text)
+    run(source / "M3FD", **M3FD, classes=order)
+    assert files(tmp_path / "out/set") == before
 
 
 def pairs_folder(folder, *names, size=(20, 16)):
@@ -324,6 +372,7 @@ def test_near_duplicate_frames_stay_on_one_side(tmp_path, run):
         ({"layout": "m3fd", "splits": {"test": "x"}}, "splits: not a setting of layout 'm3fd'"),
         ({"layout": "m3fd", "fractions": [0.5, 0.2, 0.2]}, "sum to 1"),
         ({"layout": "pairs", "infrared_range": [5, 5]}, r"\[lowest, highest\]"),
+        ({"layout": "m3fd", "classes": ["Car", "Bus"]}, "'m3fd' has People, Car, .* in any order"),
         ({"layout": "folders"}, "'m3fd', 'boxes' or 'pairs'"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -115,6 +116,34 @@ def test_a_second_run_does_nothing(project):
     output = run(project, "dvc", "repro")
     assert "Running stage" not in output
     assert "up to date" in output
+
+
+def test_tested_detectors_are_an_artifact_of_dvc(project, tmp_path):
+    run(project, "git", "tag", "detectors@v1.0.0")
+    run(project, "dvc", "artifacts", "get", ".", "detectors", "--out", str(tmp_path / "detectors"))
+    names = [f"detect-{method}-m3fd/seed-0.pt" for method in ("average", "pomai")]
+    for name in names:
+        got = (tmp_path / "detectors" / name).read_bytes()
+        assert got == (project / "weights" / name).read_bytes()
+    assert len(list(tmp_path.rglob("*.pt"))) == len(names)
+
+
+def test_rows_measured_differently_are_refused_with_a_remedy_that_works(project):
+    """As after an update of a library: DVC sees no change, so only the command helps."""
+    before = table(project)
+    path = project / "scores/detect-average-m3fd/scores.json"
+    content = json.loads(path.read_text())
+    content["protocol"]["libraries"]["torch"] = "1.0"
+    path.unlink()  # it may be a link into DVC's cache
+    path.write_text(json.dumps(content))
+    run(project, "dvc", "commit", "--force", "detect@average-m3fd")
+    refused = run(project, "dvc", "repro", code=255)
+    assert "libraries.torch is" in refused
+    command = re.search(r"`(dvc repro --force [^`]*)`", refused)[1]
+    assert ran(run(project, *command.split())) == {"detect@average-m3fd"}
+    run(project, "dvc", "repro")
+    pd.testing.assert_frame_equal(table(project), before)
+    restore(project)
 
 
 def test_an_ablation_reruns_only_what_it_changes(project):
@@ -266,6 +295,8 @@ def test_every_kind_of_row_goes_all_the_way(project):
     assert after.notna().all(axis=None)
     pd.testing.assert_frame_equal(after.loc[before.index], before[after.columns])
     pd.testing.assert_series_equal(after.loc["others"], after.loc["average"], check_names=False)
+    notes = (project / "results/leaderboard.md").read_text()
+    assert "- others: images fused elsewhere, as delivered, not stretched here; " in notes
     assert not after.loc[["pomai", "emma", "cddfuse", "mmaunet"]].duplicated().any()
     lessons, pairs = (
         json.loads((project / f"models/emma-{phase}/card.json").read_text())["data"]

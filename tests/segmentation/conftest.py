@@ -55,5 +55,7 @@ def scenes(tmp_path):
             ):
                 folder.mkdir(parents=True, exist_ok=True)
                 write_image(folder / f"{stem}.png", pixels)
-    (dataset / "dataset.json").write_text(json.dumps({"splits": splits}))
+    night = [stem for stems in splits.values() for stem in stems if stem.endswith("N")]
+    facts = {"name": "scenes", "split_protocol": "official", "splits": splits, "night": night}
+    (dataset / "dataset.json").write_text(json.dumps(facts))
     return fused, dataset

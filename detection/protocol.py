@@ -1,0 +1,55 @@
+"""What methods must share for their detection scores to be comparable."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from detection.config import DetectionConfig
+from detection.splits import split_checksum
+from detection.workspace import Workspace
+from fusion.protocol import file_digest, library_versions, protocol_digest
+from fusion.runtime import RuntimeConfig, pick_device
+
+_WITHOUT_EFFECT = {"seeds", "pictures", "workers", "weights"}
+
+
+def used_precision(runtime: RuntimeConfig) -> Literal["32-true", "bf16-mixed"]:
+    """`runtime.precision` where ultralytics has it: bfloat16 on GPUs made for it, else float32."""
+    if runtime.precision == "32-true" or pick_device(runtime).type != "cuda":
+        return "32-true"
+    native = torch.cuda.is_bf16_supported(including_emulation=False)
+    return "bf16-mixed" if native else "32-true"
+
+
+def conditions(config: DetectionConfig, runtime: RuntimeConfig) -> dict[str, Any]:
+    """The part that settings and machine decide: settings, weights, precision, libraries.
+
+    Start weights count by their content, wherever they lie.
+    """
+    return {
+        "task": "detection",
+        "settings": config.model_dump(mode="json", exclude=_WITHOUT_EFFECT),
+        "weights": file_digest(Path(config.weights)) if config.weights else None,
+        "precision": used_precision(runtime),
+        "libraries": library_versions("ultralytics", "torch"),
+    }
+
+
+def protocol(
+    config: DetectionConfig, runtime: RuntimeConfig, seed: int, workspace: Workspace
+) -> dict[str, Any]:
+    """All that methods must share; everything but their images."""
+    return {
+        **conditions(config, runtime),
+        "seed": seed,
+        "data": {
+            "name": workspace.name,
+            "split": workspace.split_protocol,
+            "split_sha256": split_checksum(workspace.splits),
+            "images": {split: len(stems) for split, stems in workspace.splits.items()},
+            "classes": workspace.classes,
+            "labels_sha256": workspace.label_digest,
+            "night_sha256": workspace.night and protocol_digest({"night": workspace.night}),
+        },
+    }

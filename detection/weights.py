@@ -1,0 +1,77 @@
+"""Weights to start from: they must be of the model that is trained.
+
+ultralytics copies the tensors whose names and shapes fit and passes over the rest in silence.
+"""
+
+import pickle
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from detection.config import DetectionConfig
+from fusion.images import InputError
+
+SMALLEST_SHARE = 0.9
+"""Of a model's tensors that its weights must fill.
+
+Weights of the same model for other classes fill 98 to 99 % (only the last layer of the class branch
+is new), those of the nearest other model 79 % (yolo26n in yolo11n), most others a quarter.
+"""
+
+_UNREADABLE = (
+    OSError,
+    EOFError,
+    pickle.UnpicklingError,
+    ImportError,  # a class of another package, as in weights of the first YOLOv5
+    AttributeError,
+    KeyError,
+    TypeError,
+    RuntimeError,
+)
+
+
+def check_weights(config: DetectionConfig, classes: Sequence[str]) -> None:
+    """Refuse `config.weights` of another model; `detection.offline.prepare` ran before.
+
+    Raises:
+        InputError: they are not a local `.pt` file, are unreadable, or fill less than
+            `SMALLEST_SHARE` of the model's tensors.
+    """
+    if config.weights is None:
+        return
+    path = Path(config.weights)
+    if not path.is_file() or path.suffix != ".pt":
+        raise InputError(
+            path,
+            "is not a local .pt file",
+            "nothing is downloaded: fetch the file and give its path, or null for no weights",
+        )
+    share, name = filled_share(config.model, path, len(classes))
+    if share < SMALLEST_SHARE:
+        raise InputError(
+            path,
+            f"fills {share:.0%} of the tensors of {config.model}, so it is of another model{name}",
+            f"give weights of {config.model}, or set detection.model to the model of this file",
+        )
+
+
+def filled_share(model: str, path: Path, classes: int) -> tuple[float, str]:
+    """Share of a model's tensors that weights fill, and in brackets which model they are of.
+
+    Raises:
+        InputError: the file is unreadable or holds no network.
+    """
+    from ultralytics.nn.tasks import DetectionModel, load_checkpoint
+
+    try:
+        source: Any = load_checkpoint(str(path))[0]
+    except _UNREADABLE as error:
+        first = str(error).strip().partition("\n")[0]
+        remedy = "give a checkpoint that ultralytics wrote, or null for no weights"
+        raise InputError(path, f"holds no network of ultralytics ({first})", remedy) from error
+    target: Any = DetectionModel(f"{model}.yaml", nc=classes, verbose=False)
+    target.load(source, verbose=False)
+    found, wanted = source.state_dict(), target.state_dict()
+    filled = [name for name in wanted if name in found and found[name].shape == wanted[name].shape]
+    known = Path(str(getattr(source, "yaml", {}).get("yaml_file", ""))).stem
+    return len(filled) / len(wanted), f" ({known})" if known else ""

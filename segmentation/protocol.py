@@ -1,0 +1,62 @@
+"""What methods must share for their segmentation scores to be comparable."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fusion.protocol import file_digest, library_versions, protocol_digest
+from fusion.runtime import RuntimeConfig
+from segmentation.config import SegmentationConfig
+from segmentation.data import LabelledImages
+
+_WITHOUT_EFFECT = {"seeds", "pictures", "options"}
+
+
+def conditions(config: SegmentationConfig, runtime: RuntimeConfig) -> dict[str, Any]:
+    """The part that settings and machine decide: settings, weights, precision, libraries.
+
+    A weight file counts by its content, wherever it lies; of `options`, those of the chosen
+    architecture count.
+    """
+    settings = config.model_dump(mode="json", exclude=_WITHOUT_EFFECT)
+    if file := config.weight_file():
+        settings["encoder_weights"] = f"sha256:{file_digest(Path(file))}"
+    return {
+        "task": "segmentation",
+        "settings": {**settings, "options": config.own_options()},
+        "precision": runtime.precision,
+        "libraries": library_versions("segmentation-models-pytorch", "timm", "torch"),
+    }
+
+
+def protocol(
+    config: SegmentationConfig,
+    runtime: RuntimeConfig,
+    seed: int,
+    facts: Mapping[str, Any],
+    splits: Mapping[str, LabelledImages],
+) -> dict[str, Any]:
+    """All that methods must share; everything but their images.
+
+    Args:
+        config: the experiment's settings.
+        runtime: where and how to compute.
+        seed: the training seed.
+        facts: `dataset.json` of the prepared data set.
+        splits: images to learn from, to validate on and to test.
+    """
+    names = {split: data.stems for split, data in splits.items()}
+    labels = {split: data.label_digests for split, data in splits.items()}
+    night = facts["night"]
+    return {
+        **conditions(config, runtime),
+        "seed": seed,
+        "data": {
+            "name": facts["name"],
+            "split": facts["split_protocol"],
+            "split_sha256": protocol_digest(names),
+            "images": {split: len(data) for split, data in splits.items()},
+            "labels_sha256": protocol_digest(labels),
+            "night_sha256": night and protocol_digest({"night": night}),
+        },
+    }

@@ -1,0 +1,80 @@
+"""Profile `boxes`, stage by stage, on a small set with classes of its own."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from detection.m3fd import CLASSES, Annotation, read_annotation, write_yolo
+from pipelines import detect, evaluate, fuse, model, prepare, report
+from pipelines.compose import compose
+from pipelines.datasets.config import SampleConfig
+from pipelines.datasets.sample import generate
+
+ROOT = Path(__file__).parents[2]
+SET, METHODS, SIZE = "msrs_dev", ("visible", "average"), (96, 64)
+OVERRIDES = [
+    "profile=boxes",
+    f"method=[{','.join(METHODS)}]",
+    "runtime.accelerator=cpu",
+    "detection.epochs=1",
+    "detection.warmup_epochs=0.0",
+    "detection.image_size=64",
+    "evaluation.metrics=[SD]",
+]
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """An empty working folder, and $FUSION_DATA with 20 pairs of msrs/dev, as they are published.
+
+    Three classes, of which the last has no box.
+    """
+    generate(
+        tmp_path / "raw", SampleConfig(msrs_train=1, msrs_test=1, m3fd=20, height=64, width=96)
+    )
+    source = tmp_path / "data/msrs/dev"
+    (source / "labels_det").mkdir(parents=True)
+    raw = tmp_path / "raw/M3FD"
+    for kind, name in (("Ir", "ir"), ("Vis", "vi"), ("night.txt", "night.txt")):
+        (raw / kind).rename(source / name)
+    for path in (raw / "Annotation").iterdir():
+        found = read_annotation(path, CLASSES, SIZE)
+        boxes = Annotation([label % 2 for label in found.labels], found.boxes)
+        write_yolo(source / "labels_det" / f"{path.stem}.txt", boxes, *SIZE)
+    monkeypatch.setenv("FUSION_DATA", str(tmp_path / "data"))
+    project = tmp_path / "project"
+    project.mkdir()
+    compose(project / "params.yaml", OVERRIDES, ROOT / "conf")
+    (project / "fusion").symlink_to(ROOT / "fusion")
+    monkeypatch.chdir(project)
+    return project
+
+
+@pytest.mark.slow
+def test_boxes_with_classes_of_their_own_go_all_the_way(project):
+    prepare.main(SET)
+    for method in METHODS:
+        model.main(method)
+        for stage in (fuse, evaluate, detect):
+            stage.main(method, SET)
+    report.main()
+
+    facts = json.loads((project / f"data/prepared/{SET}/dataset.json").read_text())
+    assert facts["classes"] == ["person", "bicycle", "car"]
+    assert facts["split_protocol"] == "grouped"
+    scores = json.loads((project / f"scores/detect-average-{SET}/scores.json").read_text())
+    (run,) = scores["seeds"].values()
+    assert run["ap50"]["car"] is None
+    assert run["objects"]["person"] > 0
+    assert run["day"]["images"] + run["night"]["images"] == len(facts["splits"]["test"])
+    assert scores["protocol"]["data"]["name"] == SET
+    assert (project / f"weights/detect-average-{SET}/seed-0.pt").is_file()
+
+    board = pd.read_csv("results/leaderboard.csv", index_col="method")
+    assert list(board.index) == list(METHODS)
+    assert board[f"{SET} mAP@0.5"].notna().all()
+    notes = (project / "results/leaderboard.md").read_text()
+    assert f"- {SET}: the test images have no object of car: no average precision" in notes
+    assert f"- {SET}: detection by yolov5n, split `grouped`, precision `32-true`" in notes
