@@ -20,6 +20,7 @@ from fusion.pretrained import load
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 PROFILE = ("profile=tiny", "method=[average,pomai]")
+IDENTITY = ("-c", "user.name=test", "-c", "user.email=test@example.org")
 FUSION_ONLY = ("detect_on=[]", "segment_on=[]")
 
 pytestmark = pytest.mark.slow
@@ -89,9 +90,8 @@ def project(tmp_path_factory):
 
 
 def commit(project):
-    identity = ("-c", "user.name=test", "-c", "user.email=test@example.org")
     run(project, "git", "add", "-A")
-    run(project, "git", *identity, "commit", "-q", "-m", "state")
+    run(project, "git", *IDENTITY, "commit", "-q", "-m", "state")
 
 
 def test_a_leaderboard_of_every_method_and_every_kind_of_number(project):
@@ -119,7 +119,7 @@ def test_a_second_run_does_nothing(project):
 
 
 def test_tested_detectors_are_an_artifact_of_dvc(project, tmp_path):
-    run(project, "git", "tag", "detectors@v1.0.0")
+    run(project, "git", *IDENTITY, "tag", "-a", "detectors@v1.0.0", "-m", "first")
     run(project, "dvc", "artifacts", "get", ".", "detectors", "--out", str(tmp_path / "detectors"))
     names = [f"detect-{method}-m3fd/seed-0.pt" for method in ("average", "pomai")]
     for name in names:
