@@ -107,7 +107,8 @@ def train_and_test(
     """Train a detector on fused images, choose the epoch on val, measure on test.
 
     The same arguments give the same numbers on the same machine. A killed run continues from
-    `work` and ends as if it had never stopped; a finished one is tested without training again.
+    `work` and ends as if it had never stopped, but for gradients of an incomplete update where
+    several batches make one; a finished one is tested without training again.
 
     Args:
         workspace: the images and their boxes; several seeds share one.

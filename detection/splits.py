@@ -17,7 +17,7 @@ def make_split(
     protocol: Literal["random", "blocks", "grouped"],
     fractions: tuple[float, float, float] = (0.8, 0.1, 0.1),
     seed: int = 0,
-    block: int = 50,
+    block: int = 100,
     groups: Mapping[str, int] | None = None,
 ) -> dict[str, list[str]]:
     """Divide images into train, val and test.

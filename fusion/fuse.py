@@ -65,7 +65,6 @@ def fuse_pairs(
     infrared_range: tuple[float, float] | None = None,
     plan: MemoryPlan | None = None,
     suffix: str = ".png",
-    on_image: Callable[[Pair], None] = lambda _: None,
     on_note: Callable[[Path, str], None] = lambda _path, _note: None,
 ) -> None:
     """Fuse pairs into `output/<name><suffix>`; reading and writing overlap with the network.
@@ -106,7 +105,6 @@ def fuse_pairs(
             for pair, image, *sources in zip(batch, fused.cpu(), infrared, visible, strict=True):
                 _check(pair, image, sources)
                 writing.append(pool.submit(write_fused, output / f"{pair.name}{suffix}", image))
-                on_image(pair)
         for future in writing:
             future.result()
 

@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rich.console import Console
+from rich.progress import track
 
 from detection.m3fd import Annotation, read_annotation, write_yolo
 from detection.splits import SPLITS, split_checksum
@@ -20,7 +22,6 @@ from pipelines.datasets.layout import BOXES, Item, Source, find_source
 from pipelines.datasets.problems import Problems
 from segmentation.msrs import read_label
 
-Progress = Callable[[str, int, int], None]
 """Told (what is being done, how many are done, how many there are)."""
 
 _BOX_NOTES = _CLIPPED, _DROPPED, _NEGATIVE = (
@@ -54,14 +55,7 @@ class Report:
         return f"{self.name}: {pairs} pairs{night}{notes}"
 
 
-def prepare(
-    name: str,
-    config: DatasetConfig,
-    output: Path,
-    train_output: Path,
-    *,
-    progress: Progress | None = None,
-) -> Report:
+def prepare(name: str, config: DatasetConfig, output: Path, train_output: Path) -> Report:
     """Read, check and write a data set.
 
     Every file is decoded and checked before anything is written, and all problems are reported
@@ -73,7 +67,6 @@ def prepare(
         output: gets `<split>/{ir,vi,labels}` and `dataset.json`.
         train_output: gets `{ir,vi}` of the train split if fusion networks learn from it; else it
             is left empty.
-        progress: called after every pair.
 
     Raises:
         InputError: something cannot be used (up to twenty problems in words), or an output folder
@@ -93,7 +86,7 @@ def prepare(
         report.asked = [*map(_boxes_of, source.classes or ()), *_BOX_NOTES]
     with ThreadPoolExecutor() as pool:
         checked = pool.map(lambda item: _check(config, source, item), source.items)
-        for result in _told(progress, f"checking {name}", checked, len(source.items)):
+        for result in _shown(f"checking {name}", checked, len(source.items)):
             if isinstance(result, InputError):
                 problems.found.append(result)
             else:
@@ -102,7 +95,7 @@ def prepare(
         with _replacing(output) as work, _replacing(train_output) as train:
             _make_folders(source, work, train if config.train_fusion else None)
             written = pool.map(lambda item: _write(config, source, work, item), source.items)
-            for _ in _told(progress, f"writing {name}", written, len(source.items)):
+            for _ in _shown(f"writing {name}", written, len(source.items)):
                 pass
             _describe(work, config, source, report)
             if config.train_fusion:
@@ -240,10 +233,8 @@ def _replacing(folder: Path) -> Iterator[Path]:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _told(
-    progress: Progress | None, what: str, results: Iterable[Any], total: int
-) -> Iterator[Any]:
-    for done, result in enumerate(results, start=1):
-        if progress:
-            progress(what, done, total)
-        yield result
+def _shown(what: str, results: Iterable[Any], total: int) -> Iterable[Any]:
+    """The results, with a bar on a terminal: thousands of pairs take minutes."""
+    console = Console(stderr=True)
+    options: dict[str, Any] = {"console": console, "transient": True}
+    return track(results, what, total, disable=not console.is_terminal, **options)

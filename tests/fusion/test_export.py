@@ -64,7 +64,7 @@ def onnx_file(program, tmp_path_factory):
 
 
 @pytest.mark.parametrize("size", [(1, 16, 16), *SIZES])
-def test_both_agree_with_the_network_at_any_size(program, onnx_file, size):
+def test_both_agree_with_the_network_at_three_sizes(program, onnx_file, size):
     images = pair(*size)
     with torch.inference_mode():
         expected = small()(*images)

@@ -337,14 +337,6 @@ def test_a_folder_with_other_things_is_never_replaced(source, run, tmp_path):
     assert precious.is_dir()
 
 
-def test_progress_is_told_for_every_pair(source, tmp_path):
-    told = []
-    config = DatasetConfig(source=str(source / "MSRS"), **MSRS)
-    prepare("x", config, tmp_path / "o", tmp_path / "t", progress=lambda *step: told.append(step))
-    assert told[:2] == [("checking x", 1, 6), ("checking x", 2, 6)]
-    assert told[-1] == ("writing x", 6, 6)
-
-
 def test_near_duplicate_frames_stay_on_one_side(tmp_path, run):
     folder = tmp_path / "video"
     for kind in ("Ir", "Vis", "Annotation"):
