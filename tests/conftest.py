@@ -9,8 +9,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def pytest_collection_modifyitems(items):
-    """The whole pipeline first: the longest file, left for the end, would run alone."""
-    items.sort(key=lambda item: item.path.name != "test_repro.py")
+    """The whole pipeline first: the longest files, left for the end, would run alone."""
+    items.sort(key=lambda item: item.path.name not in {"test_repro.py", "test_experiments.py"})
 
 
 @pytest.fixture(scope="session")

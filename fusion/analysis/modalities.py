@@ -12,7 +12,6 @@ import cv2
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.cluster.vq import kmeans2
 
 from fusion.images import Pair, check_same_size, read_infrared, read_visible, to_grey
 
@@ -75,18 +74,32 @@ class Clusters(NamedTuple):
 
 
 def cluster(values: Sequence[float], count: int = 3) -> Clusters:
-    """K-means of single numbers.
+    """The best K-means of single numbers.
 
-    It starts at the smallest, the largest and evenly spaced distinct values, so the result is a
-    function of the values alone; fewer distinct values give fewer groups. Values count as equal
-    up to nine decimals.
+    The groups of the best one are runs of the sorted values, so the ends of all runs are tried, by
+    dynamic programming (choice: Lloyd's iterations can leave a group empty). Fewer distinct values
+    give fewer groups. Values count as equal up to nine decimals.
     """
     data = np.asarray(values, dtype=np.float64).round(9)
-    distinct = np.unique(data)
+    distinct, places, weights = np.unique(data, return_inverse=True, return_counts=True)
     count = min(count, len(distinct))
-    start = distinct[np.linspace(0, len(distinct) - 1, count).round().astype(int)]
-    centres, labels = kmeans2(data[:, None], start[:, None], iter=100, minit="matrix")
-    return Clusters(centres[:, 0].tolist(), labels.tolist())
+    powers = weights * np.stack([np.ones_like(distinct), distinct, distinct**2])
+    sums = np.concatenate([np.zeros((3, 1)), powers.cumsum(axis=1)], axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        size, total, squares = sums[:, None, :] - sums[:, :, None]  # of the run from i up to j
+        scatter = np.where(size > 0, squares - total**2 / size, np.inf)
+    best, starts = scatter[0], []
+    for _ in range(count - 1):
+        candidates = best[:, None] + scatter
+        starts.append(candidates.argmin(axis=0))
+        best = candidates.min(axis=0)
+    ends = [len(distinct)]
+    for start in reversed(starts):
+        ends.append(int(start[ends[-1]]))
+    edges = np.array([0, *reversed(ends)])
+    labels = np.searchsorted(edges, places, side="right") - 1
+    centres = [float(data[labels == label].mean()) for label in range(count)]
+    return Clusters(centres, labels.tolist())
 
 
 def measure_pairs(

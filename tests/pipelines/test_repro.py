@@ -1,97 +1,19 @@
-"""The real `dvc repro` and `dvc exp run`, in a temporary clone, on the tiny profile."""
+"""The real `dvc repro`, in a temporary clone, on the tiny profile."""
 
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 
 from fusion.metrics import CORE
 from fusion.model_files import WEIGHTS
 from fusion.pretrained import load
+from tests.pipelines.clones import IDENTITY, metrics, overrides, ran, restore, run, table
 
-ROOT = Path(__file__).parents[2]
-BIN = Path(sys.executable).parent
-PROFILE = ("profile=tiny", "method=[average,pomai]")
-IDENTITY = ("-c", "user.name=test", "-c", "user.email=test@example.org")
-FUSION_ONLY = ("detect_on=[]", "segment_on=[]")
-
-pytestmark = pytest.mark.slow
-
-
-def run(project, *command, code=0):
-    """A command in the project, with the environment's `bin` on PATH as `uv run` gives it."""
-    environment = {"OMP_NUM_THREADS": "2"} | os.environ
-    environment["PATH"] = f"{BIN}{os.pathsep}{os.environ['PATH']}"
-    environment["DVC_NO_ANALYTICS"] = "1"
-    result = subprocess.run(
-        command, cwd=project, env=environment, capture_output=True, text=True, check=False
-    )
-    assert result.returncode == code, result.stdout + result.stderr
-    return result.stdout + result.stderr
-
-
-def metrics(project):
-    return json.loads((project / "results/metrics.json").read_text())
-
-
-def table(project):
-    return pd.read_csv(project / "results/leaderboard.csv", index_col="method")
-
-
-def ran(output):
-    """Names of the stages that DVC ran."""
-    return {line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")}
-
-
-def lock(project):
-    """What DVC knows of each stage: checksums of everything it read and wrote."""
-    return yaml.safe_load((project / "dvc.lock").read_text())["stages"]
-
-
-def modified(project, *patterns):
-    """Times of all files of some folders."""
-    files = [
-        f for pattern in patterns for folder in project.glob(pattern) for f in folder.iterdir()
-    ]
-    return {file: file.stat().st_mtime_ns for file in files}
-
-
-@pytest.fixture(scope="module")
-def project(tmp_path_factory):
-    """A clone with everything that Git tracks or would track, reproduced once."""
-    project = tmp_path_factory.mktemp("clone") / "project"
-    files = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.split("\n")
-    for name in filter(None, files):
-        if (ROOT / name).is_file():
-            (project / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, project / name)
-    (project / "dvc.lock").unlink(missing_ok=True)
-    shutil.rmtree(project / "results", ignore_errors=True)
-    run(project, "pomai", "params", *PROFILE)
-    run(project, "git", "init", "-q")
-    commit(project)
-    run(project, "dvc", "repro")
-    commit(project)
-    return project
-
-
-def commit(project):
-    run(project, "git", "add", "-A")
-    run(project, "git", *IDENTITY, "commit", "-q", "-m", "state")
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]  # stages import slow libraries
 
 
 def test_a_leaderboard_of_every_method_and_every_kind_of_number(project):
@@ -146,116 +68,6 @@ def test_rows_measured_differently_are_refused_with_a_remedy_that_works(project)
     restore(project)
 
 
-def test_an_ablation_reruns_only_what_it_changes(project):
-    before = metrics(project)
-    settings = overrides("ablation=no_micm", "fuse_on=[msrs]", *FUSION_ONLY)
-    output = run(project, "dvc", "exp", "run", *settings)
-    stages = ran(output)
-    assert "train@pomai-stage_two" in stages
-    assert "Stage 'train@pomai-stage_one' didn't change, skipping" in output
-    assert not any("average" in stage for stage in stages)
-    after = metrics(project)
-    assert after["average"]["msrs"].items() <= before["average"]["msrs"].items()
-    assert after["pomai"]["msrs"]["SD"] != before["pomai"]["msrs"]["SD"]
-    restore(project)
-
-
-def test_another_seed_gives_another_network_the_same_seed_the_same(project):
-    before = metrics(project)
-    run(project, "dvc", "exp", "run", *overrides("seed=1", "fuse_on=[msrs]", *FUSION_ONLY))
-    other = metrics(project)
-    assert other["pomai"]["msrs"]["SD"] != before["pomai"]["msrs"]["SD"]
-    assert other["average"]["msrs"].items() <= before["average"]["msrs"].items()
-    restore(project)
-    run(project, "dvc", "repro", "--force", "--single-item", "train@pomai-stage_one")
-    assert run(project, "git", "status", "--short", "dvc.lock") == "", "same seed, other weights"
-
-
-def test_queued_ablations_complete_and_compare(project):
-    settings = [item for value in PROFILE for item in ("--set", value)]
-    command = ("pomai", "ablate", "--presets", "no_ngmm,no_freeze", "--seeds", "0", *settings)
-    rows = cells_of(run(project, *command))
-    assert rows.keys() == {"no_ngmm", "no_freeze"}
-    values = [float(cells[0]) for cells in rows.values()]
-    assert len({*values, round(metrics(project)["pomai"]["msrs"]["SD"], 3)}) == 3
-    assert cells_of(run(project, *command, "--table-only")) == rows
-
-
-TOY = '''
-"""One convolution over both images, learning their maximum."""
-
-import torch
-from torch import nn
-
-from fusion.color import luminance
-from fusion.methods.base import FusionMethod, PhaseConfig, TrainingPhase, register
-
-
-@register("toy")
-class Toy(FusionMethod):
-    phases = {"only": PhaseConfig}
-
-    def __init__(self, config):
-        super().__init__(config)
-        self.mix = nn.Conv2d(2, 1, 3, padding=1)
-
-    def forward(self, infrared, visible):
-        return self.mix(torch.cat((infrared, luminance(visible)), dim=1)).sigmoid()
-
-    @classmethod
-    def start_phase(cls, name, config, settings, previous):
-        return ToyTraining(cls(config))
-
-
-class ToyTraining(TrainingPhase):
-    def __init__(self, method):
-        super().__init__()
-        self.method = method
-
-    def forward(self, batch):
-        wanted = torch.maximum(batch.infrared, luminance(batch.visible))
-        return {"loss": (self.method(batch.infrared, batch.visible) - wanted).abs().mean()}
-'''
-
-TOY_PARAMETERS = """
-# @package _global_
-methods:
-  toy:
-    source: models/toy-only
-training:
-  toy-only:
-    method: toy
-    code: fusion/methods/toy.py
-    phase: only
-    after: data/train
-    settings: {epochs: 2, batch_size: 4, crop: 32, learning_rate: 0.01}
-"""
-
-
-def test_a_method_is_one_file_and_its_block_of_parameters(project):
-    before, locked = table(project), lock(project)
-    models = modified(project, "models/average", "models/pomai*")
-    (project / "fusion/methods/toy.py").write_text(TOY.lstrip())
-    (project / "conf/method/toy.yaml").write_text(TOY_PARAMETERS.lstrip())
-    settings = overrides("method=[average,pomai,toy]", "fuse_on=[msrs]", *FUSION_ONLY)
-    output = run(project, "dvc", "exp", "run", *settings)
-    stages = {"train@toy-only", "model@toy", "fuse@toy-msrs", "evaluate@toy-msrs", "report"}
-    assert ran(output) == stages, "the toy's own stages, nothing of the others"
-    assert "Stage 'train@pomai-stage_one' didn't change, skipping" in output
-    after = table(project)
-    assert list(after.index) == ["average", "pomai", "toy"]
-    assert after.loc["toy"].notna().all()
-    pd.testing.assert_frame_equal(after.loc[before.index], before[after.columns])
-    now = lock(project)
-    others = [
-        name for name in locked if name.split("@")[0] in {"train", "model", "fuse", "evaluate"}
-    ]
-    assert len(others) == 12
-    assert {name: now[name] for name in others} == {name: locked[name] for name in others}
-    assert modified(project, "models/average", "models/pomai*") == models
-    restore(project)
-
-
 PRECOMPUTED = """
 # @package _global_
 methods:
@@ -265,7 +77,6 @@ methods:
 """
 
 
-@pytest.mark.timeout(1800)  # some twenty stages, each a process that imports its libraries
 def test_every_kind_of_row_goes_all_the_way(project):
     """Learned methods, one of them taught, and images that others fused, here copies of average's.
 
@@ -331,20 +142,3 @@ def test_scores_of_other_code_are_not_published(project):
     assert "pomai: is not up to date: train@pomai-stage_one, train@pomai-stage_two; run" in printed
     assert not (project / "stale").exists()
     restore(project)
-
-
-def cells_of(printed):
-    lines = (line.split("│") for line in printed.splitlines())
-    return {cells[1].strip(): cells[2:] for cells in lines if len(cells) > 2}
-
-
-def restore(project):
-    run(project, "git", "checkout", "-q", ".")
-    run(project, "git", "clean", "-qfd")
-    run(project, "dvc", "checkout", "-q")
-
-
-def overrides(*values):
-    """The profile's, and others that replace those of the same key."""
-    chosen = {value.partition("=")[0]: value for value in (*PROFILE, *values)}
-    return [item for value in chosen.values() for item in ("-S", value)]

@@ -3,7 +3,7 @@ from math import log2
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.cluster import KMeans
@@ -77,6 +77,7 @@ def test_clusters_are_those_of_an_exhaustive_k_means_in_ascending_order():
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
+@example([1.0, 0.6875, 0.65625, 0.25, 0.3125, 0.34375])
 def test_there_are_no_more_clusters_than_distinct_values_and_none_is_empty(values):
     found = cluster(values)
     assert len(found.centres) == min(3, len({round(value, 9) for value in values}))

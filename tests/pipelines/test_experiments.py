@@ -1,0 +1,135 @@
+"""The real `dvc exp run`, one by one and queued, in a temporary clone, on the tiny profile."""
+
+import pandas as pd
+import pytest
+
+from tests.pipelines.clones import (
+    FUSION_ONLY,
+    PROFILE,
+    lock,
+    metrics,
+    modified,
+    overrides,
+    ran,
+    restore,
+    run,
+    table,
+)
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]  # stages import slow libraries
+
+
+def test_an_ablation_reruns_only_what_it_changes(project):
+    before = metrics(project)
+    settings = overrides("ablation=no_micm", "fuse_on=[msrs]", *FUSION_ONLY)
+    output = run(project, "dvc", "exp", "run", *settings)
+    stages = ran(output)
+    assert "train@pomai-stage_two" in stages
+    assert "Stage 'train@pomai-stage_one' didn't change, skipping" in output
+    assert not any("average" in stage for stage in stages)
+    after = metrics(project)
+    assert after["average"]["msrs"].items() <= before["average"]["msrs"].items()
+    assert after["pomai"]["msrs"]["SD"] != before["pomai"]["msrs"]["SD"]
+    restore(project)
+
+
+def test_another_seed_gives_another_network_the_same_seed_the_same(project):
+    before = metrics(project)
+    run(project, "dvc", "exp", "run", *overrides("seed=1", "fuse_on=[msrs]", *FUSION_ONLY))
+    other = metrics(project)
+    assert other["pomai"]["msrs"]["SD"] != before["pomai"]["msrs"]["SD"]
+    assert other["average"]["msrs"].items() <= before["average"]["msrs"].items()
+    restore(project)
+    run(project, "dvc", "repro", "--force", "--single-item", "train@pomai-stage_one")
+    assert run(project, "git", "status", "--short", "dvc.lock") == "", "same seed, other weights"
+
+
+def test_queued_ablations_complete_and_compare(project):
+    settings = [item for value in PROFILE for item in ("--set", value)]
+    command = ("pomai", "ablate", "--presets", "no_ngmm,no_freeze", "--seeds", "0", *settings)
+    rows = cells_of(run(project, *command))
+    assert rows.keys() == {"no_ngmm", "no_freeze"}
+    values = [float(cells[0]) for cells in rows.values()]
+    assert len({*values, round(metrics(project)["pomai"]["msrs"]["SD"], 3)}) == 3
+    assert cells_of(run(project, *command, "--table-only")) == rows
+
+
+TOY = '''
+"""One convolution over both images, learning their maximum."""
+
+import torch
+from torch import nn
+
+from fusion.color import luminance
+from fusion.methods.base import FusionMethod, PhaseConfig, TrainingPhase, register
+
+
+@register("toy")
+class Toy(FusionMethod):
+    phases = {"only": PhaseConfig}
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.mix = nn.Conv2d(2, 1, 3, padding=1)
+
+    def forward(self, infrared, visible):
+        return self.mix(torch.cat((infrared, luminance(visible)), dim=1)).sigmoid()
+
+    @classmethod
+    def start_phase(cls, name, config, settings, previous):
+        return ToyTraining(cls(config))
+
+
+class ToyTraining(TrainingPhase):
+    def __init__(self, method):
+        super().__init__()
+        self.method = method
+
+    def forward(self, batch):
+        wanted = torch.maximum(batch.infrared, luminance(batch.visible))
+        return {"loss": (self.method(batch.infrared, batch.visible) - wanted).abs().mean()}
+'''
+
+
+TOY_PARAMETERS = """
+# @package _global_
+methods:
+  toy:
+    source: models/toy-only
+training:
+  toy-only:
+    method: toy
+    code: fusion/methods/toy.py
+    phase: only
+    after: data/train
+    settings: {epochs: 2, batch_size: 4, crop: 32, learning_rate: 0.01}
+"""
+
+
+def test_a_method_is_one_file_and_its_block_of_parameters(project):
+    before, locked = table(project), lock(project)
+    models = modified(project, "models/average", "models/pomai*")
+    (project / "fusion/methods/toy.py").write_text(TOY.lstrip())
+    (project / "conf/method/toy.yaml").write_text(TOY_PARAMETERS.lstrip())
+    settings = overrides("method=[average,pomai,toy]", "fuse_on=[msrs]", *FUSION_ONLY)
+    output = run(project, "dvc", "exp", "run", *settings)
+    stages = {"train@toy-only", "model@toy", "fuse@toy-msrs", "evaluate@toy-msrs", "report"}
+    assert ran(output) == stages, "the toy's own stages, nothing of the others"
+    assert "Stage 'train@pomai-stage_one' didn't change, skipping" in output
+    after = table(project)
+    assert list(after.index) == ["average", "pomai", "toy"]
+    assert after.loc["toy"].notna().all()
+    pd.testing.assert_frame_equal(after.loc[before.index], before[after.columns])
+    now = lock(project)
+    others = [
+        name for name in locked if name.split("@")[0] in {"train", "model", "fuse", "evaluate"}
+    ]
+    assert len(others) == 12
+    assert {name: now[name] for name in others} == {name: locked[name] for name in others}
+    assert modified(project, "models/average", "models/pomai*") == models
+    restore(project)
+
+
+def cells_of(printed):
+    lines = (line.split("│") for line in printed.splitlines())
+    return {cells[1].strip(): cells[2:] for cells in lines if len(cells) > 2}
