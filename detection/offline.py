@@ -7,7 +7,7 @@ everything of this package that imports it does so inside a function that ran `p
 import os
 from pathlib import Path
 
-import torch  # noqa: F401  (first: importing ultralytics before it limits torch to one thread)
+import torch  # first: importing ultralytics before it limits torch to one thread
 from PIL import Image
 
 _ENVIRONMENT = {
@@ -35,6 +35,9 @@ def prepare(home: Path) -> None:
         (home / "Ultralytics" / font).touch()
     untouched = Image.open
     from ultralytics import settings
+    from ultralytics.utils import torch_utils
 
     Image.open = untouched  # ultralytics' own would install packages for a file it cannot read
+    # Its own is one fewer than there are cores, whatever torch was told to use.
+    torch_utils.NUM_THREADS = torch.get_num_threads()
     dict.update(settings, dict.fromkeys(_HOOKS, False), api_key="")

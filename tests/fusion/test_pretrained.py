@@ -164,6 +164,7 @@ def test_a_repository_without_a_card(hub):
 def test_a_repository_without_a_network(monkeypatch, tmp_path):
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(
         InputError, match=r"models/pomai: is no file or folder .* cannot be reached"
     ):
