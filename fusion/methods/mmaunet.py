@@ -131,8 +131,9 @@ class MMAUNet(FusionMethod):
 
     The fusion network's last layer is linear and learns towards images in [0, 1]: `forward` takes
     the mean of its three planes, which all learn the same, and clips it to [0, 1] (choice: the
-    authors' code takes one plane, stretched). Its bias starts at mid-grey, so that an early network
-    is not clipped to black (choice).
+    authors' code takes one plane, stretched). Its bias starts at mid-grey, and its weights at zero
+    in phase `fusion` (choice): random ones draw noise, whose edges the loss punishes so hard that
+    grey is all that is learned.
     """
 
     config_class: ClassVar[type[Config]] = MMAUNetConfig
@@ -193,6 +194,7 @@ class MMAUNet(FusionMethod):
         network.load_state_dict(previous.state_dict())
         if name == "infrared":
             return InfraredPhase(network, network.infrared, weights)
+        nn.init.zeros_(network.fusion.last.weight)
         return FusionPhase(network, network.fusion, weights)
 
 

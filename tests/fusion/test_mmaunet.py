@@ -257,11 +257,18 @@ def test_phases_go_on_where_the_one_before_ended(tmp_path):
     for name in PHASES:
         phase = start(name, previous)
         if previous:
-            assert not changed(state(previous), phase.method)
+            anew = {"fusion.last.weight"} if name == "fusion" else set()
+            assert changed(state(previous), phase.method) == anew
         losses = train_briefly(phase, steps=12)
         assert losses[-1] < 0.6 * losses[0], name
         save_model(tmp_path / name, "mmaunet", phase.method, {})
         previous = load_model(tmp_path / name)
+
+
+def test_fusion_starts_at_mid_grey(untrained):
+    """And not with noise, whose edges would have to be unlearned first."""
+    fused = start("fusion", untrained).method(*pair(32, 32))
+    torch.testing.assert_close(fused, torch.full_like(fused, 0.5), rtol=0, atol=0)
 
 
 @pytest.mark.parametrize(("name", "before"), [("infrared", "visible"), ("fusion", "infrared")])
