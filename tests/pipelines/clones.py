@@ -21,6 +21,7 @@ def run(project, *command, code=0):
     environment = {"OMP_NUM_THREADS": "2"} | os.environ
     environment["PATH"] = f"{BIN}{os.pathsep}{os.environ['PATH']}"
     environment["DVC_NO_ANALYTICS"] = "1"
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # as most users: compiled modules appear
     result = subprocess.run(
         command, cwd=project, env=environment, capture_output=True, text=True, check=False
     )
