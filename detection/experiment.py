@@ -18,7 +18,7 @@ from detection.train import Record, check_model, fit
 from detection.weights import check_weights
 from detection.workspace import Workspace
 from fusion.images import InputError
-from fusion.protocol import protocol_digest
+from fusion.protocol import code_digest, protocol_digest
 from fusion.runtime import RuntimeConfig, pick_device
 
 BEST = Path("train/weights/best.pt")
@@ -127,7 +127,8 @@ def train_and_test(
     check_model(config)
     check_weights(config, workspace.classes)
     shared = protocol(config, runtime, seed, workspace)
-    content = f"{protocol_digest(shared)} {workspace.image_digest}"
+    code = code_digest(Path(__file__).parent)
+    content = f"{protocol_digest(shared)} {workspace.image_digest} {code}"
     identity = hashlib.sha256(content.encode()).hexdigest()
     run = work / "train"
     curve = fit(workspace.description, run, config, seed, runtime, identity, log)

@@ -1,6 +1,7 @@
 """Checkpoints of a training run: complete or absent, never half."""
 
 import hashlib
+import inspect
 import io
 import json
 import logging
@@ -16,6 +17,7 @@ from torch import Tensor
 
 from fusion.methods import PhaseConfig, TrainingPhase
 from fusion.model_files import weights_of
+from fusion.protocol import code_digest
 from fusion.runtime import RuntimeConfig
 from fusion.sampler import PairStore
 
@@ -114,9 +116,16 @@ class CheckpointFolder:
 def run_identity(
     phase: TrainingPhase, store: PairStore, settings: PhaseConfig, runtime: RuntimeConfig, seed: int
 ) -> str:
-    """Digest of everything that decides a run's result: initial weights, pairs, settings, seed."""
+    """Digest of everything that decides a run's result.
+
+    Initial weights, pairs, settings of phase and network, seed, the code that trains, torch.
+    """
     digest = hashlib.sha256(settings.model_dump_json().encode())
-    speed = runtime.precision, runtime.compile, runtime.channels_last
+    digest.update(phase.method.config.model_dump_json().encode())
+    package, method = Path(__file__).parent, Path(inspect.getfile(type(phase)))
+    parts = "blocks", "methods/base.py", "color.py", "sampler.py", "train.py"
+    digest.update(code_digest(method, *(package / part for part in parts)).encode())
+    speed = runtime.precision, runtime.compile, runtime.channels_last, torch.__version__
     digest.update(repr((type(phase).__name__, seed, speed, store.names)).encode())
     for tensor in (store.heights, store.widths, store.pixels, store.fused):
         digest.update(tensor.cpu().numpy().data)

@@ -37,6 +37,15 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def code_digest(*sources: Path) -> str:
+    """SHA-256 of Python files; of folders, all below. What a run computed is no other code's."""
+    digest = hashlib.sha256()
+    for source in sources:
+        for file in sorted(source.rglob("*.py")) if source.is_dir() else [source]:
+            digest.update(file_digest(file).encode())
+    return digest.hexdigest()
+
+
 def library_versions(*names: str) -> dict[str, str]:
     """Installed version by distribution name."""
     return {name: version(name) for name in names}

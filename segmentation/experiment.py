@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from fusion.protocol import protocol_digest
+from fusion.protocol import code_digest, protocol_digest
 from fusion.runtime import RuntimeConfig, pick_device
 from segmentation.config import SegmentationConfig
 from segmentation.confusion import Matrices, Scores, scores
@@ -140,7 +140,7 @@ def _part(
 
 def _fingerprint(shared: str, model: Segmenter, *splits: LabelledImages) -> str:
     """Digest of all that a training run starts from, so that only its own checkpoint resumes."""
-    digest = hashlib.sha256(shared.encode())
+    digest = hashlib.sha256(f"{shared} {code_digest(Path(__file__).parent)}".encode())
     for split in splits:
         digest.update("".join(split.image_digests).encode())
     for value in model.state_dict().values():

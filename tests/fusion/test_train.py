@@ -1,10 +1,15 @@
 import itertools
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
+import fusion.blocks.losses
+import fusion.methods.pomai
+from fusion import checkpoint, train
+from fusion.blocks.losses import FusionLossConfig
 from fusion.images import InputError, read_infrared, write_image
 from fusion.methods.pomai import MICMConfig, NGMMConfig, PoMAI, PoMAIConfig, StageOne, StageTwo
 from fusion.metrics import compute
@@ -21,14 +26,16 @@ def schedule(**changes):
     return StageOne(**(values | changes))
 
 
-def fresh_phase(settings, seed=0):
+def fresh_phase(settings, seed=0, network=TINY):
     torch.manual_seed(seed)
-    return PoMAI.start_phase("stage_one", TINY, settings, None)
+    return PoMAI.start_phase("stage_one", network, settings, None)
 
 
-def trained(folder, checkpoints, settings=None, seed=0, start=0, runtime=RUNTIME, **hooks):
+def trained(
+    folder, checkpoints, settings=None, seed=0, start=0, runtime=RUNTIME, network=TINY, **hooks
+):
     settings = settings or schedule()
-    phase = fresh_phase(settings, start)
+    phase = fresh_phase(settings, start, network)
     report = train_phase(
         launch(runtime),
         phase,
@@ -92,6 +99,9 @@ def test_a_finished_run_is_not_redone(folder, tmp_path):
         {"seed": 1},
         {"start": 1},
         {"runtime": RUNTIME.model_copy(update={"precision": "bf16-mixed"})},
+        # settings of the network that no initial weight shows
+        {"network": TINY.model_copy(update={"loss": FusionLossConfig(gradient=20)})},
+        {"network": TINY.model_copy(update={"skip": "brighter"})},
     ],
 )
 def test_a_run_is_not_resumed_from_another_one(folder, tmp_path, caplog, change):
@@ -101,6 +111,19 @@ def test_a_run_is_not_resumed_from_another_one(folder, tmp_path, caplog, change)
     assert report.resumed_from == 0
     _, report = trained(folder, tmp_path)
     assert report.resumed_from == report.updates
+
+
+@pytest.mark.parametrize("module", [train, fusion.methods.pomai, fusion.blocks.losses])
+def test_a_run_is_not_resumed_by_other_code(folder, tmp_path, monkeypatch, module):
+    trained(folder, tmp_path)
+    edited, digest = Path(module.__file__), checkpoint.code_digest
+
+    def digest_after_an_edit(*sources):
+        seen = any(edited == s or edited.is_relative_to(s) for s in sources)
+        return f"{digest(*sources)} edited" if seen else digest(*sources)
+
+    monkeypatch.setattr(checkpoint, "code_digest", digest_after_an_edit)
+    assert trained(folder, tmp_path)[1].resumed_from == 0
 
 
 def test_a_run_is_not_resumed_with_other_images(pair_folder, tmp_path):
