@@ -14,8 +14,9 @@ def main(method: str) -> None:
     """Put METHOD's trained weights, or its card alone if nothing is trained, into models/METHOD."""
     settings = params.load()
     if settings.kind(method) == PRECOMPUTED:
-        source = Path(settings.methods[method].source)
-        save_card(MODELS / method, PRECOMPUTED, {"images": checksum_of_images(source)})
+        row = settings.methods[method]
+        facts = {"images": checksum_of_images(Path(row.source)), "config": row.config}
+        save_card(MODELS / method, PRECOMPUTED, facts)
         return
     kind = methods.get(settings.kind(method))
     source = Path(settings.methods[method].source)

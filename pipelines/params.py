@@ -80,6 +80,7 @@ class Params(Config):
     runtime: RuntimeConfig
     sample: SampleConfig
     datasets: dict[str, DatasetConfig]
+    train_on: list[str]
     fuse_on: list[str]
     detect_on: list[str]
     segment_on: list[str]
@@ -93,8 +94,8 @@ class Params(Config):
 
     @model_validator(mode="after")
     def _references_exist(self) -> Self:
-        for key in ("fuse_on", "detect_on", "segment_on"):
-            allowed = self.datasets if key == "fuse_on" else self.fuse_on
+        for key in ("train_on", "fuse_on", "detect_on", "segment_on"):
+            allowed = self.datasets if key in ("train_on", "fuse_on") else self.fuse_on
             for name in getattr(self, key):
                 _require(name in allowed, key, name, allowed)
         for name, row in self.methods.items():
@@ -106,6 +107,8 @@ class Params(Config):
             if kind == PRECOMPUTED:
                 self._precomputed_sets(name)
             self._settings_have_effect(name)
+        if self.training and not self.train_on:
+            raise ValueError("train_on: names no data set, and training needs one")
         for name in self.teachers:
             self._can_teach(name)
         for key, step in self.training.items():

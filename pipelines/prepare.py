@@ -7,8 +7,15 @@ from pipelines.stage import PREPARED, TRAINING_PAIRS, run
 
 def main(dataset: str) -> None:
     """Check DATASET completely, split it and write it."""
-    config = params.load().datasets[dataset]
-    print(prepare(dataset, config, PREPARED / dataset, TRAINING_PAIRS / dataset))
+    settings = params.load()
+    report = prepare(
+        dataset,
+        settings.datasets[dataset],
+        PREPARED / dataset,
+        TRAINING_PAIRS / dataset,
+        train_fusion=dataset in settings.train_on,
+    )
+    print(report)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ def main(method: str) -> None:
     settings = params.load()
     group = join_group(settings.runtime)
     network = load_model(MODELS / method)
-    for folder in training_sets(TRAINING_PAIRS):
+    for folder in training_sets(TRAINING_PAIRS, settings.train_on):
         fuse_pairs(
             network,
             group.share(find_pairs(folder / "ir", folder / "vi")),

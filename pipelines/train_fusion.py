@@ -26,7 +26,7 @@ def main(key: str) -> None:
     step, schedule = settings.training[key], settings.phase_settings(key)
     kind = settings.kind(step.method)
     fabric = launch(settings.runtime)
-    folders = training_sets(TRAINING_PAIRS)
+    folders = training_sets(TRAINING_PAIRS, settings.train_on)
     taught = schedule.teachers if isinstance(schedule, TaughtPhaseConfig) else []
     store = load_pairs(folders, schedule.crop, [TEACHERS / name for name in taught])
     after = Path(step.after)

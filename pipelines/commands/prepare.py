@@ -64,15 +64,14 @@ def prepare(
     }
     settings = {key: value for key, value in given.items() if value is not None}
     try:
-        config = DatasetConfig.model_validate(
-            {"layout": layout, "source": str(source), "train_fusion": train_fusion, **settings}
-        )
+        config = DatasetConfig.model_validate({"layout": layout, "source": str(source), **settings})
     except ValidationError as error:
         reasons = "; ".join(
             f"{'.'.join(map(str, item['loc']))} {item['msg']}".strip() for item in error.errors()
         )
         raise InputError(source, reasons, "correct these options") from error
-    report = prepare_dataset(name, config, output / "prepared" / name, output / "train" / name)
+    folders = output / "prepared" / name, output / "train" / name
+    report = prepare_dataset(name, config, *folders, train_fusion=train_fusion)
     print(report)
 
 

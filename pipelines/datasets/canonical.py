@@ -1,6 +1,7 @@
 """The one layout of prepared data sets, read side."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,14 @@ def prepared_pairs(folder: Path, split: str) -> list[Pair]:
     ]
 
 
-def training_sets(folder: Path) -> list[Path]:
-    """Folders in `folder` that hold training pairs, by name; other data sets leave theirs empty."""
-    return sorted(path for path in folder.iterdir() if (path / "ir").is_dir())
+def training_sets(folder: Path, names: Sequence[str]) -> list[Path]:
+    """Folders of training pairs of the named data sets, by name.
+
+    Raises:
+        InputError: one has not been prepared for training.
+    """
+    sets = [folder / name for name in sorted(names)]
+    for path in sets:
+        if not (path / "ir").is_dir():
+            raise InputError(path, "has no training pairs", f"run `dvc repro prepare@{path.name}`")
+    return sets

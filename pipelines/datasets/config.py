@@ -44,7 +44,6 @@ class DatasetConfig(Config):
             `boxes` (ir, vi, labels: any set with VOC XML or YOLO text and its own classes) or
             `pairs` (<split>/{ir,vi}, or {ir,vi} alone, which is a test split).
         source: its folder.
-        train_fusion: whether fusion networks learn from its train split.
         fuse: the splits that every method fuses.
         infrared_range: values of infrared files of more than 8 bits that become 0 and 255; null
             is the full range of 16 bits.
@@ -63,7 +62,6 @@ class DatasetConfig(Config):
 
     layout: Literal["msrs", "m3fd", "boxes", "pairs"]
     source: str
-    train_fusion: bool = False
     fuse: list[Literal["train", "val", "test"]] = Field(["test"])
     infrared_range: _Pair | None = None
     splits: dict[Literal["train", "val", "test"], str] | None = None

@@ -55,7 +55,14 @@ class Report:
         return f"{self.name}: {pairs} pairs{night}{notes}"
 
 
-def prepare(name: str, config: DatasetConfig, output: Path, train_output: Path) -> Report:
+def prepare(
+    name: str,
+    config: DatasetConfig,
+    output: Path,
+    train_output: Path,
+    *,
+    train_fusion: bool = False,
+) -> Report:
     """Read, check and write a data set.
 
     Every file is decoded and checked before anything is written, and all problems are reported
@@ -65,8 +72,8 @@ def prepare(name: str, config: DatasetConfig, output: Path, train_output: Path) 
         name: of the data set.
         config: where it lies and in which layout.
         output: gets `<split>/{ir,vi,labels}` and `dataset.json`.
-        train_output: gets `{ir,vi}` of the train split if fusion networks learn from it; else it
-            is left empty.
+        train_output: gets `{ir,vi}` of the train split if `train_fusion`; else it is left empty.
+        train_fusion: whether fusion networks learn from the data set.
 
     Raises:
         InputError: something cannot be used (up to twenty problems in words), or an output folder
@@ -78,8 +85,8 @@ def prepare(name: str, config: DatasetConfig, output: Path, train_output: Path) 
     with problems.collected():
         _require_own(train_output, {"ir", "vi"})
     source = find_source(config, problems)
-    if config.train_fusion and not problems.found and "train" not in source.splits:
-        raise InputError(config.source, "has no train split", "set train_fusion to false")
+    if train_fusion and not problems.found and "train" not in source.splits:
+        raise InputError(config.source, "has no train split", f"take {name} out of train_on")
     report = Report(name, {split: len(names) for split, names in source.splits.items()})
     report.night = None if source.night is None else len(source.night)
     if config.layout in ("m3fd", "boxes"):
@@ -93,12 +100,12 @@ def prepare(name: str, config: DatasetConfig, output: Path, train_output: Path) 
                 report.notes += result
         problems.raise_any(name)
         with _replacing(output) as work, _replacing(train_output) as train:
-            _make_folders(source, work, train if config.train_fusion else None)
+            _make_folders(source, work, train if train_fusion else None)
             written = pool.map(lambda item: _write(config, source, work, item), source.items)
             for _ in _shown(f"writing {name}", written, len(source.items)):
                 pass
             _describe(work, config, source, report)
-            if config.train_fusion:
+            if train_fusion:
                 for kind in ("ir", "vi"):
                     shutil.copytree(
                         work / "train" / kind,

@@ -43,3 +43,20 @@ def test_weights_of_another_method_are_refused(row):
         InputError, match=r"pomai-tiny.safetensors: has weights of pomai, not of cddfuse"
     ):
         model.main("mine")
+
+
+def test_a_precomputed_rows_card_changes_with_its_images_and_its_folders(row, tmp_path):
+    """Or fusing would not run again."""
+    image = tmp_path / "theirs/a/0.png"
+    image.parent.mkdir(parents=True)
+    cards = set()
+    for content, msrs in ((b"x", "a"), (b"y", "a"), (b"y", "b")):
+        image.write_bytes(content)
+        row(
+            kind="precomputed",
+            source=str(tmp_path / "theirs"),
+            config={"folders": {"msrs": msrs, "m3fd": "a"}},
+        )
+        model.main("mine")
+        cards.add((tmp_path / "models/mine/card.json").read_bytes())
+    assert len(cards) == 3

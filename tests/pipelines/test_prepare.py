@@ -10,6 +10,7 @@ from PIL import Image
 from detection.duplicates import near_duplicates
 from detection.m3fd import CLASSES
 from fusion.images import InputError, find_pairs, read_visible, write_image
+from pipelines.datasets.canonical import training_sets
 from pipelines.datasets.config import DatasetConfig, SampleConfig
 from pipelines.datasets.prepare import prepare
 from pipelines.datasets.sample import generate
@@ -30,9 +31,10 @@ def source(tmp_path):
 
 @pytest.fixture
 def run(tmp_path):
-    def prepared(folder, **settings):
+    def prepared(folder, train_fusion=False, **settings):
         config = DatasetConfig(source=str(folder), **settings)
-        return prepare("set", config, tmp_path / "out/set", tmp_path / "train/set")
+        folders = tmp_path / "out/set", tmp_path / "train/set"
+        return prepare("set", config, *folders, train_fusion=train_fusion)
 
     return prepared
 
@@ -397,3 +399,13 @@ def test_real_pairs_are_prepared(run, tmp_path, name, settings, expected):
     )
     grey = sum(Image.open(path).mode == "L" for path in out.rglob("vi/*.png"))
     assert report.notes["visible: grey"] == grey == (25 if name == "tno" else 0)
+
+
+def test_training_takes_the_data_sets_that_parameters_name_and_no_others(tmp_path):
+    """What an earlier profile left behind is none of its pairs."""
+    for name in ("msrs", "flir", "earlier"):
+        (tmp_path / name / "ir").mkdir(parents=True)
+    (tmp_path / "tno").mkdir()
+    assert training_sets(tmp_path, ["msrs", "flir"]) == [tmp_path / "flir", tmp_path / "msrs"]
+    with pytest.raises(InputError, match=r"tno: has no training pairs; run `dvc repro prepare@tno"):
+        training_sets(tmp_path, ["msrs", "tno"])
