@@ -4,6 +4,7 @@ Whatever users have is decoded here to one of two forms: 8-bit grey H×W, or 8-b
 """
 
 import os
+import struct
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterable
@@ -111,8 +112,8 @@ def image_size(path: Path) -> tuple[int, int]:
         if isinstance(image, TiffImageFile):  # its size may be turned already: the tags never are
             width, height = image.tag_v2[_WIDTH], image.tag_v2[_HEIGHT]
         # for a PNG without EXIF in its header, getexif() would decode the whole picture
-        exif = {} if image.format == "PNG" and "exif" not in image.info else image.getexif()
-        sideways = exif.get(_ORIENTATION, 1) >= 5
+        unsaid = image.format == "PNG" and "exif" not in image.info
+        sideways = not unsaid and (_orientation(image) or 1) >= 5
     return (width, height) if sideways else (height, width)
 
 
@@ -214,7 +215,7 @@ def check_same_size(pair: Pair) -> None:
         )
 
 
-_DAMAGE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+_DAMAGE = (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError)
 """What Pillow raises for files that are no images, broken or absurdly large."""
 
 
@@ -233,9 +234,11 @@ def _decode(path: Path, declared_range: tuple[float, float] | None) -> ImageRead
         deep_color = any(";16" in str(tile[3]) for tile in opened.tile) and opened.mode == "RGB"
         try:
             frames = _count_frames(opened)
-            turned = opened.getexif().get(_ORIENTATION, 1) > 1  # a TIFF forgets it when loaded
+            if not isinstance(opened, TiffImageFile):  # which forgets its EXIF when loaded
+                opened.load()
+            orientation = _orientation(opened)
             opened.load()
-            image = ImageOps.exif_transpose(opened)
+            image = opened if orientation is None else ImageOps.exif_transpose(opened)
             pixels, notes = _eight_bits(path, image, declared_range)
         except InputError:
             raise
@@ -245,13 +248,24 @@ def _decode(path: Path, declared_range: tuple[float, float] | None) -> ImageRead
             notes += ("16-bit colour read as 8-bit",)
         if frames > 1:
             notes += (f"only the first of {frames} frames is read",)
-        if turned:
+        if orientation is None:
+            notes += ("broken EXIF: not turned",)
+        elif orientation > 1:
             notes += ("turned as its EXIF says",)
         stored = opened.format == "PNG" and opened.mode in {"L", "RGB"} and not notes
     if min(pixels.shape[:2]) < MINIMUM_SIDE:
         shown = f"{pixels.shape[1]}x{pixels.shape[0]}"
         raise InputError(path, f"is only {shown}", f"sides must be at least {MINIMUM_SIDE}")
     return ImageRead(pixels, notes, stored)
+
+
+def _orientation(image: ImageFile.ImageFile) -> int | None:
+    """How EXIF says the picture is turned, 1 to 8 (0: it does not say); None where it is broken."""
+    try:
+        value = image.getexif().get(_ORIENTATION, 1)
+    except _DAMAGE:
+        return None
+    return int(value) if value in range(9) else None
 
 
 def _count_frames(image: ImageFile.ImageFile) -> int:

@@ -171,6 +171,23 @@ def test_images_are_turned_as_exif_says(folder, rng, orientation, extension, opt
     assert read.stored == (orientation == 1 and extension == "png")
 
 
+@pytest.mark.parametrize("extension", ["png", "webp"])
+@pytest.mark.parametrize(
+    "exif",
+    [b"Exif\0\0no TIFF", b"II*\0\x08", b"II*\0\x08\0\0\0\1\0\x12\1\2\0\1\0\0\0A" + bytes(7)],
+    ids=["no header", "half a header", "a word for the orientation"],
+)
+def test_broken_exif_leaves_the_pixels_readable(folder, rng, extension, exif):
+    image = Image.fromarray(colors(rng))
+    path = folder / f"exif.{extension}"
+    image.save(path, exif=exif, lossless=True)
+    read = read_visible(path)
+    np.testing.assert_array_equal(read.pixels, np.asarray(image))
+    assert image_size(path) == (20, 30)
+    assert read.notes == ("broken EXIF: not turned",)
+    assert not read.stored
+
+
 def test_a_printers_jpeg_has_its_own_colours(folder):
     """A CMYK JPEG as Adobe writes it, inverted."""
     stripes = np.zeros((32, 96, 3), np.uint8)
