@@ -23,6 +23,8 @@ DIM_BITS = 14
 """Images of 16 bits that use so many or fewer come from sensors of 10, 12 or 14 bits."""
 
 _SCALED = "scaled from"
+_ALPHA = "alpha dropped"
+_DEEP_COLOR = "16-bit colour read as 8-bit"
 _WIDTH, _HEIGHT, _ORIENTATION = 0x0100, 0x0101, 0x0112
 
 
@@ -74,7 +76,8 @@ def read_infrared(path: Path, declared_range: tuple[float, float] | None = None)
     """
     image = _decode(path, declared_range)
     if declared_range and not any(note.startswith(_SCALED) for note in image.notes):
-        image = replace(image, notes=(*image.notes, "8 bits: the declared range is not used"))
+        depth = "16-bit colour" if _DEEP_COLOR in image.notes else "8 bits"
+        image = replace(image, notes=(*image.notes, f"{depth}: the declared range is not used"))
     if image.pixels.ndim == 2:
         return image
     return ImageRead(to_grey(image.pixels), image.notes)
@@ -231,21 +234,25 @@ def _open(path: Path) -> ImageFile.ImageFile:
 def _decode(path: Path, declared_range: tuple[float, float] | None) -> ImageRead:
     """H×W or H×W×3; three equal channels stay three."""
     with _open(path) as opened:
-        deep_color = any(";16" in str(tile[3]) for tile in opened.tile) and opened.mode == "RGB"
+        layout = str([tile[3] for tile in opened.tile])
+        deep_grey = "LA;16" in layout
         try:
             frames = _count_frames(opened)
             if not isinstance(opened, TiffImageFile):  # which forgets its EXIF when loaded
                 opened.load()
             orientation = _orientation(opened)
             opened.load()
-            image = opened if orientation is None else ImageOps.exif_transpose(opened)
+            picture = _deep_grey(path, orientation) if deep_grey else opened
+            image = picture if orientation is None else ImageOps.exif_transpose(picture)
             pixels, notes = _eight_bits(path, image, declared_range)
         except InputError:
             raise
         except _DAMAGE as error:
             raise InputError(path, f"is truncated or damaged ({error})", "replace it") from error
-        if deep_color:
-            notes += ("16-bit colour read as 8-bit",)
+        if deep_grey:
+            notes += (_ALPHA,)
+        elif ";16" in layout and not _is_wide(opened):
+            notes += (_DEEP_COLOR,)
         if frames > 1:
             notes += (f"only the first of {frames} frames is read",)
         if orientation is None:
@@ -278,14 +285,28 @@ def _count_frames(image: ImageFile.ImageFile) -> int:
 def _eight_bits(
     path: Path, image: Image.Image, declared_range: tuple[float, float] | None
 ) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
-    if image.mode in {"I", "F"} or image.mode.startswith("I;16"):
+    if _is_wide(image):
         return _scale(path, np.asarray(image), declared_range)
     alpha = image.has_transparency_data
     if image.mode in {"1", "LA", "La"}:
         image = image.convert("L")
     elif image.mode not in {"L", "RGB"}:
         image = image.convert("RGB")
-    return np.array(image), ("alpha dropped",) if alpha else ()
+    return np.array(image), (_ALPHA,) if alpha else ()
+
+
+def _is_wide(image: Image.Image) -> bool:
+    return image.mode in {"I", "F"} or image.mode.startswith("I;16")
+
+
+def _deep_grey(path: Path, orientation: int | None) -> Image.Image:
+    """The grey of a PNG that has alpha too, 16 bits each: Pillow keeps but the high bytes."""
+    decoded = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
+    if decoded is None:
+        raise OSError("it cannot be decoded")
+    image = Image.fromarray(np.ascontiguousarray(decoded[..., 0]))
+    image.getexif()[_ORIENTATION] = orientation or 1
+    return image
 
 
 def _scale(
