@@ -3,13 +3,12 @@
 Whatever users have is decoded here to one of two forms: 8-bit grey H×W, or 8-bit RGB H×W×3.
 """
 
-import os
 import struct
-import tempfile
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from secrets import token_hex
 
 import cv2
 import numpy as np
@@ -137,14 +136,12 @@ def write_image(path: Path, pixels: NDArray[np.uint8]) -> None:
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file so that `path` is either as before or complete."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = path.with_name(f".{path.name}.{token_hex(4)}")
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
+        temporary.write_bytes(content)
+        temporary.replace(path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 
