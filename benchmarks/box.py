@@ -57,7 +57,7 @@ def main(name: str) -> None:
         row, folder = PUBLISHED[place]
         fused = data / "precomputed" / folder / place
         metrics["stretched"][title][row] = evaluate(data / place, fused)
-    content = json.loads(card.read_text()) | {"metrics": metrics}
+    content = json.loads(card.read_bytes()) | {"metrics": metrics}
     write_bytes(card, (json.dumps(content, indent=2) + "\n").encode())
 
 

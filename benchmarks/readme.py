@@ -49,7 +49,8 @@ def main(
         Section.sample: board_table,
         Section.box: card_table,
     }[section]
-    readme.write_text(replace(readme.read_text(), section, make(results)))
+    text = replace(readme.read_text(encoding="utf-8"), section, make(results))
+    readme.write_text(text, encoding="utf-8")
 
 
 def replace(text: str, name: str, content: str) -> str:
@@ -75,7 +76,7 @@ def board_table(results: Path) -> str:
 
 def card_table(folder: Path) -> str:
     """What the networks in the box measure beside others, unstretched and stretched."""
-    cards = {path.stem: json.loads(path.read_text())["metrics"] for path in folder.glob("*.json")}
+    cards = {path.stem: json.loads(path.read_bytes())["metrics"] for path in folder.glob("*.json")}
     rows: dict[str, dict[str, float]] = {}
     for stretching in ("unstretched", "stretched"):
         found = [item for card in cards.values() for item in card[stretching].items()]

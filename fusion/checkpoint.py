@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import shutil
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -140,8 +141,14 @@ def _digest(content: bytes) -> str:
 
 
 def _flush(path: Path) -> None:
-    """Wait until a file or a folder's entries are on the disk."""
-    handle = os.open(path, os.O_RDONLY)
+    """Wait until a file or a folder's entries are on the disk.
+
+    Windows opens no folders, and waits only for files that are open for writing.
+    """
+    folder = path.is_dir()
+    if folder and sys.platform == "win32":
+        return
+    handle = os.open(path, os.O_RDONLY if folder else os.O_RDWR)
     try:
         os.fsync(handle)
     finally:

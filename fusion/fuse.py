@@ -1,9 +1,11 @@
 """A list of pairs -> a folder of fused images."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from traceback import clear_frames
 
 import numpy as np
 import torch
@@ -77,8 +79,8 @@ def fuse_pairs(
     (`ImageRead.notes`), in any order and from other threads.
 
     Raises:
-        InputError: an image cannot be read, or the fused image has undefined values, or is flat
-            although neither of its sources is.
+        InputError: an image cannot be read, memory runs out, or the fused image has undefined
+            values, or is flat although neither of its sources is.
         OSError: a file cannot be written.
     """
     device = pick_device(runtime)
@@ -92,7 +94,7 @@ def fuse_pairs(
         batches = batches_of_one_size(pairs, lambda pixels: plan.batch_size(pixels, batch_size))
         writing: list[Future[None]] = []
         for batch, (infrared, visible) in read_ahead(pool, read, batches, 2):
-            try:
+            with explained(batch[0].visible):
                 fused = fuse_batch(
                     method,
                     infrared.to(device),
@@ -100,13 +102,37 @@ def fuse_pairs(
                     stretched=stretched,
                     tiles=plan.tiling(*infrared.shape[-2:]),
                 )
-            except FloatingPointError as error:
-                raise InputError(batch[0].visible, str(error), "retrain the method") from error
             for pair, image, *sources in zip(batch, fused.cpu(), infrared, visible, strict=True):
                 _check(pair, image, sources)
                 writing.append(pool.submit(write_fused, output / f"{pair.name}{suffix}", image))
         for future in writing:
             future.result()
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Say of `path` what went wrong while it was fused.
+
+    Raises:
+        InputError: the fused image has undefined values, or memory ran out.
+    """
+    try:
+        yield
+    except FloatingPointError as error:
+        raise InputError(path, str(error), "retrain the method") from error
+    except RuntimeError as error:
+        if not _out_of_memory(error):
+            raise
+        clear_frames(error.__traceback__)  # they hold tensors: memory that the next pair needs
+        torch.cuda.empty_cache()
+        remedy = "lower --memory (runtime.memory_gib in params.yaml)"
+        raise InputError(path, "memory ran out while it was fused", remedy) from error
+
+
+def _out_of_memory(error: RuntimeError) -> bool:
+    """Whether an allocator raised it; the CPU's has no class of errors, but these words."""
+    words = "can't allocate memory", "not enough memory"
+    return isinstance(error, torch.OutOfMemoryError) or any(word in str(error) for word in words)
 
 
 def _read(

@@ -3,12 +3,12 @@
 Whatever users have is decoded here to one of two forms: 8-bit grey H×W, or 8-bit RGB H×W×3.
 """
 
-import os
-import tempfile
+import struct
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from secrets import token_hex
 
 import cv2
 import numpy as np
@@ -22,6 +22,8 @@ DIM_BITS = 14
 """Images of 16 bits that use so many or fewer come from sensors of 10, 12 or 14 bits."""
 
 _SCALED = "scaled from"
+_ALPHA = "alpha dropped"
+_DEEP_COLOR = "16-bit colour read as 8-bit"
 _WIDTH, _HEIGHT, _ORIENTATION = 0x0100, 0x0101, 0x0112
 
 
@@ -73,7 +75,8 @@ def read_infrared(path: Path, declared_range: tuple[float, float] | None = None)
     """
     image = _decode(path, declared_range)
     if declared_range and not any(note.startswith(_SCALED) for note in image.notes):
-        image = replace(image, notes=(*image.notes, "8 bits: the declared range is not used"))
+        depth = "16-bit colour" if _DEEP_COLOR in image.notes else "8 bits"
+        image = replace(image, notes=(*image.notes, f"{depth}: the declared range is not used"))
     if image.pixels.ndim == 2:
         return image
     return ImageRead(to_grey(image.pixels), image.notes)
@@ -111,8 +114,8 @@ def image_size(path: Path) -> tuple[int, int]:
         if isinstance(image, TiffImageFile):  # its size may be turned already: the tags never are
             width, height = image.tag_v2[_WIDTH], image.tag_v2[_HEIGHT]
         # for a PNG without EXIF in its header, getexif() would decode the whole picture
-        exif = {} if image.format == "PNG" and "exif" not in image.info else image.getexif()
-        sideways = exif.get(_ORIENTATION, 1) >= 5
+        unsaid = image.format == "PNG" and "exif" not in image.info
+        sideways = not unsaid and (_orientation(image) or 1) >= 5
     return (width, height) if sideways else (height, width)
 
 
@@ -133,14 +136,12 @@ def write_image(path: Path, pixels: NDArray[np.uint8]) -> None:
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file so that `path` is either as before or complete."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = path.with_name(f".{path.name}.{token_hex(4)}")
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
+        temporary.write_bytes(content)
+        temporary.replace(path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 
@@ -214,7 +215,7 @@ def check_same_size(pair: Pair) -> None:
         )
 
 
-_DAMAGE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+_DAMAGE = (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError)
 """What Pillow raises for files that are no images, broken or absurdly large."""
 
 
@@ -230,28 +231,45 @@ def _open(path: Path) -> ImageFile.ImageFile:
 def _decode(path: Path, declared_range: tuple[float, float] | None) -> ImageRead:
     """H×W or H×W×3; three equal channels stay three."""
     with _open(path) as opened:
-        deep_color = any(";16" in str(tile[3]) for tile in opened.tile) and opened.mode == "RGB"
+        layout = str([tile[3] for tile in opened.tile])
+        deep_grey = "LA;16" in layout
         try:
             frames = _count_frames(opened)
-            turned = opened.getexif().get(_ORIENTATION, 1) > 1  # a TIFF forgets it when loaded
+            if not isinstance(opened, TiffImageFile):  # which forgets its EXIF when loaded
+                opened.load()
+            orientation = _orientation(opened)
             opened.load()
-            image = ImageOps.exif_transpose(opened)
+            picture = _deep_grey(path, orientation) if deep_grey else opened
+            image = picture if orientation is None else ImageOps.exif_transpose(picture)
             pixels, notes = _eight_bits(path, image, declared_range)
         except InputError:
             raise
         except _DAMAGE as error:
             raise InputError(path, f"is truncated or damaged ({error})", "replace it") from error
-        if deep_color:
-            notes += ("16-bit colour read as 8-bit",)
+        if deep_grey:
+            notes += (_ALPHA,)
+        elif ";16" in layout and not _is_wide(opened):
+            notes += (_DEEP_COLOR,)
         if frames > 1:
             notes += (f"only the first of {frames} frames is read",)
-        if turned:
+        if orientation is None:
+            notes += ("broken EXIF: not turned",)
+        elif orientation > 1:
             notes += ("turned as its EXIF says",)
         stored = opened.format == "PNG" and opened.mode in {"L", "RGB"} and not notes
     if min(pixels.shape[:2]) < MINIMUM_SIDE:
         shown = f"{pixels.shape[1]}x{pixels.shape[0]}"
         raise InputError(path, f"is only {shown}", f"sides must be at least {MINIMUM_SIDE}")
     return ImageRead(pixels, notes, stored)
+
+
+def _orientation(image: ImageFile.ImageFile) -> int | None:
+    """How EXIF says the picture is turned, 1 to 8 (0: it does not say); None where it is broken."""
+    try:
+        value = image.getexif().get(_ORIENTATION, 1)
+    except _DAMAGE:
+        return None
+    return int(value) if value in range(9) else None
 
 
 def _count_frames(image: ImageFile.ImageFile) -> int:
@@ -264,14 +282,28 @@ def _count_frames(image: ImageFile.ImageFile) -> int:
 def _eight_bits(
     path: Path, image: Image.Image, declared_range: tuple[float, float] | None
 ) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
-    if image.mode in {"I", "F"} or image.mode.startswith("I;16"):
+    if _is_wide(image):
         return _scale(path, np.asarray(image), declared_range)
     alpha = image.has_transparency_data
     if image.mode in {"1", "LA", "La"}:
         image = image.convert("L")
     elif image.mode not in {"L", "RGB"}:
         image = image.convert("RGB")
-    return np.array(image), ("alpha dropped",) if alpha else ()
+    return np.array(image), (_ALPHA,) if alpha else ()
+
+
+def _is_wide(image: Image.Image) -> bool:
+    return image.mode in {"I", "F"} or image.mode.startswith("I;16")
+
+
+def _deep_grey(path: Path, orientation: int | None) -> Image.Image:
+    """The grey of a PNG that has alpha too, 16 bits each: Pillow keeps but the high bytes."""
+    decoded = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
+    if decoded is None:
+        raise OSError("it cannot be decoded")
+    image = Image.fromarray(np.ascontiguousarray(decoded[..., 0]))
+    image.getexif()[_ORIENTATION] = orientation or 1
+    return image
 
 
 def _scale(

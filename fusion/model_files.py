@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from fusion import methods
@@ -32,9 +32,7 @@ def save_model(folder: Path, kind: str, method: FusionMethod, facts: dict[str, A
     folder.mkdir(parents=True, exist_ok=True)
     state = weights_of(method)
     if state:
-        temporary = folder / f".{WEIGHTS}"
-        save_file(state, temporary)
-        temporary.replace(folder / WEIGHTS)
+        write_bytes(folder / WEIGHTS, save(state))
     described = {
         "config": method.config.model_dump(mode="json"),
         "parameters": sum(parameter.numel() for parameter in method.parameters()),
@@ -98,7 +96,7 @@ def read_card(source: Path) -> dict[str, Any]:
     """
     path = files_of(source)[1]
     try:
-        card: dict[str, Any] = json.loads(path.read_text())
+        card: dict[str, Any] = json.loads(path.read_bytes())
     except (FileNotFoundError, NotADirectoryError) as error:
         remedy = "train the method, or put the card beside its weights"
         raise InputError(path, "is missing", remedy) from error

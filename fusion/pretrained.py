@@ -162,6 +162,15 @@ class Fuser:
             raise ValueError(f"infrared is B×1×H×W and visible B×3×H×W, not {shapes}")
         if (len(visible), visible.shape[-2:]) != wanted or min(infrared.shape[-2:]) < 16:
             raise ValueError(f"a pair has one size of at least 16×16, not {shapes}")
+        count = self.plan.batch_size(infrared.shape[-2:].numel(), len(infrared))
+        return torch.cat(
+            [
+                self._fuse_at_once(*chunk, stretch)
+                for chunk in zip(infrared.split(count), visible.split(count), strict=True)
+            ]
+        )
+
+    def _fuse_at_once(self, infrared: Tensor, visible: Tensor, stretch: bool) -> Tensor:
         device, tiles = self._device(), self.plan.tiling(*infrared.shape[-2:])
         fused = fuse_batch(
             self.method, infrared.to(device), visible.to(device), stretched=stretch, tiles=tiles

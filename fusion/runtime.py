@@ -25,7 +25,8 @@ class RuntimeConfig(Config):
         for each takes longer than fusing them all.
     device_cache: where decoded training images are kept: in RAM, on the device, or ("auto") on
         the device when they fit.
-    memory_gib: ceiling of what fusing holds in tensors, GiB; larger images are fused in tiles.
+    memory_gib: ceiling of what fusing holds in tensors, GiB, or what a CUDA device has free if
+        that is less; larger images are fused in tiles.
     checkpoint_seconds: at most this much training is lost when a run is killed.
     """
 

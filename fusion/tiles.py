@@ -9,6 +9,7 @@ statistics from the tile instead of the image.
 import weakref
 from collections.abc import Sequence
 from itertools import product
+from math import inf
 from typing import Any, NamedTuple
 
 import torch
@@ -113,17 +114,29 @@ def _windows(length: int, tiles: Tiling, device: torch.device) -> list[tuple[sli
 
 
 def plan_memory(gib: float, method: nn.Module, device: torch.device) -> MemoryPlan:
-    """What of `method` fits into `gib`; a function of method and precision, not of the machine."""
-    return MemoryPlan(gib, _GAPS * bytes_per_pixel(method, device))
+    """What of `method` fits into `gib`; a function of method and precision, not of the machine.
+
+    But for a CUDA device that has less than `gib` free: there it is what fits into that.
+    """
+    network_bytes = _GAPS * bytes_per_pixel(method, device)
+    return MemoryPlan(min(gib, _free_gib(device)), network_bytes)
+
+
+def _free_gib(device: torch.device) -> float:
+    """What this process can still take of a CUDA device; without bound for others."""
+    if device.type != "cuda":
+        return inf
+    free, _ = torch.cuda.mem_get_info(device)
+    kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return (free + kept) / _GIB
 
 
 @torch.inference_mode()
 def bytes_per_pixel(method: nn.Module, device: torch.device) -> float:
     """Peak bytes of tensors a pixel while `method` fuses one pair.
 
-    Counted on a small probe, so a function of method and precision alone: what is tiled on one
-    machine is tiled on all. Every method here is linear in pixels, and what convolutions take
-    besides is too little to see.
+    Counted on a small probe, so a function of method and precision alone. Every method here is
+    linear in pixels, and what convolutions take besides is too little to see.
     """
     infrared, visible = (torch.zeros(1, planes, _PROBE, _PROBE, device=device) for planes in (1, 3))
     with _TensorBytes([infrared, visible]) as count:

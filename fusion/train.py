@@ -27,7 +27,7 @@ from fusion.meter import Meter, Reporter
 from fusion.methods import Batch, PhaseConfig, TrainingPhase
 from fusion.model_files import weights_of
 from fusion.preview import picture_grid
-from fusion.runtime import RuntimeConfig
+from fusion.runtime import RuntimeConfig, pick_device
 from fusion.sampler import CropSampler, PairStore, step_seed
 
 OnEpoch = Callable[[dict[str, float]], None]
@@ -58,7 +58,7 @@ def launch(runtime: RuntimeConfig) -> Fabric:
         reason = f"{runtime.devices} CUDA devices are wanted, {available} found"
         raise InputError("runtime.accelerator", reason, "lower runtime.devices or choose cpu")
     fabric = Fabric(
-        accelerator=runtime.accelerator,
+        accelerator=pick_device(runtime).type,  # Lightning's "auto" takes Apple's GPUs too
         devices=runtime.devices,
         num_nodes=runtime.num_nodes,
         precision=runtime.precision,

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fusion.fuse import explained
 from fusion.images import (
     EXTENSIONS,
     MINIMUM_SIDE,
@@ -185,11 +186,10 @@ def fuse_streams(
         writer = _open_writer(unfinished, output, (height, width), rate)
         try:
             for pair in frames:
-                fused = fuse(*pair, stretch=stretched)[:height, :width]
+                with explained(visible.path):
+                    fused = fuse(*pair, stretch=stretched)[:height, :width]
                 writer.write(cv2.cvtColor(fused, cv2.COLOR_RGB2BGR))
                 on_frame()
-        except FloatingPointError as error:
-            raise InputError(visible.path, str(error), "retrain the method") from error
         finally:
             writer.release()
         if (written := _count(unfinished)) != visible.count:

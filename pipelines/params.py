@@ -203,17 +203,20 @@ def load(path: Path = Path("params.yaml")) -> Params:
     """Read and validate params.yaml.
 
     Raises:
-        InputError: the file is missing or not YAML, a key is unknown or missing, a value has the
-            wrong type or is impossible; the message names each key, its value and what is allowed.
+        InputError: the file is missing, empty or not YAML, a key is unknown or missing, a value has
+            the wrong type or is impossible; the message names each key, its value and what is
+            allowed.
     """
     try:
-        content = yaml.safe_load(path.read_text())
+        content = yaml.safe_load(path.read_bytes())
     except FileNotFoundError as error:
         raise InputError(path, "is missing", "run from the project's root folder") from error
     except yaml.YAMLError as error:
         raise InputError(path, f"is not valid YAML: {error}", "correct it") from error
+    if not isinstance(content, dict):
+        raise InputError(path, "holds no parameters by name", "write it with `pomai params`")
     try:
-        return Params(**content)
+        return Params.model_validate(content)
     except ValidationError as error:
         problems = "; ".join(_problem(item) for item in error.errors())
         raise InputError(path, problems, "correct these keys") from error

@@ -46,10 +46,7 @@ def main() -> None:
     text = to_markdown(
         board, as_good_as_best(board, tests), ranks, gains, parts, settings.trivial()
     )
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "leaderboard.csv").write_text(board.to_csv())
-    (RESULTS / "leaderboard.md").write_text(text)
-    (RESULTS / "metrics.json").write_text(json.dumps(board.to_metrics(), indent=2) + "\n")
+    write_board(RESULTS, board, text)
     for name, table in (
         ("leaderboard_long", board.to_long()),
         ("significance", tests),
@@ -59,6 +56,18 @@ def main() -> None:
     ):
         table.to_csv(RESULTS / f"{name}.csv", index=False, float_format="%.6g")
     print(text)
+
+
+def write_board(folder: Path, board: Leaderboard, text: str) -> None:
+    """Write the leaderboard as CSV, `text` and metrics."""
+    folder.mkdir(exist_ok=True)
+    contents = {
+        "leaderboard.csv": board.to_csv(),
+        "leaderboard.md": text,
+        "metrics.json": json.dumps(board.to_metrics(), indent=2) + "\n",
+    }
+    for name, content in contents.items():
+        (folder / name).write_text(content, encoding="utf-8")
 
 
 def notes_of(settings: params.Params, board: Leaderboard) -> list[str]:

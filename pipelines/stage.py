@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ WEIGHTS = Path("weights")
 def run(command: Callable[..., Any]) -> None:
     """Run a stage's function as a command line; problems with the user's input end in one line."""
     keep_freed_memory()
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a Windows pipe has no arrows
     try:
         typer.run(command)
     except InputError as error:

@@ -142,7 +142,7 @@ def _of_library(encoder: str, name: str) -> EncoderWeights:
     known = own_encoders[encoder]["pretrained_settings"]
     _require_known(encoder, name, list(known))
     repository, revision = known[name]["repo_id"], known[name]["revision"]
-    facts = json.loads(_fetch(encoder, repository, "config.json", revision).read_text())
+    facts = json.loads(_fetch(encoder, repository, "config.json", revision).read_bytes())
     file = _fetch(encoder, repository, _FILE, revision)
     return EncoderWeights(encoder, file, (tuple(facts["mean"]), tuple(facts["std"])))
 

@@ -16,6 +16,23 @@ def level_widths(width: int) -> list[int]:
     return [width * 2**level for level in range(LEVELS)]
 
 
+def require_pixels(images: int, crop: int) -> None:
+    """Refuse a batch that gives batch normalisation one value a channel to learn from.
+
+    Args:
+        images: in a batch.
+        crop: their sides, before they are padded to `MULTIPLE`.
+
+    Raises:
+        ValueError: there is a single pixel at the deepest level.
+    """
+    if images == 1 and crop <= MULTIPLE:
+        raise ValueError(
+            f"one crop of {crop} leaves batch normalisation a single pixel at the deepest "
+            "level: raise batch_size or crop"
+        )
+
+
 def double_conv(inputs: int, outputs: int, *, bias: bool) -> nn.Sequential:
     """(3×3 convolution, batch normalisation, ReLU) twice: B×inputs×H×W -> B×outputs×H×W."""
     layers: list[nn.Module] = []

@@ -17,6 +17,7 @@ from fusion.blocks.equivariance import transformed
 from fusion.blocks.losses import SobelGradient
 from fusion.blocks.sensing import SensingConfig, SensingNetworks, low_contrast
 from fusion.blocks.ufuser import UFuser
+from fusion.blocks.unet import require_pixels
 from fusion.color import luminance
 from fusion.config import Config
 from fusion.methods.base import (
@@ -58,6 +59,11 @@ class SensingPhase(TaughtPhaseConfig):
 
     network: SensingConfig = SensingConfig()
     contrast: float = Field(0.1, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _enough_for_batch_normalisation(self) -> Self:
+        require_pixels(self.batch_size * len(self.teachers), self.crop)
+        return self
 
 
 class FusionPhase(PhaseConfig):

@@ -20,7 +20,13 @@ from fusion.blocks.asymmetric import AsymmetricFusion
 from fusion.blocks.layers import ChannelAttention
 from fusion.blocks.losses import SobelMagnitude, StructuralSimilarity, weighted_sum
 from fusion.blocks.padding import pad_to_multiple
-from fusion.blocks.unet import MULTIPLE, Contraction, Expansion, level_widths
+from fusion.blocks.unet import (
+    MULTIPLE,
+    Contraction,
+    Expansion,
+    level_widths,
+    require_pixels,
+)
 from fusion.color import luminance
 from fusion.config import Config
 from fusion.methods.base import (
@@ -59,11 +65,7 @@ class MMAUNetPhaseConfig(PhaseConfig):
 
     @model_validator(mode="after")
     def _enough_for_batch_normalisation(self) -> Self:
-        if self.batch_size == 1 and self.crop <= MULTIPLE:
-            raise ValueError(
-                f"one crop of {self.crop} leaves batch normalisation a single pixel at the deepest "
-                "level: raise batch_size or crop"
-            )
+        require_pixels(self.batch_size, self.crop)
         return self
 
 

@@ -91,7 +91,7 @@ def _fuse_images(
     from fusion.runtime import pick_device
 
     job = _job(ir, vi, out)
-    problems = [*job.problems]
+    problems = [str(problem) for problem in job.problems]  # an error would keep images alive
     wanted = [pair for pair in job.pairs if overwrite or not job.target(pair).exists()]
     fuser, done = load(weights, pick_device(runtime), runtime.memory_gib), 0
     notes: defaultdict[str, set[str]] = defaultdict(set)
@@ -112,9 +112,9 @@ def _fuse_images(
                 )
                 done += 1
             except InputError as problem:
-                problems.append(problem)
+                problems.append(str(problem))
             except OSError as error:
-                problems.append(unwritable(job.target(pair), error))
+                problems.append(str(unwritable(job.target(pair), error)))
     skipped = len(job.pairs) - len(wanted)
     place = out if job.pairs and out == job.target(job.pairs[0]) else job.folder
     print(f"{done} fused into {place}{f', {skipped} already there' if skipped else ''}")

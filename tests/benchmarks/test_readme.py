@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -57,6 +58,21 @@ def test_detection_is_written_between_the_marks_again_and_again(results, readme)
     for _ in range(2):
         main(Section.boxes, results, readme)
         assert readme.read_text() == expected
+
+
+def test_readme_is_utf_8_on_every_machine(results, readme, monkeypatch):
+    plain = {name: getattr(Path, name) for name in ("read_text", "write_text")}
+    monkeypatch.setattr(
+        Path, "read_text", lambda path, encoding="cp1252": plain["read_text"](path, encoding)
+    )
+    monkeypatch.setattr(
+        Path,
+        "write_text",
+        lambda path, text, encoding="cp1252": plain["write_text"](path, text, encoding),
+    )
+    readme.write_bytes("↓ à <!-- boxes:begin --><!-- boxes:end -->".encode())
+    main(Section.boxes, results, readme)
+    assert readme.read_bytes().decode().startswith("↓ à <!-- boxes:begin -->\n| method")
 
 
 def test_people_and_cones_by_day_and_at_night(results, readme):

@@ -1,4 +1,7 @@
+import os
+from pathlib import Path
 from pickle import UnpicklingError
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -76,6 +79,29 @@ def test_what_a_killed_write_leaves_behind_is_no_checkpoint(folder):
     folder.save(checkpoint(2))
     assert folder.latest().step == 2
     assert not unfinished.exists()
+
+
+def test_windows_keeps_checkpoints_too(folder, monkeypatch):
+    """There folders cannot be opened, and only what is open for writing can be flushed."""
+    writable, plain = set(), os.open
+
+    def opened(path, flags):
+        if Path(path).is_dir():
+            raise PermissionError(13, "Permission denied", str(path))
+        handle = plain(path, flags)
+        writable.update({handle} if flags & os.O_RDWR else ())
+        return handle
+
+    def fsync(handle):
+        if handle not in writable:
+            raise OSError(9, "Bad file descriptor")
+
+    windows = SimpleNamespace(open=opened, fsync=fsync, close=os.close)
+    windows.O_RDONLY, windows.O_RDWR = os.O_RDONLY, os.O_RDWR
+    monkeypatch.setattr("fusion.checkpoint.os", windows)
+    monkeypatch.setattr("fusion.checkpoint.sys", SimpleNamespace(platform="win32"), raising=False)
+    folder.save(checkpoint(3))
+    assert folder.latest().step == 3
 
 
 def test_code_in_a_checkpoint_is_not_run(folder):

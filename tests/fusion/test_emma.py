@@ -31,6 +31,7 @@ from tests.fusion.toys import (
 )
 
 TINY = EMMAConfig(widths=[4, 4, 8, 8], heads=2)
+ONE_PIXEL = SCHEDULE | {"batch_size": 1, "crop": 16}
 SENSING = SensingPhase(**SCHEDULE, teachers=["one", "other"], network=SensingConfig(width=4))
 FUSION = FusionPhase(**SCHEDULE)
 
@@ -341,12 +342,21 @@ def test_phases_refuse_to_start_without_what_they_need():
         (EMMAConfig, {"widths": [8, 12]}, r"12 must be a multiple of heads \(8\)"),
         (EMMAConfig, {"widths": [8]}, "at least 2 items"),
         (SensingPhase, SCHEDULE | {"teachers": []}, "at least 1 item"),
+        (SensingPhase, ONE_PIXEL | {"teachers": ["one"]}, "raise batch_size or crop"),
         (FusionPhase, SCHEDULE | {"shifts": 16}, "less than or equal to 15"),
     ],
 )
 def test_impossible_settings_are_refused(model, values, message):
     with pytest.raises(ValidationError, match=message):
         model(**values)
+
+
+def test_a_second_teacher_is_a_second_image_for_batch_normalisation():
+    settings = SensingPhase(
+        **ONE_PIXEL, teachers=["one", "other"], network=SensingConfig(width=4), contrast=0
+    )
+    phase = EMMA.start_phase("sensing", TINY, settings, None)
+    assert phase(pairs(16, 16, 1))["loss"].isfinite()
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 import contextlib
 import io
+import struct
+import zlib
 
 import cv2
 import numpy as np
@@ -171,6 +173,23 @@ def test_images_are_turned_as_exif_says(folder, rng, orientation, extension, opt
     assert read.stored == (orientation == 1 and extension == "png")
 
 
+@pytest.mark.parametrize("extension", ["png", "webp"])
+@pytest.mark.parametrize(
+    "exif",
+    [b"Exif\0\0no TIFF", b"II*\0\x08", b"II*\0\x08\0\0\0\1\0\x12\1\2\0\1\0\0\0A" + bytes(7)],
+    ids=["no header", "half a header", "a word for the orientation"],
+)
+def test_broken_exif_leaves_the_pixels_readable(folder, rng, extension, exif):
+    image = Image.fromarray(colors(rng))
+    path = folder / f"exif.{extension}"
+    image.save(path, exif=exif, lossless=True)
+    read = read_visible(path)
+    np.testing.assert_array_equal(read.pixels, np.asarray(image))
+    assert image_size(path) == (20, 30)
+    assert read.notes == ("broken EXIF: not turned",)
+    assert not read.stored
+
+
 def test_a_printers_jpeg_has_its_own_colours(folder):
     """A CMYK JPEG as Adobe writes it, inverted."""
     stripes = np.zeros((32, 96, 3), np.uint8)
@@ -187,6 +206,42 @@ def test_sixteen_bit_colour_is_its_high_byte(folder, rng, name):
     alpha = [np.full((20, 30), 9, np.uint16)] if "alpha" in name else []
     cv2.imwrite(str(folder / name), np.dstack([deep, *alpha]))
     np.testing.assert_array_equal(read_visible(folder / name).pixels, pixels)
+
+
+@pytest.mark.parametrize("name", ["deep.png", "deep.tif", "deep-alpha.png"])
+def test_sixteen_bit_colour_takes_no_declared_range(folder, name):
+    channels = 4 if "alpha" in name else 3
+    cv2.imwrite(str(folder / name), np.full((20, 30, channels), 16383, np.uint16))
+    notes = read_infrared(folder / name, (0, 16383)).notes
+    assert "16-bit colour read as 8-bit" in notes
+    assert notes[-1] == "16-bit colour: the declared range is not used"
+
+
+def chunk(kind, content):
+    checksum = struct.pack(">I", zlib.crc32(kind + content))
+    return struct.pack(">I", len(content)) + kind + content + checksum
+
+
+def write_deep_grey_with_alpha(path, values, exif):
+    """16-bit grey and alpha, which neither Pillow nor OpenCV writes."""
+    height, width = values.shape
+    rows = np.dstack([values, np.full_like(values, 300)]).astype(">u2").reshape(height, -1)
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, 4, 0, 0, 0))
+    pixels = chunk(b"IDAT", zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows)))
+    start = b"\x89PNG\r\n\x1a\n" + header + chunk(b"eXIf", exif.tobytes()[6:])
+    path.write_bytes(start + pixels + chunk(b"IEND", b""))
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_sixteen_bit_grey_keeps_its_low_bytes_beside_alpha(folder, rng, orientation):
+    values, exif = rng.integers(0, 16384, (20, 30), dtype=np.uint16), Image.Exif()
+    exif[0x0112] = orientation
+    path = folder / "grey-alpha.png"
+    write_deep_grey_with_alpha(path, values, exif)
+    read, shown = read_infrared(path, (0, 16383)), SHOWN[orientation](values)
+    np.testing.assert_array_equal(read.pixels, np.rint(shown / 16383 * 255))
+    assert read.notes[:2] == ("scaled from 0..16383", "alpha dropped")
+    np.testing.assert_array_equal(read_visible(path).pixels, np.rint(shown / 65535 * 255))
 
 
 @pytest.mark.parametrize("extension", ["png", "tif", "webp"])

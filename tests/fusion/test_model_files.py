@@ -1,4 +1,6 @@
 import json
+import os
+import sys
 
 import pytest
 import torch
@@ -30,6 +32,18 @@ def test_a_loaded_model_is_the_saved_one(folder):
     card = json.loads((folder / CARD).read_text())
     assert card["parameters"] == sum(p.numel() for p in saved.parameters())
     assert card["seed"] == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no umask")
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o007, 0o660)])
+def test_who_may_read_the_card_may_read_the_weights(tmp_path, umask, mode):
+    before = os.umask(umask)
+    try:
+        save_model(tmp_path, "pomai", PoMAI(CONFIG), {})
+    finally:
+        os.umask(before)
+    files = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    assert files == {WEIGHTS: mode, CARD: mode}
 
 
 def test_a_method_without_weights_is_its_card(tmp_path):

@@ -17,6 +17,7 @@ from fusion.images import InputError
 from fusion.methods.pomai import NGMMConfig, PoMAI, PoMAIConfig
 from fusion.model_files import save_model
 from fusion.pretrained import in_the_box, load
+from fusion.tiles import MemoryPlan
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +70,22 @@ def test_grey_stays_grey_and_stretching_fills_the_range(folder, pair):
 def test_what_is_not_a_pair_is_refused(folder, pair, change, error, message):
     with pytest.raises(error, match=message):
         load(folder)(*change(*pair))
+
+
+def test_a_batch_stays_below_the_ceiling_and_fuses_as_its_pairs_do(folder):
+    fuse = load(folder)
+    generator = torch.Generator().manual_seed(0)
+    infrared, visible = (
+        torch.randint(256, (5, planes, 32, 40), generator=generator, dtype=torch.uint8)
+        for planes in (1, 3)
+    )
+    fuse.plan = MemoryPlan(1.0, 2**30 / (2 * 32 * 40) - 64)  # two fit
+    seen = []
+    fuse.method.register_forward_hook(lambda _, images, __: seen.append(len(images[0])))
+    fused = fuse(infrared, visible, stretch=True)
+    assert seen == [2, 2, 1]
+    pairs = zip(infrared.split(1), visible.split(1), strict=True)
+    assert torch.equal(fused, torch.cat([fuse(*pair, stretch=True) for pair in pairs]))
 
 
 def test_one_file_with_its_card_beside_it(folder, pair, tmp_path):

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
 
+from fusion import tiles
 from fusion.fuse import fuse_batch
 from fusion.images import write_image
 from fusion.methods.pomai import PoMAI, PoMAIConfig
@@ -107,6 +108,22 @@ def test_batches_shrink_to_the_ceiling():
     assert plan.batch_size(2**30 // 1000 // 4, wanted=16) == 4
     assert plan.batch_size(100, wanted=16) == 16
     assert plan.batch_size(2**30, wanted=16) == 1
+
+
+def test_the_ceiling_is_what_a_cuda_device_has_free(monkeypatch):
+    """What torch keeps of freed tensors is free too."""
+    known = {
+        "mem_get_info": (2 * 2**30, 24 * 2**30),
+        "memory_reserved": 3 * 2**30,
+        "memory_allocated": 2**30,
+    }
+    for name, value in known.items():
+        monkeypatch.setattr(torch.cuda, name, lambda _device, value=value: value)
+    monkeypatch.setattr(tiles, "bytes_per_pixel", lambda *_: 1000.0)
+    cuda = torch.device("cuda")
+    assert tiles.plan_memory(10.0, Blur(1), cuda).gib == 4
+    assert tiles.plan_memory(3.0, Blur(1), cuda).gib == 3
+    assert tiles.plan_memory(10.0, Blur(1), CPU).gib == 10
 
 
 def test_bytes_are_those_of_living_tensors():

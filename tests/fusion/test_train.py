@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from lightning.fabric.accelerators import MPSAccelerator
 
 import fusion.blocks.losses
 import fusion.methods.pomai
@@ -13,7 +14,7 @@ from fusion.blocks.losses import FusionLossConfig
 from fusion.images import InputError, read_infrared, write_image
 from fusion.methods.pomai import MICMConfig, NGMMConfig, PoMAI, PoMAIConfig, StageOne, StageTwo
 from fusion.metrics import compute
-from fusion.runtime import RuntimeConfig
+from fusion.runtime import RuntimeConfig, pick_device
 from fusion.sampler import CropSampler, load_pairs, step_seed
 from fusion.train import TrainingError, launch, train_phase
 
@@ -229,6 +230,14 @@ def test_missing_devices_are_named():
     wanted = torch.cuda.device_count() + 1
     with pytest.raises(InputError, match=f"{wanted} CUDA devices are wanted"):
         launch(RuntimeConfig(accelerator="cuda", devices=wanted))
+
+
+def test_training_is_where_fusing_is(monkeypatch):
+    """On a Mac too, whose GPU torch has and Lightning prefers."""
+    monkeypatch.setattr(MPSAccelerator, "is_available", lambda: True)
+    monkeypatch.setattr(MPSAccelerator, "get_parallel_devices", lambda _: [torch.device("mps")])
+    runtime = RuntimeConfig()
+    assert launch(runtime).device.type == pick_device(runtime).type
 
 
 def test_a_loss_that_is_not_finite_stops_with_the_step_and_the_images(folder, tmp_path):

@@ -1,6 +1,7 @@
 """`pomai fuse`, as a user runs it."""
 
 import sys
+import weakref
 
 import numpy as np
 import pytest
@@ -60,6 +61,45 @@ def test_a_bad_pair_is_reported_and_stops_nobody(monkeypatch, capsys, folder):
     assert "a.png: is not a readable image" in code
     assert "without a partner" in code
     assert sorted(path.name for path in (folder / "out").iterdir()) == ["b.png", "c.png"]
+
+
+OUT_OF_MEMORY = {
+    "device": lambda: (_ for _ in ()).throw(torch.OutOfMemoryError("CUDA out of memory")),
+    "cpu": lambda: torch.empty(2**50, dtype=torch.uint8),
+}
+
+
+@pytest.mark.parametrize("where", OUT_OF_MEMORY)
+def test_a_pair_that_memory_does_not_hold_is_reported_and_its_memory_is_free_again(
+    monkeypatch, capsys, folder, where
+):
+    held, freed = [], []
+
+    def forward(self, infrared, visible):
+        features = infrared * 2
+        held.append(weakref.ref(features))
+        if len(held) == 2:
+            OUT_OF_MEMORY[where]()
+        return features / 2
+
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: freed.append(held[1]() is None))
+    monkeypatch.setattr("fusion.tiles.bytes_per_pixel", lambda *_: 1000.0)
+    monkeypatch.setattr(PoMAI, "forward", forward)
+    code, printed = run(monkeypatch, capsys, folder)
+    assert "2 fused" in printed
+    assert "vi/b.png: memory ran out while it was fused; lower --memory" in code
+    assert sorted(path.name for path in (folder / "out").iterdir()) == ["a.png", "c.png"]
+    assert freed == [True], "a cache is emptied of what nothing holds"
+
+
+def test_other_errors_of_torch_are_not_taken_for_it(monkeypatch, capsys, folder):
+    def forward(self, infrared, visible):
+        return infrared @ infrared[..., :-1]
+
+    monkeypatch.setattr("fusion.tiles.bytes_per_pixel", lambda *_: 1000.0)
+    monkeypatch.setattr(PoMAI, "forward", forward)
+    with pytest.raises(RuntimeError, match="Expected size for"):
+        run(monkeypatch, capsys, folder)
 
 
 def test_two_files_turned_as_their_exif_says(monkeypatch, capsys, folder):

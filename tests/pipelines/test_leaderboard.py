@@ -1,6 +1,10 @@
 import io
 import json
+import os
+import subprocess
+import sys
 from math import isnan, nan
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,6 +15,7 @@ from pipelines import day_night
 from pipelines.comparison import agreement, as_good_as_best, significance
 from pipelines.leaderboard import Leaderboard, collect
 from pipelines.leaderboard_text import to_markdown
+from pipelines.report import write_board
 from pipelines.task_differences import COLUMNS, task_differences
 
 NO_GAINS = pd.DataFrame(columns=COLUMNS)
@@ -54,6 +59,23 @@ def scores(tmp_path):
 
 def board(scores, methods=("average", "pomai")):
     return collect(scores, methods, ["msrs"], ["msrs"], ["msrs"])
+
+
+def test_results_are_utf_8_wherever_they_are_written(scores, tmp_path, monkeypatch):
+    plain = Path.write_text
+    monkeypatch.setattr(  # a machine whose own encoding has no arrows
+        Path, "write_text", lambda path, text, encoding="cp1252": plain(path, text, encoding)
+    )
+    write_board(tmp_path / "results", board(scores), "lower is better ↓")
+    written = (tmp_path / "results/leaderboard.md").read_bytes()
+    assert written.decode() == "lower is better ↓"
+
+
+def test_a_stage_prints_where_there_are_no_arrows():
+    script = "from pipelines.stage import run; run(lambda: print('SD ↓'))"
+    command = [sys.executable, "-c", script]
+    environment = os.environ | {"PYTHONIOENCODING": "cp1252"}
+    assert subprocess.run(command, env=environment, capture_output=True).stdout == b"SD ?\n"
 
 
 def test_every_form_has_the_same_numbers(scores):

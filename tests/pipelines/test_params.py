@@ -262,6 +262,13 @@ def test_missing_parameters_are_a_clear_word(tmp_path):
         params.load(tmp_path / "nowhere.yaml")
 
 
+@pytest.mark.parametrize("content", [b"", b"# seed: 0", b"seed", b"- seed"])
+def test_no_parameters_are_a_clear_word(tmp_path, content):
+    (tmp_path / "empty.yaml").write_bytes(content)
+    with pytest.raises(InputError, match=r"empty.yaml: holds no .*; write it with `pomai params`"):
+        params.load(tmp_path / "empty.yaml")
+
+
 @pytest.mark.parametrize("override", ["method=[nosuch]", "profile=nosuch", "nosuch.key=1", "a=[b"])
 def test_an_override_that_names_nothing_is_refused_in_one_line(composed, override):
     with pytest.raises(InputError, match="cannot be composed") as refused:
