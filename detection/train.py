@@ -138,7 +138,6 @@ def training_arguments(
         "hsv_h": config.hue,
         "hsv_s": config.saturation,
         "hsv_v": config.brightness,
-        "augmentations": [],  # else: blur and more of their own, where albumentations is installed
         "cache": "ram",  # also: a mosaic chosen from recent images could not be resumed
         "workers": config.workers,
         "seed": seed,

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from ultralytics.data.augment import Albumentations
 from ultralytics.models.yolo.detect import DetectionTrainer
 from ultralytics.utils.torch_utils import strip_optimizer, unwrap_model
 
@@ -37,8 +38,9 @@ class ResumableTrainer(DetectionTrainer):
     numbers of the first epochs. Here all randomness is a function of seed and epoch, and
     `<run>/state.pt` holds weights, averages and optimizer as they were, so that a killed run ends
     with the numbers of one that was not. (With gradients accumulated over several batches, the
-    ones of an epoch's last, incomplete update are lost.) What cannot be the same for all methods
-    is an error: a batch that had to shrink, a loss that is not finite. So is a mosaic of images
+    ones of an epoch's last, incomplete update are lost.) Where albumentations is installed, the
+    base blurs and greys some images unasked; here it does not. What cannot be the same for all
+    methods is an error: a batch that had to shrink, a loss that is not finite, a mosaic of images
     that do not fit into memory, as the base would choose them by what it read last.
 
     Attributes:
@@ -84,6 +86,9 @@ class ResumableTrainer(DetectionTrainer):
         np.random.seed(seed)
         torch.manual_seed(seed)
         self.train_loader.generator.manual_seed(seed)
+        for step in self.train_loader.dataset.transforms.tolist():
+            if isinstance(step, Albumentations):  # even an empty one draws random numbers
+                step.transform = None
         self.train_loader.reset()
 
     def _close_dataloader_mosaic(self) -> None:

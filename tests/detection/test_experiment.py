@@ -197,23 +197,30 @@ def trainer_of(shapes, folder, **changes):
     return ResumableTrainer(overrides=training_arguments(data, folder / "run", config, 0, cpu))
 
 
-def test_images_are_changed_by_what_the_settings_name_only(shapes, tmp_path, monkeypatch):
-    """albumentations adds nothing of its own where it is installed."""
+class FakeAlbumentations(ModuleType):
+    """As much of it as ultralytics asks for; its transforms change nothing."""
 
-    class Fake(ModuleType):
-        __version__ = "2.0.8"
-        BaseCompose = DualTransform = RandomGridShuffle = type("Never", (), {})
+    __version__ = "2.0.8"
+    BaseCompose = DualTransform = RandomGridShuffle = type("Never", (), {})
 
-        def __getattr__(self, name):
-            if name.startswith("_"):
-                raise AttributeError(name)
-            return lambda *arguments, **_: SimpleNamespace(p=1.0, steps=arguments)
+    def __getattr__(self, name):
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return lambda *_, **settings: SimpleNamespace(p=settings.get("p"))
 
-    monkeypatch.setitem(sys.modules, "albumentations", Fake("albumentations"))
-    trainer = trainer_of(shapes, tmp_path)
-    trainer._setup_train()
-    steps = {type(step).__name__: step for step in trainer.train_loader.dataset.transforms.tolist()}
-    assert steps["Albumentations"].transform.steps == ([],)
+    def Compose(self, *_):  # noqa: N802
+        return lambda image: {"image": image}
+
+
+def test_numbers_are_the_same_where_albumentations_is_installed(shapes, tmp_path, monkeypatch):
+    """It neither changes images unasked nor draws from the random numbers of what does."""
+    curves = []
+    for folder in ("without", "with"):
+        trainer = trainer_of(shapes, tmp_path / folder, epochs=2)
+        trainer.train()
+        curves.append(trainer.curve)
+        monkeypatch.setitem(sys.modules, "albumentations", FakeAlbumentations("albumentations"))
+    assert curves[0] == curves[1]
 
 
 def test_a_mosaic_without_all_images_in_memory_is_refused(shapes, tmp_path, monkeypatch):
