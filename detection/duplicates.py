@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from detection.splits import by_number
 from fusion.images import Pair, read_infrared, read_visible, to_grey
 
 THRESHOLD = 0.4
@@ -19,7 +20,10 @@ _FLOOR = 20.0  # keeps the noise of cells without edges from looking like struct
 
 
 def near_duplicates(
-    pairs: Sequence[Pair], threshold: float = THRESHOLD, window: int = WINDOW
+    pairs: Sequence[Pair],
+    threshold: float = THRESHOLD,
+    window: int = WINDOW,
+    infrared_range: tuple[float, float] | None = None,
 ) -> dict[str, int]:
     """Group frames that show the same scene.
 
@@ -38,6 +42,7 @@ def near_duplicates(
         pairs: the frames.
         threshold: correlation above which two frames are linked.
         window: largest distance in the order of names.
+        infrared_range: as `fusion.images.read_infrared` takes it.
 
     Returns:
         A group number for every name.
@@ -45,9 +50,10 @@ def near_duplicates(
     Raises:
         InputError: an image cannot be read.
     """
-    ordered = sorted(pairs, key=lambda pair: pair.name)
+    ordered = sorted(pairs, key=lambda pair: by_number(pair.name))
     with ThreadPoolExecutor() as pool:
-        features = np.stack(list(pool.map(_describe, ordered)))
+        described = pool.map(lambda pair: _describe(pair, infrared_range), ordered)
+        features = np.stack(list(described))
     rows, columns = [], []
     for offset in range(1, min(window, len(ordered) - 1) + 1):
         similarity = np.einsum("nf,nf->n", features[:-offset], features[offset:]) / 2
@@ -62,9 +68,10 @@ def near_duplicates(
     return {pair.name: int(label) for pair, label in zip(ordered, labels, strict=True)}
 
 
-def _describe(pair: Pair) -> NDArray[np.float32]:
+def _describe(pair: Pair, infrared_range: tuple[float, float] | None) -> NDArray[np.float32]:
     """Two unit vectors, infrared then visible: half their dot product is the mean correlation."""
-    images = read_infrared(pair.infrared).pixels, to_grey(read_visible(pair.visible).pixels)
+    infrared = read_infrared(pair.infrared, infrared_range).pixels
+    images = infrared, to_grey(read_visible(pair.visible).pixels)
     return np.concatenate([gradient_histogram(image) for image in images])
 
 

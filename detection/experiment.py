@@ -14,7 +14,7 @@ from detection.matches import THRESHOLDS, Matches, average_precision, precision_
 from detection.offline import prepare
 from detection.pictures import Detections, chosen, draw
 from detection.protocol import protocol
-from detection.train import Record, check_model, fit
+from detection.train import Record, best_epoch, check_model, fit
 from detection.weights import check_weights
 from detection.workspace import Workspace
 from fusion.images import InputError
@@ -185,7 +185,7 @@ def _test(
         objects=dict(zip(workspace.classes, matches.truth.sum(0).tolist(), strict=True)),
         day=_part(workspace, matches, night=False),
         night=_part(workspace, matches, night=True),
-        best_epoch=1 + max(range(len(curve)), key=lambda index: curve[index]["val_map50_95"]),
+        best_epoch=best_epoch(curve),
         curve=curve,
         precision={
             name: values

@@ -11,7 +11,7 @@ import torch  # first: importing ultralytics before it limits torch to one threa
 from PIL import Image
 
 _ENVIRONMENT = {
-    "YOLO_OFFLINE": "1",
+    "YOLO_OFFLINE": "true",
     "YOLO_AUTOINSTALL": "False",
     "YOLO_VERBOSE": "False",
     "ULTRALYTICS_API_KEY": "",

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
@@ -25,8 +26,8 @@ def make_split(
     Args:
         names: image names; their order does not matter.
         protocol: "random" draws image by image (the papers' way; neighbouring frames of a video
-            leak between the parts); "blocks" draws runs of `block` consecutive names; "grouped"
-            draws the groups given, e.g. of near-duplicates.
+            leak between the parts); "blocks" draws runs of `block` consecutive names, 2 before
+            10; "grouped" draws the groups given, e.g. of near-duplicates.
         fractions: of train, val and test; the parts come as near to them as whole units allow.
         seed: draws the order.
         block: names a block.
@@ -43,6 +44,7 @@ def make_split(
     if protocol == "random":
         units = [[name] for name in ordered]
     elif protocol == "blocks":
+        ordered.sort(key=by_number)
         units = [ordered[start : start + block] for start in range(0, len(ordered), block)]
     else:
         members: dict[int, list[str]] = {}
@@ -61,6 +63,11 @@ def make_split(
         parts[part] = sorted(name for unit in shuffled[start:stop] for name in unit)
         start = stop
     return parts
+
+
+def by_number(name: str) -> str:
+    """Key that sorts names as text, but numbers in them by value: 2 before 10."""
+    return re.sub("[0-9]+", lambda digits: digits[0].zfill(20), name)
 
 
 def _cuts(sizes: Sequence[int], fractions: tuple[float, float, float]) -> list[int]:

@@ -22,7 +22,7 @@ def check_model(config: DetectionConfig) -> None:
     """Refuse settings that name no detector; `detection.offline.prepare` ran before.
 
     Raises:
-        InputError: the model is unknown or no detector.
+        InputError: the model is unknown, no detector, or of several sizes without one.
     """
     from ultralytics.nn.tasks import yaml_model_load
 
@@ -33,6 +33,10 @@ def check_model(config: DetectionConfig) -> None:
         raise InputError(config.model, "is not a model of ultralytics", remedy) from error
     if description["head"][-1][2] not in _HEADS:
         raise InputError(config.model, "is not a YOLO box detector", remedy)
+    sizes = description.get("scales", {})
+    if len(sizes) > 1 and not description["scale"]:
+        remedy = f"add one of {', '.join(sizes)} after the number, as in yolov8n"
+        raise InputError(config.model, "does not say its size", remedy)
 
 
 def fit(
@@ -90,6 +94,11 @@ def fit(
     trainer.strip(run)
     curve: list[Record] = json.loads(finished.read_text())
     return curve
+
+
+def best_epoch(curve: list[Record]) -> int:
+    """The first epoch, counted from 1, with the highest val mAP@0.5:0.95."""
+    return 1 + max(range(len(curve)), key=lambda index: curve[index]["val_map50_95"])
 
 
 def _curve(state: dict[str, Any] | None) -> list[Record]:

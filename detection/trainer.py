@@ -11,9 +11,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from ultralytics.data.augment import Albumentations
 from ultralytics.models.yolo.detect import DetectionTrainer
 from ultralytics.utils.torch_utils import strip_optimizer, unwrap_model
 
+from detection.train import best_epoch
 from fusion.images import InputError
 
 STATE = "state.pt"
@@ -36,8 +38,10 @@ class ResumableTrainer(DetectionTrainer):
     numbers of the first epochs. Here all randomness is a function of seed and epoch, and
     `<run>/state.pt` holds weights, averages and optimizer as they were, so that a killed run ends
     with the numbers of one that was not. (With gradients accumulated over several batches, the
-    ones of an epoch's last, incomplete update are lost.) What cannot be the same for all methods
-    is an error: a batch that had to shrink, a loss that is not finite.
+    ones of an epoch's last, incomplete update are lost.) Where albumentations is installed, the
+    base blurs and greys some images unasked; here it does not. What cannot be the same for all
+    methods is an error: a batch that had to shrink, a loss that is not finite, a mosaic of images
+    that do not fit into memory, as the base would choose them by what it read last.
 
     Attributes:
         curve: one entry an epoch: learning rate, losses, val mAP.
@@ -59,6 +63,12 @@ class ResumableTrainer(DetectionTrainer):
     def _setup_train(self) -> None:
         with redirect_stdout(io.StringIO()):  # the progress of caching heeds no verbosity
             super()._setup_train()
+        if self.args.mosaic > 0 and self.train_loader.dataset.cache != "ram":
+            raise InputError(
+                "detection.mosaic",
+                "the training images do not fit into free memory twice, as mosaic needs them to",
+                "free memory, lower image_size, or set mosaic: 0",
+            )
 
     def _build_train_pipeline(self) -> None:
         if self.optimizer is not None:
@@ -76,6 +86,9 @@ class ResumableTrainer(DetectionTrainer):
         np.random.seed(seed)
         torch.manual_seed(seed)
         self.train_loader.generator.manual_seed(seed)
+        for step in self.train_loader.dataset.transforms.tolist():
+            if isinstance(step, Albumentations):  # even an empty one draws random numbers
+                step.transform = None
         self.train_loader.reset()
 
     def _close_dataloader_mosaic(self) -> None:
@@ -97,7 +110,7 @@ class ResumableTrainer(DetectionTrainer):
 
     def save_model(self) -> bool:
         """Keep the best weights, then the state; each file is either as before or complete."""
-        if self.fitness == self.best_fitness:
+        if best_epoch(self.curve) == self.epoch + 1:
             best = self.best
             self.best = best.with_suffix(".writing")
             super().save_model()
@@ -148,10 +161,19 @@ def load_state(run: Path) -> dict[str, Any] | None:
 
 
 def strip(run: Path) -> None:
-    """Leave of a finished run only the best weights, without the optimizer."""
+    """Leave of a finished run only the best weights, without optimizer, Git facts and paths."""
     best = run / "weights" / "best.pt"
     if (run / STATE).is_file():
-        strip_optimizer(best, s=str(best.with_suffix(".writing")))
-        best.with_suffix(".writing").replace(best)
+        writing = best.with_suffix(".writing")
+        content = strip_optimizer(best, s=str(writing))
+        content["git"] = None  # its origin may hold a password
+        content["train_args"] = _without_paths(content["train_args"])
+        content["model"].args = _without_paths(content["model"].args)
+        torch.save(content, writing)
+        writing.replace(best)
         (best.parent / "last.pt").unlink(missing_ok=True)
         (run / STATE).unlink()
+
+
+def _without_paths(arguments: dict[str, Any]) -> dict[str, Any]:
+    return {name: v for name, v in arguments.items() if not Path(str(v)).is_absolute()}

@@ -13,7 +13,7 @@ from detection.workspace import build_workspace
 from fusion.protocol import of_repeats
 from pipelines import params
 from pipelines.datasets.canonical import manifest
-from pipelines.plots import class_table, confusion_table, live_curves, write_curves
+from pipelines.plots import class_table, confusion_table, empty, live_curves, write_curves
 from pipelines.stage import FUSED, PICTURES, PLOTS, PREPARED, RUNS, SCORES, WEIGHTS, run
 
 
@@ -43,10 +43,10 @@ def main(method: str, dataset: str) -> None:
     precision = results[0].protocol["precision"]
     conditions = f"{settings.detection.model}, split `{split}`, precision `{precision}`"
     scores = summary(results) | {"conditions": conditions}
-    for folder in (SCORES / key, PLOTS / key):
-        folder.mkdir(parents=True, exist_ok=True)
+    (PLOTS / key).mkdir(parents=True, exist_ok=True)
+    for folder in (SCORES / key, WEIGHTS / key):
+        empty(folder)  # files of seeds that are no longer asked for would be read as results
     (SCORES / key / "scores.json").write_text(json.dumps(scores, indent=2) + "\n")
-    (WEIGHTS / key).mkdir(parents=True, exist_ok=True)
     for result in results:
         best = RUNS / key / f"seed-{result.seed}" / BEST
         shutil.copyfile(best, WEIGHTS / key / f"seed-{result.seed}.pt")
@@ -67,6 +67,7 @@ def summary(results: list[DetectionResult]) -> dict[str, object]:
         "map50": fmean(result.map50 for result in results),
         "map50_95": fmean(result.map50_95 for result in results),
         "map50_sd": stdev(result.map50 for result in results) if several else None,
+        "map50_95_sd": stdev(result.map50_95 for result in results) if several else None,
         "seeds": {result.seed: result.summary() for result in results},
         **of_repeats([result.protocol for result in results]),
     }

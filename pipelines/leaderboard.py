@@ -170,10 +170,10 @@ def _add_detection(
     board: Leaderboard, folder: Path, method: str, dataset: str
 ) -> tuple[Protocol, str]:
     found = _read(folder / "scores.json")
-    board.rows[method][dataset, "mAP@0.5"] = found["map50"]
-    board.rows[method][dataset, "mAP@0.5:0.95"] = found["map50_95"]
-    if found["map50_sd"] is not None:
-        board.spreads.setdefault((dataset, "mAP@0.5"), {})[method] = found["map50_sd"]
+    for column, name in (("mAP@0.5", "map50"), ("mAP@0.5:0.95", "map50_95")):
+        board.rows[method][dataset, column] = found[name]
+        if found[f"{name}_sd"] is not None:
+            board.spreads.setdefault((dataset, column), {})[method] = found[f"{name}_sd"]
     return found["protocol"], f"detection by {found['conditions']}"
 
 

@@ -98,6 +98,7 @@ class Params(Config):
             allowed = self.datasets if key in ("train_on", "fuse_on") else self.fuse_on
             for name in getattr(self, key):
                 _require(name in allowed, key, name, allowed)
+                self._can_be_done(key, name)
         for name, row in self.methods.items():
             kind = row.kind or name
             known = [*methods.names(), PRECOMPUTED]
@@ -115,6 +116,23 @@ class Params(Config):
             self._phase_is_possible(f"training.{key}", step)
         self._weight_files_are_there()
         return self
+
+    def _can_be_done(self, key: str, name: str) -> None:
+        """A task's labels and splits are there; else it would fail after all training."""
+        if key not in _TASKS:
+            return
+        config, (layouts, needed) = self.datasets[name], _TASKS[key]
+        if config.layout not in layouts:
+            raise ValueError(
+                f"{key}: '{name}' has layout '{config.layout}' and needs {' or '.join(layouts)}"
+            )
+        for field, splits in (("fuse", config.fuse), ("splits", config.splits)):
+            if splits is not None and not set(needed) <= set(splits):
+                shown = f"datasets.{name}.{field}: [{', '.join(splits)}]"
+                raise ValueError(f"{shown}, but {key} needs {', '.join(needed)}")
+        if config.layout != "msrs" and min(config.fractions) == 0:
+            shown = f"datasets.{name}.fractions: {list(config.fractions)}"
+            raise ValueError(f"{shown}, but {key} needs {', '.join(needed)}: all above 0")
 
     def _weight_files_are_there(self) -> None:
         """They are read hours later: by the last stages."""
@@ -220,6 +238,13 @@ def load(path: Path = Path("params.yaml")) -> Params:
     except ValidationError as error:
         problems = "; ".join(_problem(item) for item in error.errors())
         raise InputError(path, problems, "correct these keys") from error
+
+
+_TASKS = {
+    "detect_on": (("m3fd", "boxes"), ("train", "val", "test")),
+    "segment_on": (("msrs",), ("train", "test")),
+}
+"""What a task needs of a data set: one of the layouts with its labels, and the splits."""
 
 
 def _taught(step: TrainingParams) -> bool:

@@ -9,6 +9,9 @@ import numpy as np
 import pandas as pd
 from dvclive import Live
 from numpy.typing import NDArray
+from scmrepo.exceptions import SCMError
+
+from fusion.images import InputError
 
 
 def confusion_table(counts: NDArray[np.integer], names: Sequence[str]) -> pd.DataFrame:
@@ -28,14 +31,33 @@ def confusion_table(counts: NDArray[np.integer], names: Sequence[str]) -> pd.Dat
     )
 
 
+def open_live(folder: Path) -> Live:
+    """DVCLive's logger; it empties the folder.
+
+    DVC's own file and its experiments are the pipeline's business, not the logger's.
+
+    Raises:
+        InputError: the Git repository has no commit, whose name the logger asks for.
+    """
+    try:
+        return Live(str(folder), dvcyaml=None, save_dvc_exp=False)
+    except SCMError as error:
+        if "Empty git repo" not in str(error):
+            raise
+        remedy = "make one: git add -A && git commit -m start"
+        raise InputError("this Git repository", "has no commit yet", remedy) from error
+
+
 @contextmanager
 def live_curves(folder: Path) -> Iterator[Callable[[Mapping[str, float | None]], None]]:
     """A log of epochs by DVCLive, to be seen while training runs: `<folder>/plots/metrics/*.tsv`.
 
-    The log takes one epoch's record, `epoch` and whatever was measured; None is left out. DVC's
-    own file and its experiments are the pipeline's business, not the logger's.
+    The log takes one epoch's record, `epoch` and whatever was measured; None is left out.
+
+    Raises:
+        InputError: as `open_live`.
     """
-    with Live(str(folder), dvcyaml=None, save_dvc_exp=False) as live:
+    with open_live(folder) as live:
 
         def log(record: Mapping[str, float | None]) -> None:
             values = dict(record)
@@ -48,6 +70,12 @@ def live_curves(folder: Path) -> Iterator[Callable[[Mapping[str, float | None]],
         yield log
 
 
+def empty(folder: Path) -> None:
+    """Make a folder anew."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+
+
 def write_curves(folder: Path, table: pd.DataFrame, x: str) -> None:
     """One CSV a column over column `x`, as DVC draws one curve a file: its last column.
 
@@ -56,8 +84,7 @@ def write_curves(folder: Path, table: pd.DataFrame, x: str) -> None:
         table: undefined values are left out of their curve, and a column without any is no file.
         x: what the others are drawn over.
     """
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    empty(folder)
     for name in table.columns.drop(x):
         curve = table[[x, name]].dropna()
         if not curve.empty:

@@ -8,7 +8,7 @@ import numpy as np
 
 from fusion.protocol import of_repeats
 from pipelines import params
-from pipelines.plots import class_table, confusion_table, live_curves
+from pipelines.plots import class_table, confusion_table, empty, live_curves
 from pipelines.stage import FUSED, PICTURES, PLOTS, PREPARED, RUNS, SCORES, run
 from segmentation.experiment import SegmentationResult, train_and_test
 from segmentation.msrs import CLASSES
@@ -37,8 +37,8 @@ def main(method: str, dataset: str) -> None:
     network = f"{settings.segmentation.architecture} ({settings.segmentation.encoder})"
     precision = results[0].protocol["precision"]
     scores = summary(results) | {"conditions": f"{network}, precision `{precision}`"}
-    for folder in (SCORES / key, PLOTS / key):
-        folder.mkdir(parents=True, exist_ok=True)
+    (PLOTS / key).mkdir(parents=True, exist_ok=True)
+    empty(SCORES / key)  # files of seeds that are no longer asked for would be read as results
     (SCORES / key / "scores.json").write_text(json.dumps(scores, indent=2) + "\n")
     for result in results:
         result.save_per_image(SCORES / key / f"per-image-{result.seed}.npz")

@@ -17,6 +17,7 @@ from fusion.sampler import load_pairs
 from fusion.train import launch, train_phase
 from pipelines import params
 from pipelines.datasets.canonical import training_sets
+from pipelines.plots import open_live
 from pipelines.stage import MODELS, PLOTS, RUNS, TEACHERS, TRAINING_PAIRS, run
 
 
@@ -76,14 +77,11 @@ class _Log:
 
 @contextmanager
 def _log(folder: Path, active: bool) -> Iterator[_Log | None]:
-    """A log on the first process, None on the others.
-
-    DVC's own file and its experiments are the pipeline's business, not the logger's.
-    """
+    """A log on the first process, None on the others."""
     if not active:
         yield None
         return
-    with Live(str(folder), dvcyaml=None, save_dvc_exp=False) as live:
+    with open_live(folder) as live:
         (folder / "plots").mkdir()  # what a phase of no epochs leaves
         yield _Log(live)
 

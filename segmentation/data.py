@@ -142,10 +142,10 @@ def hold_out(
     """Cut a validation part off: (training, validation), the same for the same stems and seed.
 
     Raises:
-        ValueError: fewer than two images.
+        InputError: fewer than two images.
     """
     if len(data) < 2:
-        raise ValueError("segmentation needs two training images or more, one to validate on")
+        raise InputError("segmentation", "has a single training image", "add one to validate on")
     order = np.random.default_rng(seed).permutation(len(data))
     held = min(max(1, round(fraction * len(data))), len(data) - 1)
     return data.subset(np.sort(order[held:]).tolist()), data.subset(np.sort(order[:held]).tolist())

@@ -1,7 +1,9 @@
 """The whole of segmentation for one method: load, train, test, draw."""
 
 import hashlib
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,11 +17,13 @@ from segmentation.config import SegmentationConfig
 from segmentation.confusion import Matrices, Scores, scores
 from segmentation.data import LabelledImages, hold_out, load, manifest
 from segmentation.evaluate import per_image_confusion, predictions
-from segmentation.models import Segmenter, build
+from segmentation.models import Segmenter, build, require_sizes
 from segmentation.msrs import CLASSES
 from segmentation.pictures import chosen, draw
 from segmentation.protocol import protocol
 from segmentation.train import Record, best_epoch, fit
+
+_WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
 
 
 @dataclass(frozen=True)
@@ -101,12 +105,14 @@ def train_and_test(
     test = load(images, dataset, "test")
     facts = manifest(dataset)
     device = pick_device(runtime)
-    with (
-        torch.random.fork_rng([device] if device.type == "cuda" else []),
-        torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True),
-    ):
+    with repeatable(), torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         model = build(config)
+        sizes = [
+            (label.shape[0], label.shape[1]) for part in (validation, test) for label in part.labels
+        ]
+        lowest, narrowest = min(sizes), min(sizes, key=lambda size: size[1])
+        require_sizes(model, {(config.crop, config.crop), lowest, narrowest})
         splits = {"train": training, "val": validation, "test": test}
         shared = protocol(config, runtime, seed, facts, splits)
         fingerprint = _fingerprint(protocol_digest(shared), model, training, validation)
@@ -127,6 +133,34 @@ def train_and_test(
         stems=test.stems,
         per_image=per_image,
     )
+
+
+@contextmanager
+def repeatable() -> Iterator[None]:
+    """Only algorithms that give equal results each time, where torch has them, within the block.
+
+    On CUDA this holds if nothing was multiplied there before: the workspace of its matrix products
+    is chosen once a process.
+    """
+    workspace = os.environ.get(_WORKSPACE)
+    fill: Any = torch.utils.deterministic  # has no types
+    before = (
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+        fill.fill_uninitialized_memory,
+    )
+    os.environ[_WORKSPACE] = ":4096:8"
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    fill.fill_uninitialized_memory = False  # a search for bugs, and slow
+    try:
+        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
+            yield
+    finally:
+        torch.use_deterministic_algorithms(before[0], warn_only=before[1])
+        fill.fill_uninitialized_memory = before[2]
+        os.environ.pop(_WORKSPACE)
+        if workspace is not None:
+            os.environ[_WORKSPACE] = workspace
 
 
 def _part(

@@ -2,6 +2,8 @@
 
 import difflib
 import inspect
+import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +63,8 @@ class Segmenter(nn.Module):
         """
         height, width = images.shape[-2:]
         multiple = self.network.encoder.output_stride
+        if isinstance(self.network, smp.DPT):
+            multiple = math.lcm(multiple, 32)  # its decoder halves what the encoder gives
         top, bottom = _halves(-height % multiple)
         left, right = _halves(-width % multiple)
         padded = F.pad((images - self.mean) / self.std, (left, right, top, bottom), mode="reflect")
@@ -109,9 +113,30 @@ def build(config: SegmentationConfig) -> Segmenter:
     return Segmenter(network, weights.statistics)
 
 
+def require_sizes(model: Segmenter, sizes: Iterable[tuple[int, int]]) -> None:
+    """Refuse a network that cannot predict images of these heights and widths.
+
+    Raises:
+        InputError: naming the network, the size and its reason.
+    """
+    model.eval()
+    for height, width in sizes:
+        try:
+            with torch.inference_mode():
+                model(torch.zeros(1, 3, height, width))
+        except (RuntimeError, ValueError, AssertionError) as error:  # timm's encoders assert
+            raise InputError(
+                type(model.network).__name__,
+                f"cannot take images of {width}×{height}: {error}",
+                "choose another architecture, a larger crop, or larger images",
+            ) from error
+
+
 def _create(
     config: SegmentationConfig, encoder: str, pretrained: bool | None, **arguments: Any
 ) -> Any:
+    if config.architecture == "DPT":  # else it takes images of one size only
+        arguments["dynamic_img_size"] = True
     try:
         return smp.create_model(
             config.architecture,

@@ -22,7 +22,10 @@ NIGHT = "night.txt"
 
 @dataclass(frozen=True)
 class Item:
-    """A pair of a split, with its label file if the data set has labels."""
+    """A pair of a split, with its label file if the data set has labels.
+
+    Where other pairs' labels are YOLO text, one without has no objects.
+    """
 
     split: str
     pair: Pair
@@ -108,13 +111,17 @@ def _boxes(root: Path, config: DatasetConfig, problems: Problems) -> Source:
     names = [pair.name for pair in pairs]
     with problems.collected():
         found = _annotations(folder, names)
-        _require_labels(folder, pairs, found)
-        groups = near_duplicates(pairs) if config.split == "grouped" and pairs else None
+        text_only = {path.suffix.lower() for path in found.values()} == {".txt"}
+        if not text_only:  # by YOLO text's convention an image without objects has no file
+            _require_labels(folder, pairs, found)
+        groups = None
+        if config.split == "grouped" and pairs:
+            groups = near_duplicates(pairs, infrared_range=config.infrared_range)
         splits = make_split(
             names, config.split, config.fractions, config.seed, config.block, groups
         )
         split_of = {name: split for split, members in splits.items() for name in members}
-        source.items = [Item(split_of[pair.name], pair, found[pair.name]) for pair in pairs]
+        source.items = [Item(split_of[pair.name], pair, found.get(pair.name)) for pair in pairs]
     return source
 
 

@@ -16,7 +16,15 @@ from rich.progress import track
 
 from detection.m3fd import Annotation, read_annotation, write_yolo
 from detection.splits import SPLITS, split_checksum
-from fusion.images import ImageRead, InputError, Pair, read_infrared, read_visible, write_image
+from fusion.images import (
+    ImageRead,
+    InputError,
+    Pair,
+    read_infrared,
+    read_visible,
+    write_bytes,
+    write_image,
+)
 from pipelines.datasets.config import DatasetConfig
 from pipelines.datasets.layout import BOXES, Item, Source, find_source
 from pipelines.datasets.problems import Problems
@@ -29,6 +37,7 @@ _BOX_NOTES = _CLIPPED, _DROPPED, _NEGATIVE = (
     "boxes without area dropped",
     "images without objects",
 )
+_WITHOUT_FILE = "images without objects: no label file"
 
 
 @dataclass
@@ -139,6 +148,8 @@ def _notes(config: DatasetConfig, source: Source, item: Item) -> Counter[str]:
     notes["visible: grey"] = int(visible.pixels.ndim == 2)
     if item.label is not None:
         notes.update(_check_label(source, item.label, height, width))
+    elif source.classes:
+        notes.update((_NEGATIVE, _WITHOUT_FILE))
     return +notes
 
 
@@ -191,6 +202,8 @@ def _write(config: DatasetConfig, source: Source, work: Path, item: Item) -> Non
         else:
             write_image(target, image.pixels)
     if item.label is None:
+        if source.classes:
+            write_bytes(base / "labels" / f"{pair.name}.txt", b"")
         return
     if item.label.suffix.lower() in BOXES:
         height, width = infrared.pixels.shape

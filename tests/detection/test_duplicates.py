@@ -1,4 +1,5 @@
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -54,6 +55,25 @@ def test_groups_connect_through_frames_between_but_not_past_the_window(tmp_path)
     apart = [write(tmp_path, "a", 5), write(tmp_path, "b", 6), write(tmp_path, "c", 5)]
     assert len(set(near_duplicates(apart, window=2).values())) == 2
     assert len(set(near_duplicates(apart, window=1).values())) == 3
+
+
+def test_frames_are_neighbours_by_number(tmp_path):
+    scenes = {"1": 7, "2": 6, "9": 5, "10": 5}
+    pairs = [write(tmp_path, name, seed) for name, seed in scenes.items()]
+    groups = near_duplicates(pairs, window=1)
+    assert groups["9"] == groups["10"]
+
+
+def test_temperatures_are_compared_on_their_declared_scale(tmp_path):
+    """Unscaled, frames of a few kelvin of contrast among 65536 values all look flat."""
+    pairs = [write(tmp_path, "0", 0), write(tmp_path, "1", 0)]
+    for pair in pairs:
+        grey = cv2.imread(str(pair.infrared), cv2.IMREAD_GRAYSCALE)
+        kelvin = pair.infrared.with_suffix(".tiff")
+        cv2.imwrite(str(kelvin), (280 + grey / 8).astype(np.float32))
+    warm = [replace(pair, infrared=pair.infrared.with_suffix(".tiff")) for pair in pairs]
+    groups = near_duplicates(warm, infrared_range=(280.0, 312.0))
+    assert groups["0"] == groups["1"]
 
 
 def test_an_image_without_structure_is_like_no_other(tmp_path):

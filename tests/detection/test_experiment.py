@@ -5,6 +5,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 
 import cv2
 import numpy as np
@@ -12,10 +13,10 @@ import pytest
 import torch
 
 from detection.config import DetectionConfig
-from detection.experiment import train_and_test
+from detection.experiment import BEST, train_and_test
 from detection.matches import average_precision
 from detection.offline import prepare
-from detection.train import check_model
+from detection.train import best_epoch, check_model
 from detection.workspace import build_workspace
 from fusion.images import InputError
 from fusion.runtime import RuntimeConfig
@@ -154,6 +155,8 @@ def test_a_result_holds_what_was_found(shapes, tmp_path):
     work, pictures = tmp_path / "run", tmp_path / "pictures"
     workspace = workspace_of(shapes, work)
     found = train_and_test(workspace, work, config, 1, cpu, pictures=pictures)
+    from ultralytics import YOLO  # the experiment ran `prepare`
+
     json.dumps(found.summary(), allow_nan=False)
     assert found.ap50["disc"] is None  # the test split has none
     assert found.ap50["square"] == pytest.approx(found.map50)
@@ -170,6 +173,10 @@ def test_a_result_holds_what_was_found(shapes, tmp_path):
     assert found.confusion.sum(0)[:2].tolist() == [3, 0]
     assert found.matches.stems == ["00016", "00017", "00018", "00019"]
     assert found.matches.truth.tolist() == [[0, 0], [1, 0], [1, 0], [1, 0]]
+    best = work / BEST
+    assert set(YOLO(best).names.values()) == {"square", "disc"}
+    assert torch.load(best, weights_only=False)["git"] is None
+    assert str(tmp_path).encode() not in best.read_bytes()
     drawn = [cv2.imread(str(path)) for path in sorted(pictures.iterdir())]
     assert [path.name for path in sorted(pictures.iterdir())] == ["00016.png", "00019.png"]
     assert all(image.shape[0] > 64 and image.shape[1] >= 4 * 64 for image in drawn)
@@ -179,18 +186,71 @@ def test_a_result_holds_what_was_found(shapes, tmp_path):
     assert not np.array_equal(other.matches.confidence, found.matches.confidence)
 
 
-@pytest.mark.parametrize("name", ["SGD", "AdamW"])
-def test_the_optimizer_is_the_one_asked_for(shapes, tmp_path, name):
-    config = DetectionConfig(**(SETTINGS | {"epochs": 1, "optimizer": name}))
-    prepare(tmp_path / "ultralytics")
+def trainer_of(shapes, folder, **changes):
+    folder.mkdir(exist_ok=True)
+    prepare(folder / "ultralytics")
     from detection.train import training_arguments
     from detection.trainer import ResumableTrainer
 
-    data = workspace_of(shapes, tmp_path / "run").description
-    arguments = training_arguments(
-        data, tmp_path / "run", config, 0, RuntimeConfig(accelerator="cpu")
-    )
-    trainer = ResumableTrainer(overrides=arguments)
+    config, cpu = DetectionConfig(**(SETTINGS | changes)), RuntimeConfig(accelerator="cpu")
+    data = workspace_of(shapes, folder / "run").description
+    return ResumableTrainer(overrides=training_arguments(data, folder / "run", config, 0, cpu))
+
+
+class FakeAlbumentations(ModuleType):
+    """As much of it as ultralytics asks for; its transforms change nothing."""
+
+    __version__ = "2.0.8"
+    BaseCompose = DualTransform = RandomGridShuffle = type("Never", (), {})
+
+    def __getattr__(self, name):
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return lambda *_, **settings: SimpleNamespace(p=settings.get("p"))
+
+    def Compose(self, *_):  # noqa: N802
+        return lambda image: {"image": image}
+
+
+def test_numbers_are_the_same_where_albumentations_is_installed(shapes, tmp_path, monkeypatch):
+    """It neither changes images unasked nor draws from the random numbers of what does."""
+    curves = []
+    for folder in ("without", "with"):
+        trainer = trainer_of(shapes, tmp_path / folder, epochs=2)
+        trainer.train()
+        curves.append(trainer.curve)
+        monkeypatch.setitem(sys.modules, "albumentations", FakeAlbumentations("albumentations"))
+    assert curves[0] == curves[1]
+
+
+def test_a_mosaic_without_all_images_in_memory_is_refused(shapes, tmp_path, monkeypatch):
+    """It would be made of the images read last, which a continued run does not know."""
+    short = SimpleNamespace(available=1000, total=1000)
+    monkeypatch.setattr("psutil.virtual_memory", lambda: short)
+    with pytest.raises(InputError, match=r"fit into free memory.*lower image_size, or set mosaic"):
+        trainer_of(shapes, tmp_path / "mosaic", mosaic=0.5)._setup_train()
+    trainer_of(shapes, tmp_path / "plain", mosaic=0.0)._setup_train()
+
+
+def test_of_equal_epochs_the_first_is_kept_and_reported(shapes, tmp_path):
+    trainer = trainer_of(shapes, tmp_path, epochs=3)
+    validate, kept = trainer.validate, []
+
+    def alike():
+        metrics, _ = validate()
+        trainer.best_fitness = 0.25
+        return metrics | {"metrics/mAP50-95(B)": 0.25}, 0.25
+
+    trainer.validate = alike
+    trainer.add_callback("on_model_save", lambda trainer: kept.append(trainer.best.read_bytes()))
+    trainer.train()
+    assert best_epoch(trainer.curve) == 1
+    assert kept == kept[:1] * 3
+
+
+@pytest.mark.parametrize("name", ["SGD", "AdamW"])
+def test_the_optimizer_is_the_one_asked_for(shapes, tmp_path, name):
+    trainer = trainer_of(shapes, tmp_path, epochs=1, optimizer=name)
     trainer.train()
     assert type(trainer.optimizer).__name__ == name
     assert {group["initial_lr"] for group in trainer.optimizer.param_groups} == {0.01}
@@ -215,6 +275,8 @@ def test_a_diverging_run_ends_with_the_reason(shapes, tmp_path):
         ({"model": "yolov5q"}, "not a model of ultralytics"),
         ({"model": "yolov8n-seg"}, "not a YOLO box detector"),
         ({"model": "rtdetr-l"}, "not a YOLO box detector"),
+        ({"model": "yolov8"}, "does not say its size; add one of n, s, m, l, x"),
+        ({"model": "yolo11"}, "does not say its size; add one of n, s, m, l, x"),
     ],
 )
 def test_unusable_models_are_refused_with_the_reason(tmp_path, changes, reason):
@@ -223,7 +285,9 @@ def test_unusable_models_are_refused_with_the_reason(tmp_path, changes, reason):
         check_model(DetectionConfig(**changes))
 
 
-@pytest.mark.parametrize("model", ["yolov5s", "yolov8s", "yolov10n", "yolo11n", "yolo12n"])
+@pytest.mark.parametrize(
+    "model", ["yolov3", "yolov5s", "yolov8s", "yolov10n", "yolov10b", "yolo11n", "yolo12n"]
+)
 def test_detectors_are_chosen_by_name(tmp_path, model):
     prepare(tmp_path)
     check_model(DetectionConfig(model=model))

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detection.splits import SPLITS, make_split, split_checksum
+from detection.splits import SPLITS, by_number, make_split, split_checksum
 from fusion.images import InputError
 
 NAMES = [f"{number:05d}" for number in range(100)]
@@ -65,6 +65,18 @@ def test_blocks_are_contiguous_and_groups_stay_together():
     for part, names in parts.items():
         for name in names:
             assert owners.setdefault(groups[name], part) == part
+
+
+def test_blocks_run_by_number_where_names_are_not_padded():
+    split = make_split([f"frame{number}" for number in range(100)], "blocks", block=10)
+    for part in split.values():
+        numbers = {int(name.removeprefix("frame")) for name in part}
+        assert all(set(range(n // 10 * 10, n // 10 * 10 + 10)) <= numbers for n in numbers)
+
+
+def test_padded_names_keep_the_order_of_text():
+    names = ["00009D", "00010D", "00010N", "a-00001", "a00001", "a00002-b", "b"]
+    assert sorted(names, key=by_number) == sorted(names)
 
 
 @pytest.mark.parametrize("seed", range(5))

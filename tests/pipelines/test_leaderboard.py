@@ -43,6 +43,7 @@ def scores(tmp_path):
             "map50": value / 4,
             "map50_95": value / 8,
             "map50_sd": None,
+            "map50_95_sd": 0.034,
             "conditions": "d",
             "protocol": {"precision": "p"},
         }
@@ -92,7 +93,7 @@ def test_every_form_has_the_same_numbers(scores):
     text = to_markdown(result, {}, agreement(result), NO_GAINS, NO_PARTS, ["average"])
     assert "| pomai | **20.00** | – |" in text
     assert "| *best trivial baseline* | 10.00 average | – |" in text
-    assert "| pomai | **0.500** | **0.250** | **0.400** ± 0.012 |" in text
+    assert "| pomai | **0.500** | **0.250** ± 0.034 | **0.400** ± 0.012 |" in text
     assert "| pomai | +20% |" in text
     assert "protocol `cddfuse`, stretch off" in text
     assert len(result.to_long()) == 10

@@ -120,6 +120,39 @@ def test_bad_parameters_are_refused_by_name(composed, tmp_path, path, value, mes
     assert "broken.yaml" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"detect_on": ["msrs"]}, "detect_on: 'msrs' has layout 'msrs' and needs m3fd or boxes"),
+        ({"segment_on": ["m3fd"]}, "segment_on: 'm3fd' has layout 'm3fd' and needs msrs"),
+        (
+            {"datasets/m3fd/fuse": ["train", "test"]},
+            r"datasets.m3fd.fuse: \[train, test\], but detect_on needs train, val, test",
+        ),
+        (
+            {"datasets/msrs/fuse": ["test"]},
+            r"datasets.msrs.fuse: \[test\], but segment_on needs train, test",
+        ),
+        (
+            {"datasets/msrs/splits": {"test": "test"}},
+            r"datasets.msrs.splits: \[test\], but segment_on needs train, test",
+        ),
+        (
+            {"datasets/m3fd/fractions": [0.8, 0.0, 0.2]},
+            r"m3fd.fractions: \[0.8, 0.0, 0.2\], but detect_on needs train, val, test: all above 0",
+        ),
+    ],
+)
+def test_tasks_that_a_set_cannot_serve_are_refused_before_anything_runs(
+    composed, tmp_path, changes, message
+):
+    with pytest.raises(InputError, match=message):
+        params.load(edited(composed(), tmp_path / "broken.yaml", changes))
+    if "detect_on" not in changes and "segment_on" not in changes:
+        unused = {**changes, "detect_on": [], "segment_on": []}
+        params.load(edited(composed(), tmp_path / "unused.yaml", unused))
+
+
 @pytest.mark.parametrize("key", ["detection/weights", "segmentation/encoder_weights"])
 def test_weight_files_that_are_not_there_are_refused_before_anything_runs(composed, tmp_path, key):
     file = tmp_path / "start.pt"

@@ -1,11 +1,14 @@
 """Tables as DVC draws them."""
 
+import subprocess
 from math import nan
 
 import numpy as np
 import pandas as pd
+import pytest
 
-from pipelines.plots import class_table, confusion_table, live_curves, write_curves
+from fusion.images import InputError
+from pipelines.plots import class_table, confusion_table, live_curves, open_live, write_curves
 
 
 def test_a_curve_a_file_its_values_last_and_defined(tmp_path):
@@ -32,6 +35,13 @@ def test_a_confusion_matrix_is_counted_back_from_its_rows():
     table = confusion_table(counts, ["a", "b"])
     counted = table.value_counts(["actual", "predicted"]).to_dict()
     assert counted == {("a", "a"): 3, ("b", "b"): 2, ("a", "b"): 1}
+
+
+def test_a_git_repository_without_a_commit_is_a_clear_word(tmp_path, monkeypatch):
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="has no commit yet; make one: git add"):
+        open_live(tmp_path / "log")
 
 
 def test_epochs_are_logged_at_their_number_while_training_runs(tmp_path):

@@ -111,6 +111,37 @@ def test_prepared_yolo_boxes_are_a_source_too(source, run, tmp_path):
     assert facts(tmp_path)["notes"] == before
 
 
+def test_an_image_without_yolo_text_has_no_objects(source, run, tmp_path):
+    annotations = source / "M3FD/Annotation"
+    for path in annotations.iterdir():
+        path.unlink()
+    (annotations / "00001.txt").write_text("1 0.5 0.5 0.25 0.25\n")
+    (annotations / "00002.txt").touch()
+    notes = run(source / "M3FD", **M3FD).notes
+    assert notes["images without objects"] == 7
+    assert notes["images without objects: no label file"] == 6
+    written = {path.stem: path.read_text() for path in (tmp_path / "out/set").rglob("labels/*")}
+    assert len(written) == 8
+    assert [name for name, text in written.items() if text] == ["00001"]
+
+    write_xml(annotations / "00003.xml")
+    with pytest.raises(InputError, match="Annotation: has no label for 00000, 00004"):
+        run(source / "M3FD", **M3FD)
+    for path in annotations.glob("*.*"):
+        path.unlink()
+    with pytest.raises(InputError, match="Annotation: has no label for 00000, 00001"):
+        run(source / "M3FD", **M3FD)
+
+
+def test_a_declared_range_counts_for_grouping_too(source, run):
+    """Temperatures cannot be read without it."""
+    for path in (source / "M3FD/Ir").iterdir():
+        kelvin = 280 + cv2.imread(str(path), cv2.IMREAD_GRAYSCALE).astype(np.float32) / 8
+        cv2.imwrite(str(path.with_suffix(".tiff")), kelvin)
+        path.unlink()
+    run(source / "M3FD", **M3FD, split="grouped", infrared_range=[280.0, 312.0])
+
+
 @pytest.mark.parametrize("suffixes", [(".TXT", ".TXT"), (".XML", ".Txt")])
 def test_suffixes_of_annotations_are_read_in_any_case(source, run, tmp_path, suffixes):
     run(source / "M3FD", **M3FD)

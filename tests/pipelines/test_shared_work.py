@@ -16,7 +16,12 @@ from pipelines.compose import compose
 from tests.torchrun import become_rank
 
 SET, SPLIT, COUNT = "msrs", "test", 5
-OVERRIDES = ["profile=tiny", "runtime.accelerator=cpu", "datasets.msrs.fuse=[test]"]
+OVERRIDES = [
+    "profile=tiny",
+    "runtime.accelerator=cpu",
+    "datasets.msrs.fuse=[test]",
+    "segment_on=[]",
+]
 
 
 @pytest.fixture

@@ -62,6 +62,11 @@ def test_validation_is_a_fixed_part_of_the_training_images(scenes):
     assert len(others) > 1
 
 
+def test_one_image_cannot_be_trained_and_validated_on():
+    with pytest.raises(InputError, match="single training image; add one to validate on"):
+        hold_out(coordinates(16, 16), 0.1, seed=0)
+
+
 def test_a_batch_is_a_function_of_the_random_stream(scenes):
     data = load(*scenes, "train")
 

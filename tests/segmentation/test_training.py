@@ -1,4 +1,5 @@
 import json
+import os
 
 import numpy as np
 import pytest
@@ -8,11 +9,12 @@ from safetensors.torch import save_file
 from torch import nn
 
 from fusion.images import InputError
+from segmentation import experiment
 from segmentation.config import SegmentationConfig
 from segmentation.confusion import scores
 from segmentation.data import IGNORE
-from segmentation.experiment import train_and_test
-from segmentation.models import build
+from segmentation.experiment import repeatable, train_and_test
+from segmentation.models import build, require_sizes
 from segmentation.msrs import colourise
 from segmentation.train import BEST, LAST, learning_rate, segmentation_loss
 
@@ -206,10 +208,13 @@ def test_an_option_that_the_architecture_lacks_is_refused(tiny):
         build(SegmentationConfig(architecture="DPT", encoder="resnet18"))
 
 
-@pytest.mark.parametrize("architecture", ["DeepLabV3Plus", "UnetPlusPlus", "Segformer", "PSPNet"])
+@pytest.mark.parametrize(
+    "architecture", ["DeepLabV3Plus", "UnetPlusPlus", "Segformer", "PSPNet", "DPT"]
+)
 @pytest.mark.parametrize("size", [(16, 16), (33, 47)])
 def test_any_size_is_predicted_at_its_own_size(architecture, size):
-    model = build(SegmentationConfig(architecture=architecture, encoder="resnet18")).eval()
+    encoder = "tu-vit_tiny_patch16_224" if architecture == "DPT" else "resnet18"
+    model = build(SegmentationConfig(architecture=architecture, encoder=encoder)).eval()
     with torch.inference_mode():
         assert model(torch.rand(1, 3, *size)).shape == (1, 9, *size)
 
@@ -257,6 +262,60 @@ def test_losses_are_their_definitions_and_padding_does_not_count(kind):
         overlap = 2 * (probability * truth).sum(1) / (probability + truth).sum(1)
         expected = expected + torch.where(truth.sum(1) > 0, 1 - overlap, 0).mean()
     assert segmentation_loss(logits, labels, kind).item() == pytest.approx(expected.item())
+
+
+def test_a_network_that_cannot_take_the_images_is_refused_before_training(
+    scenes, tiny, cpu, tmp_path
+):
+    config = changed(tiny, architecture="PAN", encoder="resnet18", crop=128)
+    with pytest.raises(InputError, match=r"PAN: cannot take images of (45×37|48×40): .*too small"):
+        train_and_test(*scenes, tmp_path / "w", config, 0, cpu)
+    assert not (tmp_path / "w").exists()
+    with pytest.raises(InputError, match=r"cannot take images of 32×32: .*a larger crop"):
+        require_sizes(build(config), [(128, 128), (32, 32)])
+    fixed = SegmentationConfig(architecture="Unet", encoder="tu-swin_tiny_patch4_window7_224")
+    with pytest.raises(InputError, match=r"cannot take images of 64×64: .*doesn't match model"):
+        require_sizes(build(fixed), [(64, 64)])
+
+
+def test_algorithms_are_deterministic_in_the_experiment_and_as_before_after_it(monkeypatch):
+    def state():
+        return (
+            torch.are_deterministic_algorithms_enabled(),
+            torch.is_deterministic_algorithms_warn_only_enabled(),
+            torch.backends.cudnn.deterministic,
+            torch.utils.deterministic.fill_uninitialized_memory,
+            os.environ.get("CUBLAS_WORKSPACE_CONFIG"),
+        )
+
+    def stopped():
+        with repeatable():
+            assert state() == (True, True, True, False, ":4096:8")
+            raise KilledError
+
+    for workspace in (None, ":16:8"):
+        monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+        if workspace:
+            monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", workspace)
+        before = state()
+        with pytest.raises(KilledError):
+            stopped()
+        assert state() == before
+
+
+def test_the_experiment_computes_by_deterministic_algorithms(
+    scenes, tiny, cpu, tmp_path, monkeypatch
+):
+    seen = []
+    train = experiment.fit
+
+    def noted(*arguments):
+        seen.append(torch.are_deterministic_algorithms_enabled())
+        return train(*arguments)
+
+    monkeypatch.setattr(experiment, "fit", noted)
+    train_and_test(*scenes, tmp_path / "w", changed(tiny, epochs=1), 0, cpu)
+    assert seen == [True]
 
 
 def test_a_diverged_run_says_so(scenes, tiny, cpu, tmp_path):
