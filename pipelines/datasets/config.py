@@ -50,7 +50,8 @@ class DatasetConfig(Config):
         splits: msrs and pairs: split -> folder under `source`; null finds the layout's own.
         infrared: name of the folder of infrared images; null is the layout's own.
         visible: name of the folder of visible images; null is the layout's own.
-        labels: name of the folder of labels, VOC XML or YOLO text; null is the layout's.
+        labels: name of the folder of labels, VOC XML or YOLO text (of which an image without
+            objects may have none); null is the layout's.
         classes: boxes: names of the classes, in the order of YOLO text's numbers. m3fd: its six
             names in that order; null is People, Car, Bus, Motorcycle, Lamp, Truck.
         split: m3fd and boxes: images drawn one by one (the papers' way), contiguous blocks of
