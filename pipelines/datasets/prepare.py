@@ -30,8 +30,6 @@ from pipelines.datasets.layout import BOXES, Item, Source, find_source
 from pipelines.datasets.problems import Problems
 from segmentation.msrs import read_label
 
-"""Told (what is being done, how many are done, how many there are)."""
-
 _BOX_NOTES = _CLIPPED, _DROPPED, _NEGATIVE = (
     "boxes clipped to the image",
     "boxes without area dropped",
@@ -95,7 +93,8 @@ def prepare(
         _require_own(train_output, {"ir", "vi"})
     source = find_source(config, problems)
     if train_fusion and not problems.found and "train" not in source.splits:
-        raise InputError(config.source, "has no train split", f"take {name} out of train_on")
+        remedy = "add one, or do not train on it (train_on; --train-fusion)"
+        raise InputError(config.source, "has no train split", remedy)
     report = Report(name, {split: len(names) for split, names in source.splits.items()})
     report.night = None if source.night is None else len(source.night)
     if config.layout in ("m3fd", "boxes"):
