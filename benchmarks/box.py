@@ -17,16 +17,17 @@ from rich.console import Console
 from torch import Tensor
 
 from fusion import methods
-from fusion.config import Config
-from fusion.fuse import fuse_pairs
-from fusion.images import find_pairs, write_bytes
-from fusion.memory import keep_freed_memory
+from fusion.core.config import Config, RuntimeConfig
+from fusion.core.files import write_bytes
+from fusion.core.memory import keep_freed_memory
+from fusion.core.runtime import pick_device
+from fusion.images.pairs import find_pairs
+from fusion.inference.fuse import fuse_pairs
+from fusion.inference.pretrained import BOX, load
+from fusion.inference.tiles import plan_memory
 from fusion.methods import FusionMethod
 from fusion.metrics import PROTOCOL
 from fusion.metrics.folders import evaluate_folders
-from fusion.pretrained import BOX, load
-from fusion.runtime import RuntimeConfig, pick_device
-from fusion.tiles import plan_memory
 
 METRICS = ("SD", "SF", "AG", "VIF")
 SETS = {

@@ -14,7 +14,7 @@ import torch
 import typer
 
 from fusion import methods
-from fusion.memory import keep_freed_memory
+from fusion.core.memory import keep_freed_memory
 from fusion.methods import Batch, PhaseConfig, TaughtPhaseConfig, TrainingPhase
 from pipelines import params
 

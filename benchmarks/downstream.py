@@ -20,8 +20,9 @@ import typer
 from benchmarks import machine
 from detection.config import DetectionConfig
 from detection.offline import prepare as go_offline
-from fusion.memory import keep_freed_memory
-from fusion.runtime import RuntimeConfig, pick_device
+from fusion.core.config import RuntimeConfig
+from fusion.core.memory import keep_freed_memory
+from fusion.core.runtime import pick_device
 from pipelines import params
 from pipelines.datasets.config import DatasetConfig, SampleConfig
 from pipelines.datasets.prepare import prepare

@@ -28,10 +28,11 @@ from torch import Tensor
 
 from benchmarks import machine, plain
 from benchmarks.metrics import scenes
-from fusion.memory import keep_freed_memory
-from fusion.methods.pomai import PoMAI
-from fusion.pretrained import load
-from fusion.runtime import RuntimeConfig, autocast, pick_device
+from fusion.core.config import RuntimeConfig
+from fusion.core.memory import keep_freed_memory
+from fusion.core.runtime import autocast, pick_device
+from fusion.inference.pretrained import load
+from fusion.methods.pomai.network import PoMAI
 
 PLAIN = "plain"
 SETTINGS: dict[str, dict[str, Any]] = {
@@ -169,7 +170,7 @@ def given_codes(setting: str, path: Path, device: torch.device):
     if "compile" in setting:
         return nullcontext()
     codes = torch.load(path).to(device)
-    return patch("fusion.blocks.neighbor_groups.cross_polytope_codes", lambda *_: codes)
+    return patch("fusion.methods.pomai.neighbor_groups.cross_polytope_codes", lambda *_: codes)
 
 
 def differences(setting: str, path: Path, fused: Tensor, same_codes: Tensor) -> dict[str, float]:

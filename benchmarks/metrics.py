@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from benchmarks import machine
 from benchmarks.plain_metrics import PLAIN
-from fusion.memory import keep_freed_memory
+from fusion.core.memory import keep_freed_memory
 from fusion.metrics import CORE, compute
 from fusion.metrics.folders import BATCH_PIXELS
 

@@ -1,7 +1,7 @@
 """PoMAI and its training written the plain way: what the measurements compare with.
 
-The network computes what `fusion.methods.pomai` computes, with the same weights, as published code
-of the field does: images permuted and copied for every layer norm, q and k normalised over all
+The network computes what `fusion.methods.pomai` computes, with the same weights, as published
+code of the field does: images permuted and copied for every layer norm, q and k normalised over all
 pixels, every product an operation of its own, softmax attention written out. The loop decodes and
 crops image by image.
 """
@@ -16,8 +16,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fusion.blocks.layers import GatedFeedForward, RestormerBlock, TransposedAttention
-from fusion.color import luminance
-from fusion.methods.pomai import ContextAwareModeling, NeighborGroupMatching, PoMAI, PoMAIPhase
+from fusion.images.color import luminance
+from fusion.methods.pomai.network import (
+    ContextAwareModeling,
+    NeighborGroupMatching,
+    PoMAI,
+    PoMAIPhase,
+)
 
 
 def layer_norm(norm: nn.LayerNorm, features: Tensor) -> Tensor:

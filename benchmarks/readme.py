@@ -19,8 +19,8 @@ from typing import Annotated
 import pandas as pd
 import typer
 
-from pipelines.day_night import ALL
-from pipelines.task_differences import REFERENCE
+from pipelines.report.day_night import ALL
+from pipelines.report.gains import REFERENCE
 
 DETECTION, SEGMENTATION = "AP@0.5", "IoU"
 USUAL, TASKS = ("SD", "SF", "AG", "VIF"), ("mAP@0.5", "mIoU")

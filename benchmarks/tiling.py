@@ -14,13 +14,14 @@ import torch
 import typer
 from torch import Tensor
 
-from fusion.fuse import as_planes, fuse_batch
-from fusion.images import Pair, find_pairs, read_infrared, read_visible
-from fusion.memory import keep_freed_memory
+from fusion.core.memory import keep_freed_memory
+from fusion.images.decode import read_infrared, read_visible
+from fusion.images.pairs import Pair, find_pairs
+from fusion.inference.fuse import as_planes, fuse_batch
+from fusion.inference.pretrained import load
+from fusion.inference.tiles import Tiling
 from fusion.methods import FusionMethod
 from fusion.metrics import compute
-from fusion.pretrained import load
-from fusion.tiles import Tiling
 
 METRICS = ("SD", "SF", "AG", "VIF")
 

@@ -28,10 +28,10 @@ import typer
 from benchmarks import machine
 from benchmarks.box import METRICS, measure
 from fusion import methods
-from fusion.config import Config
-from fusion.memory import keep_freed_memory
-from fusion.methods.pomai import PoMAI
-from fusion.model_files import load_model
+from fusion.core.config import Config
+from fusion.core.memory import keep_freed_memory
+from fusion.methods.files import load_model
+from fusion.methods.pomai.network import PoMAI
 
 
 def main(

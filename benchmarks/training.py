@@ -18,11 +18,12 @@ import torch
 import typer
 
 from benchmarks import machine, plain
-from fusion.images import write_image
-from fusion.memory import keep_freed_memory
+from fusion.core.config import RuntimeConfig
+from fusion.core.memory import keep_freed_memory
+from fusion.core.runtime import pick_device
+from fusion.images.decode import write_image
 from fusion.methods import Batch
-from fusion.methods.pomai import PoMAI, PoMAIConfig, PoMAIPhase, StageOne
-from fusion.runtime import RuntimeConfig, pick_device
+from fusion.methods.pomai.network import PoMAI, PoMAIConfig, PoMAIPhase, StageOne
 
 SETTINGS = {
     "fp32": {"channels_last": False},
@@ -173,8 +174,9 @@ def _train(
     note: Callable[[], None],
 ) -> None:
     # the loop's import takes seconds: only where it is used
-    from fusion.sampler import load_pairs
-    from fusion.train import launch, train_phase
+    from fusion.core.processes import launch
+    from fusion.training.loop import train_phase
+    from fusion.training.sampler import load_pairs
 
     fabric, store = launch(runtime), load_pairs([folder], settings.crop)
     with tempfile.TemporaryDirectory() as checkpoints:

@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from fusion.config import Config
+from fusion.core.config import Config
 
 
 class DetectionConfig(Config):

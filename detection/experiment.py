@@ -10,16 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detection.config import DetectionConfig
+from detection.drawing import Detections, chosen, draw
 from detection.matches import THRESHOLDS, Matches, average_precision, precision_recall
 from detection.offline import prepare
-from detection.pictures import Detections, chosen, draw
 from detection.protocol import protocol
 from detection.train import Record, best_epoch, check_model, fit
 from detection.weights import check_weights
 from detection.workspace import Workspace
-from fusion.images import InputError
-from fusion.protocol import code_digest, protocol_digest
-from fusion.runtime import RuntimeConfig, pick_device
+from fusion.core.config import RuntimeConfig
+from fusion.core.errors import InputError
+from fusion.core.files import code_digest
+from fusion.core.protocol import protocol_digest
+from fusion.core.runtime import pick_device
 
 BEST = Path("train/weights/best.pt")
 """The tested weights, in the folder of a run."""

@@ -6,10 +6,12 @@ from typing import Any, Literal
 import torch
 
 from detection.config import DetectionConfig
-from detection.splits import split_checksum
 from detection.workspace import Workspace
-from fusion.protocol import file_digest, library_versions, protocol_digest
-from fusion.runtime import RuntimeConfig, pick_device
+from fusion.core.config import RuntimeConfig
+from fusion.core.files import file_digest
+from fusion.core.protocol import library_versions, protocol_digest
+from fusion.core.runtime import pick_device
+from pipelines.datasets.splits import split_checksum
 
 _WITHOUT_EFFECT = {"seeds", "pictures", "workers", "weights"}
 

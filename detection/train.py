@@ -8,8 +8,10 @@ from typing import Any
 
 from detection.config import DetectionConfig
 from detection.protocol import used_precision
-from fusion.images import InputError, write_bytes
-from fusion.runtime import RuntimeConfig, pick_device
+from fusion.core.config import RuntimeConfig
+from fusion.core.errors import InputError
+from fusion.core.files import write_bytes
+from fusion.core.runtime import pick_device
 
 Record = dict[str, float]
 """One epoch of the curve: epoch (from 1), learning rate, losses, val_map50, val_map50_95."""

@@ -16,7 +16,7 @@ from ultralytics.models.yolo.detect import DetectionTrainer
 from ultralytics.utils.torch_utils import strip_optimizer, unwrap_model
 
 from detection.train import best_epoch
-from fusion.images import InputError
+from fusion.core.errors import InputError
 
 STATE = "state.pt"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from detection.config import DetectionConfig
-from fusion.images import InputError
+from fusion.core.errors import InputError
 
 SMALLEST_SHARE = 0.9
 """Of a model's tensors that its weights must fill.

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import yaml
 
-from detection.splits import SPLITS
-from fusion.images import InputError, list_names
+from fusion.core.errors import InputError, list_names
+from pipelines.datasets.splits import SPLITS
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from fusion.pretrained import load
+    from fusion.inference.pretrained import load
 
 __all__ = ["load"]
 
@@ -11,7 +11,7 @@ __all__ = ["load"]
 def __getattr__(name: str) -> object:
     # lazy: reading images or settings must not pay for torch
     if name == "load":
-        from fusion.pretrained import load
+        from fusion.inference.pretrained import load
 
         return load
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

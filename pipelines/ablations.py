@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from fusion.images import InputError
+from fusion.core.errors import InputError
 
 PRESETS = ("no_ngmm", "no_camn", "no_micm", "no_two_stage", "no_freeze", "none")
 """The rows of Table 2 in its order: I to V and the full method."""

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from fusion.images import InputError
-from fusion.memory import keep_freed_memory
+from fusion.core.errors import InputError
+from fusion.core.memory import keep_freed_memory
 from pipelines.commands.ablate import ablate
 from pipelines.commands.analyse import analyse
 from pipelines.commands.evaluate import evaluate

@@ -7,7 +7,7 @@ from dvc.utils.hydra import compose_and_dump
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
-from fusion.images import InputError
+from fusion.core.errors import InputError
 
 
 def compose(output: Path, overrides: Sequence[str] = (), config: Path = Path("conf")) -> None:

@@ -9,14 +9,13 @@ from pydantic import BaseModel, Field, ValidationError, field_validator, model_v
 
 from detection.config import DetectionConfig
 from fusion import methods
-from fusion.config import Config
-from fusion.images import InputError
+from fusion.core.config import Config, RuntimeConfig
+from fusion.core.errors import InputError
+from fusion.inference.precomputed import PRECOMPUTED, PrecomputedConfig
 from fusion.methods import PhaseConfig, TaughtPhaseConfig
 from fusion.metrics import METRICS
-from fusion.precomputed import PRECOMPUTED, PrecomputedConfig
-from fusion.runtime import RuntimeConfig
 from pipelines.datasets.config import DatasetConfig, SampleConfig
-from pipelines.stage import MODELS, TEACHERS
+from pipelines.paths import MODELS, TEACHERS
 from segmentation.config import SegmentationConfig
 
 
@@ -157,7 +156,7 @@ class Params(Config):
         _require(step.method in trainable, f"{where}.method", step.method, trainable)
         kind = methods.get(self.kind(step.method))
         _require(step.phase in kind.phases, f"{where}.phase", step.phase, kind.phases)
-        code = f"{kind.__module__.replace('.', '/')}.py"
+        code = methods.code_of(self.kind(step.method)).as_posix()
         _require(step.code == code, f"{where}.code", step.code, [code])
         _nested(kind.phases[step.phase], step.settings, f"{where}.settings")
         self._will_be_there(f"{where}.after", step.after)

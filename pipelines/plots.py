@@ -11,7 +11,7 @@ from dvclive import Live
 from numpy.typing import NDArray
 from scmrepo.exceptions import SCMError
 
-from fusion.images import InputError
+from fusion.core.errors import InputError
 
 
 def confusion_table(counts: NDArray[np.integer], names: Sequence[str]) -> pd.DataFrame:

@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from fusion.config import Config
+from fusion.core.config import Config
 
 ENCODERS = tuple(
     """

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from segmentation.msrs import CLASSES
+from segmentation.labels import CLASSES
 
 Matrices = NDArray[np.int64]
 

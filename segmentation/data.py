@@ -14,8 +14,9 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fusion.images import InputError, read_visible
-from segmentation.msrs import read_label
+from fusion.core.errors import InputError
+from fusion.images.decode import read_visible
+from segmentation.labels import read_label
 
 IGNORE = 255
 """Label of the padding around an image smaller than the crop; no loss is taken there."""

@@ -22,7 +22,7 @@ from segmentation_models_pytorch.encoders import encoders as own_encoders
 from timm.models import get_arch_pretrained_cfgs
 from torch import Tensor
 
-from fusion.images import InputError
+from fusion.core.errors import InputError
 from segmentation.config import SegmentationConfig
 
 Statistics = tuple[tuple[float, ...], tuple[float, ...]]

@@ -8,7 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fusion.runtime import RuntimeConfig, autocast, pick_device
+from fusion.core.config import RuntimeConfig
+from fusion.core.runtime import autocast, pick_device
 from segmentation.confusion import Matrices, confusion_matrices
 from segmentation.data import LabelledImages
 from segmentation.models import Segmenter

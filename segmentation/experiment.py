@@ -11,15 +11,17 @@ from typing import Any
 import numpy as np
 import torch
 
-from fusion.protocol import code_digest, protocol_digest
-from fusion.runtime import RuntimeConfig, pick_device
+from fusion.core.config import RuntimeConfig
+from fusion.core.files import code_digest
+from fusion.core.protocol import protocol_digest
+from fusion.core.runtime import pick_device
 from segmentation.config import SegmentationConfig
 from segmentation.confusion import Matrices, Scores, scores
 from segmentation.data import LabelledImages, hold_out, load, manifest
+from segmentation.drawing import chosen, draw
 from segmentation.evaluate import per_image_confusion, predictions
+from segmentation.labels import CLASSES
 from segmentation.models import Segmenter, build, require_sizes
-from segmentation.msrs import CLASSES
-from segmentation.pictures import chosen, draw
 from segmentation.protocol import protocol
 from segmentation.train import Record, best_epoch, fit
 

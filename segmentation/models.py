@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fusion.images import InputError
+from fusion.core.errors import InputError
 from segmentation.config import SegmentationConfig
 from segmentation.encoders import (
     State,
@@ -23,7 +23,7 @@ from segmentation.encoders import (
     read_state,
     require_complete,
 )
-from segmentation.msrs import CLASSES
+from segmentation.labels import CLASSES
 
 CENTRED: Statistics = ((0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
 

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fusion.protocol import file_digest, library_versions, protocol_digest
-from fusion.runtime import RuntimeConfig
+from fusion.core.config import RuntimeConfig
+from fusion.core.files import file_digest
+from fusion.core.protocol import library_versions, protocol_digest
 from segmentation.config import SegmentationConfig
 from segmentation.data import LabelledImages
 

@@ -18,8 +18,9 @@ from safetensors.torch import load_file, save
 from segmentation_models_pytorch.losses import DiceLoss
 from torch import Tensor
 
-from fusion.images import InputError
-from fusion.runtime import RuntimeConfig, autocast, pick_device
+from fusion.core.config import RuntimeConfig
+from fusion.core.errors import InputError
+from fusion.core.runtime import autocast, pick_device
 from segmentation.config import SegmentationConfig
 from segmentation.confusion import mean_iou
 from segmentation.data import IGNORE, LabelledImages, augmented_batch

@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fusion.images import Pair, check_same_size, read_infrared, read_visible, to_grey
+from fusion.images.decode import read_infrared, read_visible, to_grey
+from fusion.images.pairs import Pair, check_same_size
 
 Grey = NDArray[np.uint8]
 

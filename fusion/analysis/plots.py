@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fusion.analysis.similarity import LayerSimilarity
-from fusion.images import write_bytes
+from fusion.core.files import write_bytes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

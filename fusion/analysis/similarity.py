@@ -10,7 +10,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from fusion.images import InputError, Pair, check_same_size, read_infrared, read_visible
+from fusion.core.errors import InputError
+from fusion.images.decode import read_infrared, read_visible
+from fusion.images.pairs import Pair, check_same_size
 from fusion.methods import FusionMethod
 
 

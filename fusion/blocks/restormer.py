@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from fusion.blocks.layers import RestormerBlock
-from fusion.config import Config
+from fusion.core.config import Config
 
 
 class RestormerConfig(Config):

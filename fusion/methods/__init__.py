@@ -1,6 +1,7 @@
 """The registry of fusion methods: a new method is one new file in this folder."""
 
 from importlib import import_module
+from pathlib import Path
 from pkgutil import iter_modules
 
 from fusion.methods.base import (
@@ -33,12 +34,24 @@ def get(name: str) -> type[FusionMethod]:
     return _registry[name]
 
 
+def code_of(name: str) -> Path:
+    """The file or folder of a method's own code, relative to the project's root.
+
+    Raises:
+        ValueError: as `get`.
+    """
+    package, *parts = get(name).__module__.removeprefix(f"{__name__}.").split(".")
+    folder = Path(*__name__.split("."))
+    return folder / package if parts else folder / f"{package}.py"
+
+
 __all__ = [
     "Batch",
     "FusionMethod",
     "PhaseConfig",
     "TaughtPhaseConfig",
     "TrainingPhase",
+    "code_of",
     "get",
     "names",
     "register",

@@ -6,7 +6,7 @@ from typing import ClassVar, NamedTuple
 from pydantic import Field
 from torch import Tensor, nn
 
-from fusion.config import Config
+from fusion.core.config import Config
 
 
 class Batch(NamedTuple):

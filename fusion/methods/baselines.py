@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from fusion.color import luminance
+from fusion.images.color import luminance
 from fusion.methods.base import FusionMethod, register
 
 

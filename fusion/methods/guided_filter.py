@@ -11,11 +11,11 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from fusion.blocks.classical import ClassicalMethod, WindowSize, share
 from fusion.blocks.filters import guided_filter, laplacian, mean_filter, separable
 from fusion.blocks.losses import gaussian_window
-from fusion.config import Config
+from fusion.core.config import Config
 from fusion.methods.base import register
+from fusion.methods.classical import ClassicalMethod, WindowSize, share
 
 
 class GuidedFilterConfig(Config):

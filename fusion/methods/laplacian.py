@@ -13,10 +13,10 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
-from fusion.blocks.classical import ClassicalMethod, larger_magnitude
 from fusion.blocks.filters import separable
-from fusion.config import Config
+from fusion.core.config import Config
 from fusion.methods.base import register
+from fusion.methods.classical import ClassicalMethod, larger_magnitude
 
 CENTRE = 0.4
 KERNEL = (0.25 - CENTRE / 2, 0.25, CENTRE, 0.25, 0.25 - CENTRE / 2)

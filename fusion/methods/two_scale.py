@@ -10,10 +10,10 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from fusion.blocks.classical import ClassicalMethod, WindowSize, share
 from fusion.blocks.filters import mean_filter, median_filter
-from fusion.config import Config
+from fusion.core.config import Config
 from fusion.methods.base import register
+from fusion.methods.classical import ClassicalMethod, WindowSize, share
 
 
 class TwoScaleConfig(Config):

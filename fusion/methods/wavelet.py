@@ -12,9 +12,9 @@ import torch
 from pydantic import Field, field_validator
 from torch import Tensor
 
-from fusion.blocks.classical import ClassicalMethod, larger_magnitude
-from fusion.config import Config
+from fusion.core.config import Config
 from fusion.methods.base import register
+from fusion.methods.classical import ClassicalMethod, larger_magnitude
 
 
 class WaveletConfig(Config):

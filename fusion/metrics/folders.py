@@ -10,17 +10,11 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from fusion.batching import batches_of_one_size, read_ahead
-from fusion.group import Group
-from fusion.images import (
-    InputError,
-    Pair,
-    check_same_size,
-    find_images,
-    find_pairs,
-    list_names,
-    read_infrared,
-)
+from fusion.core.errors import InputError, list_names
+from fusion.core.processes import Group
+from fusion.images.batching import batches_of_one_size, read_ahead
+from fusion.images.decode import read_infrared
+from fusion.images.pairs import Pair, check_same_size, find_images, find_pairs
 from fusion.metrics import CORE, PROTOCOL, compute
 
 BATCH_PIXELS = {"cpu": 1 << 19, "cuda": 1 << 24}

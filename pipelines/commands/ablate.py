@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fusion.images import InputError
+from fusion.core.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd

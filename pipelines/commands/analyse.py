@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 from rich.table import Table
 
-from fusion.images import InputError, find_pairs
+from fusion.core.errors import InputError
+from fusion.images.pairs import find_pairs
 
 if TYPE_CHECKING:
     from fusion.analysis.similarity import LayerSimilarity
@@ -36,8 +37,9 @@ def analyse(
     """Sparsity, Jensen-Shannon divergence and similarity of encoder layers of a set of pairs."""
     from fusion.analysis.modalities import measure_pairs, summarise
     from fusion.analysis.similarity import layer_similarity
-    from fusion.model_files import load_model
-    from fusion.runtime import RuntimeConfig, pick_device
+    from fusion.core.config import RuntimeConfig
+    from fusion.core.runtime import pick_device
+    from fusion.methods.files import load_model
 
     if out and not out.resolve().parent.is_dir():
         raise InputError(out, "cannot be made", "its parent folder does not exist: make it first")
@@ -72,7 +74,7 @@ def _folder(given: Path) -> Path:
 
 def _write(out: Path, summary: dict[str, Any], similarity: "LayerSimilarity | None") -> None:
     from fusion.analysis.plots import divergence_scatter, similarity_map, sparsity_bars
-    from fusion.images import write_bytes
+    from fusion.core.files import write_bytes
 
     out.mkdir(exist_ok=True)
     sparsity_bars(summary, out / "sparsity.png")

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 from rich.table import Table
 
-from fusion.images import InputError
+from fusion.core.errors import InputError
 
 
 def evaluate(
@@ -24,9 +24,10 @@ def evaluate(
     ] = "auto",
 ) -> None:
     """Print the fusion metrics of a set of fused images: means with 95 % bootstrap intervals."""
-    from fusion.images import write_bytes
+    from fusion.core.config import RuntimeConfig
+    from fusion.core.files import write_bytes
+    from fusion.core.runtime import pick_device
     from fusion.metrics.folders import evaluate_folders, summarise
-    from fusion.runtime import RuntimeConfig, pick_device
 
     names = _names(metrics)
     if out and not out.resolve().parent.is_dir():

@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from fusion.images import MINIMUM_SIDE, InputError, unwritable
+from fusion.core.errors import InputError, unwritable
+from fusion.images.decode import MINIMUM_SIDE
 
 SUFFIXES = {"onnx": ".onnx", "torch": ".pt2"}
 
@@ -40,8 +41,8 @@ def export(
     if size and min(size) < MINIMUM_SIDE:
         raise InputError("--size", "is too small", f"sides must be at least {MINIMUM_SIDE}")
 
-    from fusion import export as files
-    from fusion.pretrained import load
+    from fusion.inference import export as files
+    from fusion.inference.pretrained import load
 
     onnx = format == "onnx"
     if onnx:

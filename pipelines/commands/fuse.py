@@ -11,19 +11,12 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
-from fusion.images import (
-    InputError,
-    Pair,
-    check_same_size,
-    find_images,
-    find_pairs,
-    list_names,
-    unwritable,
-)
+from fusion.core.errors import InputError, list_names, unwritable
+from fusion.images.pairs import Pair, check_same_size, find_images, find_pairs
 from pipelines.commands.fuse_video import fuse_video
 
 if TYPE_CHECKING:
-    from fusion.runtime import RuntimeConfig
+    from fusion.core.config import RuntimeConfig
 
 VIDEOS = frozenset({".mp4", ".avi", ".mkv", ".mov", ".webm"})
 """Suffixes that mean a forgotten --video."""
@@ -61,7 +54,7 @@ def fuse(
     What is already there is skipped. A pair that cannot be fused is reported at the end and does
     not stop the others. The fused video is an .mp4 or .avi file.
     """
-    from fusion.runtime import RuntimeConfig
+    from fusion.core.config import RuntimeConfig
 
     if ir_range and not (-inf < ir_range[0] < ir_range[1] < inf):
         raise InputError("--ir-range", "is empty or not finite", "give the lower value first")
@@ -86,9 +79,9 @@ def _fuse_images(
     overwrite: bool,
     runtime: "RuntimeConfig",
 ) -> None:
-    from fusion.fuse import fuse_pairs
-    from fusion.pretrained import load
-    from fusion.runtime import pick_device
+    from fusion.core.runtime import pick_device
+    from fusion.inference.fuse import fuse_pairs
+    from fusion.inference.pretrained import load
 
     job = _job(ir, vi, out)
     problems = [str(problem) for problem in job.problems]  # an error would keep images alive

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
-from fusion.images import InputError
+from fusion.core.errors import InputError
 
 if TYPE_CHECKING:
-    from fusion.runtime import RuntimeConfig
+    from fusion.core.config import RuntimeConfig
 
 
 def fuse_video(
@@ -25,9 +25,9 @@ def fuse_video(
     runtime: "RuntimeConfig",
 ) -> None:
     """Fuse two videos, or folders of frames; an output that is already there is kept."""
-    from fusion.pretrained import load
-    from fusion.runtime import pick_device
-    from fusion.video import (
+    from fusion.core.runtime import pick_device
+    from fusion.inference.pretrained import load
+    from fusion.inference.video import (
         check_output,
         check_streams,
         encoded_size,

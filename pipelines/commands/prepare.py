@@ -46,7 +46,7 @@ def prepare(
     """Check a data set completely and write it to OUTPUT/prepared/NAME."""
     from pydantic import ValidationError
 
-    from fusion.images import InputError
+    from fusion.core.errors import InputError
     from pipelines.datasets.config import DatasetConfig
     from pipelines.datasets.prepare import prepare as prepare_dataset
 
@@ -76,7 +76,7 @@ def prepare(
 
 
 def _folders(options: list[str]) -> dict[str, str]:
-    from fusion.images import InputError
+    from fusion.core.errors import InputError
 
     pairs = [option.partition("=") for option in options]
     if wrong := [option for option, pair in zip(options, pairs, strict=True) if not pair[2]]:

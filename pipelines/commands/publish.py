@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fusion.images import InputError, list_names
+from fusion.core.errors import InputError, list_names
 
 if TYPE_CHECKING:
     from dvc.repo import Repo
@@ -23,9 +23,9 @@ def publish(
     The folder is what `--weights` and `fusion.load` take. Everything that the card tells must be up
     to date.
     """
-    from fusion.model_files import copy_model, load_model, save_card
+    from fusion.methods.files import copy_model, load_model, save_card
     from pipelines import params
-    from pipelines.stage import MODELS
+    from pipelines.paths import MODELS
 
     settings = params.load()
     _check_trained(settings, method)
@@ -54,9 +54,9 @@ def describe(settings: "Params", method: str) -> dict[str, Any]:
     Raises:
         InputError: something that the card tells is not up to date or missing.
     """
-    from fusion.model_files import read_card
-    from pipelines.leaderboard import collect
-    from pipelines.stage import MODELS, SCORES
+    from fusion.methods.files import read_card
+    from pipelines.paths import MODELS, SCORES
+    from pipelines.report.leaderboard import collect
 
     repository = _repository()
     _check_up_to_date(repository, settings, method)
@@ -86,7 +86,7 @@ def revision(repository: "Repo") -> dict[str, Any]:
 
 
 def _check_trained(settings: "Params", method: str) -> None:
-    from pipelines.stage import MODELS
+    from pipelines.paths import MODELS
 
     rows = settings.methods.items()
     trained = [name for name, row in rows if Path(row.source).parent == MODELS]
@@ -97,7 +97,7 @@ def _check_trained(settings: "Params", method: str) -> None:
 
 def _phases(settings: "Params", method: str) -> list[str]:
     """The training phases that led to a row's weights, in order."""
-    from pipelines.stage import MODELS
+    from pipelines.paths import MODELS
 
     phases: list[str] = []
     folder = Path(settings.methods[method].source)

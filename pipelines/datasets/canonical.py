@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fusion.images import InputError, Pair
+from fusion.core.errors import InputError
+from fusion.images.pairs import Pair
 
 
 def manifest(folder: Path) -> dict[str, Any]:

@@ -5,8 +5,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from detection.m3fd import CLASSES
-from fusion.config import Config
+from detection.boxes import CLASSES
+from fusion.core.config import Config
 
 MSRS_SPLITS = {"train": "train", "test": "test"}
 """Split -> folder, as MSRS is published."""

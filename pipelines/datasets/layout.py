@@ -5,13 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from detection import m3fd
-from detection.duplicates import near_duplicates
-from detection.splits import make_split
-from fusion.images import InputError, Pair, find_images, find_pairs, list_names
+from detection import boxes as m3fd
+from fusion.core.errors import InputError, list_names
+from fusion.images.pairs import Pair, find_images, find_pairs
 from pipelines.datasets.config import MSRS_SPLITS, DatasetConfig
+from pipelines.datasets.duplicates import near_duplicates
 from pipelines.datasets.problems import Problems
-from segmentation import msrs
+from pipelines.datasets.splits import make_split
+from segmentation import labels as msrs
 
 BOXES = frozenset({".xml", ".txt"})
 """Suffixes of box annotations, in any case."""

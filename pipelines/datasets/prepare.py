@@ -14,21 +14,16 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from detection.m3fd import Annotation, read_annotation, write_yolo
-from detection.splits import SPLITS, split_checksum
-from fusion.images import (
-    ImageRead,
-    InputError,
-    Pair,
-    read_infrared,
-    read_visible,
-    write_bytes,
-    write_image,
-)
+from detection.boxes import Annotation, read_annotation, write_yolo
+from fusion.core.errors import InputError
+from fusion.core.files import write_bytes
+from fusion.images.decode import ImageRead, read_infrared, read_visible, write_image
+from fusion.images.pairs import Pair
 from pipelines.datasets.config import DatasetConfig
 from pipelines.datasets.layout import BOXES, Item, Source, find_source
 from pipelines.datasets.problems import Problems
-from segmentation.msrs import read_label
+from pipelines.datasets.splits import SPLITS, split_checksum
+from segmentation.labels import read_label
 
 _BOX_NOTES = _CLIPPED, _DROPPED, _NEGATIVE = (
     "boxes clipped to the image",

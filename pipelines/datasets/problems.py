@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from fusion.images import InputError
+from fusion.core.errors import InputError
 
 MOST_SHOWN = 20
 

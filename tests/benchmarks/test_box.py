@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from benchmarks import box
-from fusion.config import Config
-from fusion.images import write_image
+from fusion.core.config import Config
+from fusion.images.decode import write_image
 from fusion.methods import FusionMethod
 
 

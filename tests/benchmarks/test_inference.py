@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from benchmarks import inference, machine, plain
-from fusion.methods.pomai import MICMConfig, PoMAI, PoMAIConfig
+from fusion.methods.pomai.network import MICMConfig, PoMAI, PoMAIConfig
 
 
 @pytest.mark.parametrize("skip", ["none", "brighter"])

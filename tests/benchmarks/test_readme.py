@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from benchmarks.readme import Section, main
-from pipelines.day_night import ALL, COLUMNS
-from pipelines.task_differences import COLUMNS as GAINS
+from pipelines.report.day_night import ALL, COLUMNS
+from pipelines.report.gains import COLUMNS as GAINS
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from detection.splits import split_checksum
-from fusion.images import write_image
+from fusion.images.decode import write_image
+from pipelines.datasets.splits import split_checksum
 
 SPLITS = {"train": range(12), "val": range(12, 16), "test": range(16, 20)}
 

@@ -10,8 +10,8 @@ from detection.config import DetectionConfig
 from detection.protocol import conditions, protocol, used_precision
 from detection.train import training_arguments
 from detection.workspace import build_workspace
-from fusion.protocol import differences
-from fusion.runtime import RuntimeConfig
+from fusion.core.config import RuntimeConfig
+from fusion.core.protocol import differences
 
 CPU = RuntimeConfig(accelerator="cpu")
 

@@ -18,8 +18,8 @@ from detection.matches import average_precision
 from detection.offline import prepare
 from detection.train import best_epoch, check_model
 from detection.workspace import build_workspace
-from fusion.images import InputError
-from fusion.runtime import RuntimeConfig
+from fusion.core.config import RuntimeConfig
+from fusion.core.errors import InputError
 
 SETTINGS = {
     "model": "yolov5n",

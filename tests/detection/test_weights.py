@@ -8,8 +8,8 @@ from detection.experiment import train_and_test
 from detection.offline import prepare
 from detection.weights import SMALLEST_SHARE, check_weights, filled_share
 from detection.workspace import build_workspace
-from fusion.images import InputError
-from fusion.runtime import RuntimeConfig
+from fusion.core.config import RuntimeConfig
+from fusion.core.errors import InputError
 
 CLASSES = ["square", "disc"]
 

@@ -5,7 +5,7 @@ import pytest
 import yaml
 
 from detection.workspace import build_workspace
-from fusion.images import InputError
+from fusion.core.errors import InputError
 
 
 @pytest.fixture

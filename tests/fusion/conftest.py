@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from fusion.images import write_image
+from fusion.images.decode import write_image
 
 
 @pytest.fixture(scope="session")

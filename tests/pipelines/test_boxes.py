@@ -6,11 +6,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from detection.m3fd import CLASSES, Annotation, read_annotation, write_yolo
-from pipelines import detect, evaluate, fuse, model, prepare, report
+from detection.boxes import CLASSES, Annotation, read_annotation, write_yolo
 from pipelines.compose import compose
 from pipelines.datasets.config import SampleConfig
 from pipelines.datasets.sample import generate
+from pipelines.stages import detect, evaluate, fuse, model, prepare, report
 
 ROOT = Path(__file__).parents[2]
 SET, METHODS, SIZE = "msrs_dev", ("visible", "average"), (96, 64)

@@ -6,8 +6,8 @@ from tempfile import TemporaryDirectory
 import pytest
 import yaml
 
-from fusion.images import InputError
-from fusion.methods.emma import EMMA
+from fusion.core.errors import InputError
+from fusion.methods.emma.network import EMMA
 from pipelines import params
 from pipelines.compose import compose
 from tests.fusion.toys import parameters
@@ -212,8 +212,8 @@ def test_a_method_may_learn_from_several_rows(composed):
             "training.emma-sensing.after: 'data/train' is not one of data/teachers",
         ),
         (
-            {f"{SENSING}/code": "fusion/methods/pomai.py"},
-            "emma-sensing.code: 'fusion/methods/pomai.py' is not one of fusion/methods/emma.py",
+            {f"{SENSING}/code": "fusion/methods/pomai"},
+            "emma-sensing.code: 'fusion/methods/pomai' is not one of fusion/methods/emma",
         ),
         (
             {"training/emma-fusion/after": "models/emma-sense"},

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fusion.images import InputError
+from fusion.core.errors import InputError
 from pipelines.plots import class_table, confusion_table, live_curves, open_live, write_curves
 
 

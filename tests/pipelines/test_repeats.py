@@ -9,8 +9,8 @@ import pytest
 
 from detection.experiment import BEST, DetectionResult
 from detection.matches import Matches
-from pipelines import detect, segment
 from pipelines.compose import compose
+from pipelines.stages import detect, segment
 from segmentation.confusion import scores
 from segmentation.experiment import SegmentationResult
 

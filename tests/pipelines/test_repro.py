@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fusion.inference.pretrained import load
+from fusion.methods.files import WEIGHTS
 from fusion.metrics import CORE
-from fusion.model_files import WEIGHTS
-from fusion.pretrained import load
 from tests.pipelines.clones import IDENTITY, metrics, overrides, ran, restore, run, table
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]  # stages import slow libraries
@@ -136,7 +136,7 @@ def test_a_published_network_carries_its_data_training_commit_and_scores(project
 
 
 def test_scores_of_other_code_are_not_published(project):
-    with (project / "fusion/methods/pomai.py").open("a") as code:
+    with (project / "fusion/methods/pomai/network.py").open("a") as code:
         code.write("# another thought\n")
     printed = run(project, "pomai", "publish", "pomai", "stale", code=1)
     assert "pomai: is not up to date: train@pomai-stage_one, train@pomai-stage_two; run" in printed

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from fusion.images import write_image
-from fusion.methods.pomai import MICMConfig, NGMMConfig, PoMAI, PoMAIConfig
-from fusion.model_files import save_model
-from pipelines import evaluate, fuse
+from fusion.images.decode import write_image
+from fusion.methods.files import save_model
+from fusion.methods.pomai.network import MICMConfig, NGMMConfig, PoMAI, PoMAIConfig
 from pipelines.compose import compose
+from pipelines.stages import evaluate, fuse
 from tests.torchrun import become_rank
 
 SET, SPLIT, COUNT = "msrs", "test", 5

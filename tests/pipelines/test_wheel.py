@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from hatchling.builders.wheel import WheelBuilder
 
-from fusion.images import read_visible, write_image
-from fusion.pretrained import BOX
+from fusion.images.decode import read_visible, write_image
+from fusion.inference.pretrained import BOX
 
 ROOT = Path(__file__).parents[2]
 

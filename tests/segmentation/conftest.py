@@ -3,8 +3,8 @@ import json
 import numpy as np
 import pytest
 
-from fusion.images import write_image
-from fusion.runtime import RuntimeConfig
+from fusion.core.config import RuntimeConfig
+from fusion.images.decode import write_image
 from segmentation.config import SegmentationConfig
 
 

@@ -7,7 +7,7 @@ from hypothesis.extra import numpy as hnp
 
 from segmentation.bootstrap import compare
 from segmentation.confusion import confusion_matrices, iou, mean_iou, scores
-from segmentation.msrs import CLASSES
+from segmentation.labels import CLASSES
 
 shapes = st.tuples(*[st.integers(1, 4)] * 3)
 label_pairs = shapes.flatmap(

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from fusion.images import InputError, write_image
+from fusion.core.errors import InputError
+from fusion.images.decode import write_image
 from segmentation.data import IGNORE, LabelledImages, augmented_batch, hold_out, load
 
 CPU = torch.device("cpu")

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save_file
 from segmentation_models_pytorch.encoders import encoders
 
-from fusion.images import InputError
+from fusion.core.errors import InputError
 from segmentation.config import SegmentationConfig
 from segmentation.models import build
 

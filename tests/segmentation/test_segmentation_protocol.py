@@ -3,9 +3,9 @@ import json
 import numpy as np
 import pytest
 
-from fusion.images import write_image
-from fusion.protocol import differences
-from fusion.runtime import RuntimeConfig
+from fusion.core.config import RuntimeConfig
+from fusion.core.protocol import differences
+from fusion.images.decode import write_image
 from segmentation.config import SegmentationConfig
 from segmentation.data import hold_out, load, manifest
 from segmentation.protocol import protocol

@@ -8,14 +8,14 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import nn
 
-from fusion.images import InputError
+from fusion.core.errors import InputError
 from segmentation import experiment
 from segmentation.config import SegmentationConfig
 from segmentation.confusion import scores
 from segmentation.data import IGNORE
 from segmentation.experiment import repeatable, train_and_test
+from segmentation.labels import colourise
 from segmentation.models import build, require_sizes
-from segmentation.msrs import colourise
 from segmentation.train import BEST, LAST, learning_rate, segmentation_loss
 
 
@@ -75,8 +75,8 @@ def test_day_and_night_are_what_the_data_set_says_not_the_names(
 
 
 def test_pictures_show_the_same_images_with_truth(scenes, tiny, cpu, tmp_path):
-    from fusion.images import read_visible
-    from segmentation.msrs import read_label
+    from fusion.images.decode import read_visible
+    from segmentation.labels import read_label
 
     train_and_test(
         *scenes, tmp_path / "w", changed(tiny, epochs=1), 0, cpu, pictures=tmp_path / "p"
@@ -112,7 +112,7 @@ def test_a_killed_run_ends_as_if_it_had_never_stopped(scenes, tiny, cpu, tmp_pat
 
 
 def test_a_checkpoint_of_other_images_is_not_continued(scenes, tiny, cpu, tmp_path):
-    from fusion.images import write_image
+    from fusion.images.decode import write_image
 
     config = changed(tiny, epochs=1)
     before = train_and_test(*scenes, tmp_path / "w", config, 0, cpu)

@@ -9,8 +9,9 @@ from xml.etree import ElementTree  # writing only; reading goes through defusedx
 
 import numpy as np
 
-from detection.m3fd import CLASSES as M3FD_CLASSES
-from fusion.images import write_bytes, write_image
+from detection.boxes import CLASSES as M3FD_CLASSES
+from fusion.core.files import write_bytes
+from fusion.images.decode import write_image
 from pipelines.datasets.config import SampleConfig
 from pipelines.datasets.sample.canvas import Box
 from pipelines.datasets.sample.scenes import m3fd_scene, msrs_scene

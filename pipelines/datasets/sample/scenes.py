@@ -5,12 +5,12 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from detection.m3fd import CLASSES as M3FD
+from detection.boxes import CLASSES as M3FD
 from pipelines.datasets.sample import objects, vehicles
 from pipelines.datasets.sample.canvas import Box
 from pipelines.datasets.sample.stage import Images, Item, Stage
 from pipelines.datasets.sample.street import new_camera, new_street
-from segmentation.msrs import CLASSES as MSRS
+from segmentation.labels import CLASSES as MSRS
 
 Rng = np.random.Generator
 

@@ -18,7 +18,9 @@ from fusion.analysis.modalities import (
     measure_pairs,
     summarise,
 )
-from fusion.images import InputError, find_pairs, write_image
+from fusion.core.errors import InputError
+from fusion.images.decode import write_image
+from fusion.images.pairs import find_pairs
 
 IMAGES = arrays(np.uint8, (6, 7))
 

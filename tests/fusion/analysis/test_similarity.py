@@ -5,8 +5,9 @@ import torch
 
 from fusion import methods
 from fusion.analysis.similarity import layer_similarity, linear_cka
-from fusion.images import InputError, find_pairs
-from fusion.methods.pomai import NGMMConfig, PoMAI, PoMAIConfig
+from fusion.core.errors import InputError
+from fusion.images.pairs import find_pairs
+from fusion.methods.pomai.network import NGMMConfig, PoMAI, PoMAIConfig
 
 CPU = torch.device("cpu")
 
@@ -102,7 +103,7 @@ def test_a_method_without_encoders_is_refused(pair_folder):
 
 
 def _images(pair):
-    from fusion.images import read_infrared, read_visible
+    from fusion.images.decode import read_infrared, read_visible
 
     infrared = torch.tensor(read_infrared(pair.infrared).pixels)[None, None] / 255
     return infrared, torch.tensor(read_visible(pair.visible).pixels).permute(2, 0, 1)[None] / 255

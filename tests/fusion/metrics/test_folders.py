@@ -2,7 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fusion.images import InputError, read_visible, to_grey, write_image
+from fusion.core.errors import InputError
+from fusion.images.decode import read_visible, to_grey, write_image
 from fusion.metrics.folders import BATCH_PIXELS, evaluate_folders, summarise
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from skimage.metrics import structural_similarity as skimage_ssim
 
 from benchmarks.plain_metrics import PLAIN
-from fusion.images import read_infrared
+from fusion.images.decode import read_infrared
 from fusion.metrics import CORE, METRICS, compute
 from fusion.metrics.structure import structural_similarity
 from fusion.metrics.triplet import Triplet

@@ -1,0 +1,160 @@
+"""Bounding boxes: M3FD's VOC XML and YOLO text, for M3FD's classes or any others."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree.ElementTree import Element, ParseError
+
+import numpy as np
+from defusedxml import DefusedXmlException, ElementTree
+from numpy.typing import NDArray
+
+from fusion.core.errors import InputError
+from fusion.core.files import write_bytes
+
+CLASSES = ("People", "Car", "Bus", "Motorcycle", "Lamp", "Truck")
+"""M3FD's classes; repositories order them differently, so they are always mapped by name."""
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """The objects of one image.
+
+    labels: class indices.
+    boxes: N×4 float64, xmin, ymin, xmax, ymax in pixels, inside the image.
+    clipped: how many boxes reached over the border.
+    dropped: how many had no area, or none inside the image.
+    """
+
+    labels: list[int]
+    boxes: NDArray[np.float64]
+    clipped: int = 0
+    dropped: int = 0
+
+
+def read_annotation(
+    path: Path,
+    classes: Sequence[str],
+    image_size: tuple[int, int],
+    numbered: Sequence[str] | None = None,
+) -> Annotation:
+    """Read a VOC XML or YOLO text file; no objects make a negative image.
+
+    Args:
+        path: `.xml` or `.txt`, in any case.
+        classes: names in the order of the indices returned; names match whatever their case.
+        image_size: (width, height) in pixels.
+        numbered: the same names in the order of YOLO text's numbers; by default that of `classes`.
+
+    Raises:
+        InputError: the file is missing or malformed, was made for an image of another size, or
+            names a class that is not in `classes`.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(path, f"cannot be read ({error})", "add the annotation") from error
+    if path.suffix.lower() == ".xml":
+        labels, found = _read_voc(path, content, classes, image_size)
+    else:
+        numbers, found = _read_yolo(path, content, len(classes), image_size)
+        known = _indices(classes)
+        labels = [known[(numbered or classes)[number].lower()] for number in numbers]
+    boxes = np.array(found, np.float64).reshape(-1, 4)
+    if not np.isfinite(boxes).all():
+        raise InputError(path, "has a box that is not made of finite numbers", "correct it")
+    return _inside(labels, boxes, image_size)
+
+
+def write_yolo(path: Path, annotation: Annotation, width: int, height: int) -> None:
+    """Write `class x y w h` lines, centres and sizes as shares of the image; empty if negative."""
+    scale = np.array([width, height, width, height])
+    boxes = annotation.boxes / scale
+    centers, sizes = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
+    lines = [
+        " ".join([str(label), *(f"{value:.8f}" for value in (*center, *size))]) + "\n"
+        for label, center, size in zip(annotation.labels, centers, sizes, strict=True)
+    ]
+    write_bytes(path, "".join(lines).encode())
+
+
+def _indices(classes: Sequence[str]) -> dict[str, int]:
+    return {name.lower(): index for index, name in enumerate(classes)}
+
+
+def _read_voc(
+    path: Path, content: bytes, classes: Sequence[str], image_size: tuple[int, int]
+) -> tuple[list[int], list[list[float]]]:
+    try:
+        root = ElementTree.fromstring(content)
+    except (ParseError, DefusedXmlException) as error:
+        raise InputError(path, f"is not plain XML ({error})", "replace it") from error
+    declared = tuple(root.findtext(f"size/{key}", "").strip() for key in ("width", "height"))
+    # Some tools write sizes of 0; another real size means that boxes are in other pixels.
+    if set(declared).isdisjoint({"", "0"}) and declared != tuple(map(str, image_size)):
+        raise InputError(
+            path,
+            f"is for an image of {'x'.join(declared)}, not {image_size[0]}x{image_size[1]}",
+            "scale the boxes as the images were scaled",
+        )
+    known = _indices(classes)
+    labels, boxes = [], []
+    for item in root.iter("object"):
+        if not "".join(item.itertext()).strip():
+            continue  # releases have <object> elements with nothing in them
+        name = (item.findtext("name") or "").strip()
+        if name.lower() not in known:
+            raise InputError(path, f"has an unknown class '{name}'", f"known: {', '.join(classes)}")
+        labels.append(known[name.lower()])
+        boxes.append([_corner(path, item, key) for key in ("xmin", "ymin", "xmax", "ymax")])
+    return labels, boxes
+
+
+def _corner(path: Path, item: Element, key: str) -> float:
+    try:
+        return float(item.findtext(f"bndbox/{key}") or "")
+    except ValueError as error:
+        raise InputError(path, f"has an object without a valid {key}", "correct it") from error
+
+
+def _read_yolo(
+    path: Path, content: bytes, classes: int, image_size: tuple[int, int]
+) -> tuple[list[int], list[list[float]]]:
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(path, "is not a text file", "replace it") from error
+    width, height = image_size
+    labels, boxes = [], []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not (fields := line.split()):
+            continue
+        try:
+            label, (x, y, w, h) = int(fields[0]), map(float, fields[1:])
+        except ValueError as error:
+            raise InputError(
+                path, f"line {number} is not 'class x y w h': {line!r}", "correct it"
+            ) from error
+        if not 0 <= label < classes:
+            raise InputError(
+                path, f"line {number} has class {label}", f"classes are 0 to {classes - 1}"
+            )
+        labels.append(label)
+        boxes.append(
+            [(x - w / 2) * width, (y - h / 2) * height, (x + w / 2) * width, (y + h / 2) * height]
+        )
+    return labels, boxes
+
+
+def _inside(
+    labels: list[int], boxes: NDArray[np.float64], image_size: tuple[int, int]
+) -> Annotation:
+    """Clip to the image; boxes without area go. Rounding of YOLO text is no clipping."""
+    limit = np.array([*image_size, *image_size], np.float64)
+    inside = boxes.clip(0, limit)
+    clipped = (np.abs(boxes - inside) > 1e-3).any(1)
+    sized = (inside[:, 2] - inside[:, 0] > 1e-6) & (inside[:, 3] - inside[:, 1] > 1e-6)
+    kept = [label for label, keep in zip(labels, sized, strict=True) if keep]
+    return Annotation(
+        kept, inside[sized], clipped=int((clipped & sized).sum()), dropped=int((~sized).sum())
+    )

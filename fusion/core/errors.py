@@ -1,0 +1,25 @@
+"""The one exception for bad input, and how its messages list names."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+
+class InputError(ValueError):
+    """Something the user gave cannot be used; says which file, why, and what to do."""
+
+    def __init__(self, path: Path | str, reason: str, remedy: str) -> None:
+        super().__init__(f"{path}: {reason}; {remedy}")
+        self.path, self.reason, self.remedy = Path(path), reason, remedy
+
+
+def unwritable(path: Path, error: OSError) -> InputError:
+    """What to raise where a file or folder could not be written."""
+    reason = f"cannot be written ({error.strerror or error})"
+    return InputError(path, reason, "look at its permissions and whether the disk is full")
+
+
+def list_names(names: Iterable[str], limit: int = 10) -> str:
+    """Sorted names for a message; the rest beyond `limit` as a count."""
+    ordered = sorted(names)
+    more = f" and {len(ordered) - limit} more" if len(ordered) > limit else ""
+    return ", ".join(ordered[:limit]) + more

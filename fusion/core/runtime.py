@@ -1,0 +1,41 @@
+"""Devices and precision: where networks run."""
+
+from contextlib import AbstractContextManager
+
+import torch
+
+from fusion.core.config import RuntimeConfig
+from fusion.core.errors import InputError
+
+
+def pick_device(runtime: RuntimeConfig) -> torch.device:
+    """The device that one process computes on.
+
+    Raises:
+        InputError: as `require_device`.
+    """
+    if runtime.accelerator == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return require_device(runtime.accelerator)
+
+
+def require_device(device: str | torch.device) -> torch.device:
+    """A device by its name, such as "cpu" or "cuda:1".
+
+    Raises:
+        InputError: torch knows no such device, or there is no CUDA device here.
+    """
+    try:
+        found = torch.device(device)
+    except RuntimeError as error:
+        raise InputError(str(device), "is no device of torch", 'give "cpu" or "cuda"') from error
+    if found.type == "cuda" and (found.index or 0) >= torch.cuda.device_count():
+        reason = f"torch finds {torch.cuda.device_count()} CUDA devices here"
+        raise InputError(str(found), reason, 'give "cpu", or look at the driver (nvidia-smi)')
+    return found
+
+
+def autocast(runtime: RuntimeConfig, device: torch.device) -> AbstractContextManager[None]:
+    """The autocast context of the wanted precision."""
+    enabled = runtime.precision == "bf16-mixed"
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled)

@@ -1,0 +1,47 @@
+"""Pairs in batches of one size, read ahead of the computation."""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import groupby, islice
+from typing import TypeVar
+
+from fusion.images.decode import image_size
+from fusion.images.pairs import Pair
+
+
+def batches_of_one_size(pairs: Sequence[Pair], most: Callable[[int], int]) -> list[list[Pair]]:
+    """Group pairs by the size of their visible image, in the order of size and name.
+
+    Args:
+        most: pixels of one image → how many images a batch may have.
+    """
+
+    def size(pair: Pair) -> tuple[int, int]:
+        return image_size(pair.visible)
+
+    batches = []
+    ordered = sorted(pairs, key=lambda pair: (size(pair), pair.name))
+    for (height, width), group in groupby(ordered, size):
+        same, count = list(group), most(height * width)
+        batches += [same[start : start + count] for start in range(0, len(same), count)]
+    return batches
+
+
+Item = TypeVar("Item")
+Read = TypeVar("Read")
+
+
+def read_ahead(
+    pool: ThreadPoolExecutor, read: Callable[[Item], Read], items: Sequence[Item], ahead: int
+) -> Iterator[tuple[Item, Read]]:
+    """Every item with what was read of it, in order; `ahead` items are read meanwhile."""
+    upcoming = iter(items)
+    waiting: deque[tuple[Item, Future[Read]]] = deque(
+        (item, pool.submit(read, item)) for item in islice(upcoming, ahead)
+    )
+    while waiting:
+        item, reading = waiting.popleft()
+        content = reading.result()
+        waiting.extend((further, pool.submit(read, further)) for further in islice(upcoming, 1))
+        yield item, content

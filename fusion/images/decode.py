@@ -1,0 +1,225 @@
+"""Image files: decoding, validating, writing.
+
+Whatever users have is decoded here to one of two forms: 8-bit grey H×W, or 8-bit RGB H×W×3.
+"""
+
+import struct
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFile, ImageOps
+from PIL.TiffImagePlugin import TiffImageFile
+
+from fusion.core.errors import InputError
+from fusion.core.files import write_bytes
+
+MINIMUM_SIDE = 16
+DIM_BITS = 14
+"""Images of 16 bits that use so many or fewer come from sensors of 10, 12 or 14 bits."""
+
+_SCALED = "scaled from"
+_ALPHA = "alpha dropped"
+_DEEP_COLOR = "16-bit colour read as 8-bit"
+_WIDTH, _HEIGHT, _ORIENTATION = 0x0100, 0x0101, 0x0112
+
+
+@dataclass(frozen=True)
+class ImageRead:
+    """A decoded image.
+
+    pixels: uint8, H×W (grey) or H×W×3 (RGB).
+    notes: what had to be done to get there, e.g. "alpha dropped".
+    stored: the file is an 8-bit PNG of exactly these pixels already.
+    """
+
+    pixels: NDArray[np.uint8]
+    notes: tuple[str, ...] = ()
+    stored: bool = False
+
+
+def read_infrared(path: Path, declared_range: tuple[float, float] | None = None) -> ImageRead:
+    """Read an infrared image as grey levels.
+
+    Three channels are reduced by BT.601, rounded. Values of more than 8 bits are scaled so that
+    `declared_range` becomes 0..255, clipped; by default the full range of the file's type.
+
+    Raises:
+        InputError: the file is missing, unreadable, truncated or too small.
+    """
+    image = _decode(path, declared_range)
+    if declared_range and not any(note.startswith(_SCALED) for note in image.notes):
+        depth = "16-bit colour" if _DEEP_COLOR in image.notes else "8 bits"
+        image = replace(image, notes=(*image.notes, f"{depth}: the declared range is not used"))
+    if image.pixels.ndim == 2:
+        return image
+    return ImageRead(to_grey(image.pixels), image.notes)
+
+
+def read_visible(path: Path) -> ImageRead:
+    """Read a visible image as RGB, or as grey where it has no colour (three equal channels).
+
+    Raises:
+        InputError: as `read_infrared`.
+    """
+    image = _decode(path, None)
+    pixels = image.pixels
+    if pixels.ndim == 2 or (pixels != pixels[..., :1]).any():
+        return image
+    return ImageRead(np.ascontiguousarray(pixels[..., 0]), image.notes)
+
+
+def to_grey(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """round(0.299 R + 0.587 G + 0.114 B) of H×W×3; grey H×W as it is."""
+    if pixels.ndim == 2:
+        return pixels
+    weighted = pixels.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
+    return np.rint(weighted).astype(np.uint8)
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """(height, width) as shown, from the file's header.
+
+    Raises:
+        InputError: the file is missing or not an image.
+    """
+    with _open(path) as image:
+        width, height = image.size
+        if isinstance(image, TiffImageFile):  # its size may be turned already: the tags never are
+            width, height = image.tag_v2[_WIDTH], image.tag_v2[_HEIGHT]
+        # for a PNG without EXIF in its header, getexif() would decode the whole picture
+        unsaid = image.format == "PNG" and "exif" not in image.info
+        sideways = not unsaid and (_orientation(image) or 1) >= 5
+    return (width, height) if sideways else (height, width)
+
+
+def write_image(path: Path, pixels: NDArray[np.uint8]) -> None:
+    """Write uint8 H×W or H×W×3 RGB as PNG, under a temporary name first.
+
+    Raises:
+        TypeError: the pixels are not uint8.
+    """
+    if pixels.dtype != np.uint8:
+        raise TypeError(f"images are written as uint8, not {pixels.dtype}")
+    stored = pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
+    encoded, data = cv2.imencode(".png", stored)
+    if not encoded:
+        raise ValueError(f"{path}: cannot encode an image of shape {pixels.shape}")
+    write_bytes(path, data.tobytes())
+
+
+_DAMAGE = (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError)
+"""What Pillow raises for files that are no images, broken or absurdly large."""
+
+
+def _open(path: Path) -> ImageFile.ImageFile:
+    try:
+        return Image.open(path)
+    except FileNotFoundError as error:
+        raise InputError(path, "is missing", "add it") from error
+    except _DAMAGE as error:
+        raise InputError(path, f"is not a readable image ({error})", "replace it") from error
+
+
+def _decode(path: Path, declared_range: tuple[float, float] | None) -> ImageRead:
+    """H×W or H×W×3; three equal channels stay three."""
+    with _open(path) as opened:
+        layout = str([tile[3] for tile in opened.tile])
+        deep_grey = "LA;16" in layout
+        try:
+            frames = _count_frames(opened)
+            if not isinstance(opened, TiffImageFile):  # which forgets its EXIF when loaded
+                opened.load()
+            orientation = _orientation(opened)
+            opened.load()
+            picture = _deep_grey(path, orientation) if deep_grey else opened
+            image = picture if orientation is None else ImageOps.exif_transpose(picture)
+            pixels, notes = _eight_bits(path, image, declared_range)
+        except InputError:
+            raise
+        except _DAMAGE as error:
+            raise InputError(path, f"is truncated or damaged ({error})", "replace it") from error
+        if deep_grey:
+            notes += (_ALPHA,)
+        elif ";16" in layout and not _is_wide(opened):
+            notes += (_DEEP_COLOR,)
+        if frames > 1:
+            notes += (f"only the first of {frames} frames is read",)
+        if orientation is None:
+            notes += ("broken EXIF: not turned",)
+        elif orientation > 1:
+            notes += ("turned as its EXIF says",)
+        stored = opened.format == "PNG" and opened.mode in {"L", "RGB"} and not notes
+    if min(pixels.shape[:2]) < MINIMUM_SIDE:
+        shown = f"{pixels.shape[1]}x{pixels.shape[0]}"
+        raise InputError(path, f"is only {shown}", f"sides must be at least {MINIMUM_SIDE}")
+    return ImageRead(pixels, notes, stored)
+
+
+def _orientation(image: ImageFile.ImageFile) -> int | None:
+    """How EXIF says the picture is turned, 1 to 8 (0: it does not say); None where it is broken."""
+    try:
+        value = image.getexif().get(_ORIENTATION, 1)
+    except _DAMAGE:
+        return None
+    return int(value) if value in range(9) else None
+
+
+def _count_frames(image: ImageFile.ImageFile) -> int:
+    try:
+        return int(getattr(image, "n_frames", 1))
+    except TypeError as error:  # a TIFF's next page has no size
+        raise OSError(str(error)) from error
+
+
+def _eight_bits(
+    path: Path, image: Image.Image, declared_range: tuple[float, float] | None
+) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
+    if _is_wide(image):
+        return _scale(path, np.asarray(image), declared_range)
+    alpha = image.has_transparency_data
+    if image.mode in {"1", "LA", "La"}:
+        image = image.convert("L")
+    elif image.mode not in {"L", "RGB"}:
+        image = image.convert("RGB")
+    return np.array(image), (_ALPHA,) if alpha else ()
+
+
+def _is_wide(image: Image.Image) -> bool:
+    return image.mode in {"I", "F"} or image.mode.startswith("I;16")
+
+
+def _deep_grey(path: Path, orientation: int | None) -> Image.Image:
+    """The grey of a PNG that has alpha too, 16 bits each: Pillow keeps but the high bytes."""
+    decoded = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
+    if decoded is None:
+        raise OSError("it cannot be decoded")
+    image = Image.fromarray(np.ascontiguousarray(decoded[..., 0]))
+    image.getexif()[_ORIENTATION] = orientation or 1
+    return image
+
+
+def _scale(
+    path: Path, values: NDArray[np.generic], declared_range: tuple[float, float] | None
+) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
+    wide = values.astype(np.float64)
+    if not np.isfinite(wide).all():
+        raise InputError(path, "has values that are not finite", "replace them")
+    if declared_range is None and (
+        values.dtype.kind == "f" or wide.min() < 0 or wide.max() > 65535
+    ):
+        raise InputError(
+            path,
+            f"has values {wide.min():g}..{wide.max():g} of unknown range",
+            "declare infrared's range (--ir-range LOW HIGH), store visible in 8 or 16 bits",
+        )
+    low, high = declared_range or (0, 65535)
+    scaled = (wide - low) / (high - low)
+    notes: tuple[str, ...] = (f"{_SCALED} {low:g}..{high:g}",)
+    bits = int(wide.max()).bit_length()
+    if declared_range is None and 0 < bits <= DIM_BITS:
+        remedy = f"if it is infrared, declare its range (--ir-range 0 {2**bits - 1})"
+        notes += (f"dark, only {bits} of 16 bits are used: {remedy}",)
+    return np.rint(scaled.clip(0, 1) * 255).astype(np.uint8), notes

@@ -1,0 +1,82 @@
+"""Folders of images, matched to pairs by stem."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+from fusion.core.errors import InputError, list_names
+from fusion.images.decode import image_size
+
+EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
+
+
+@dataclass(frozen=True)
+class Pair:
+    """An infrared and a visible image of one scene, known by their common stem."""
+
+    name: str
+    infrared: Path
+    visible: Path
+
+
+def find_images(folder: Path) -> dict[str, Path]:
+    """Images of a folder by stem, sorted.
+
+    Raises:
+        InputError: the folder is missing or has no images, or two images share a stem.
+    """
+    if not folder.is_dir():
+        raise InputError(folder, "is not a folder", "give a folder of images")
+    found: defaultdict[str, list[Path]] = defaultdict(list)
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() in EXTENSIONS and not path.name.startswith("."):
+            found[path.stem].append(path)
+    if not found:
+        raise InputError(
+            folder, "holds no images", f"images end in {', '.join(sorted(EXTENSIONS))}"
+        )
+    if double := [path.name for paths in found.values() if len(paths) > 1 for path in paths]:
+        raise InputError(folder, f"has two files with one stem: {list_names(double)}", "keep one")
+    return {stem: paths[0] for stem, paths in found.items()}
+
+
+def find_pairs(infrared_folder: Path, visible_folder: Path) -> list[Pair]:
+    """Match two folders by stem (extensions may differ), sorted by name.
+
+    Raises:
+        InputError: as `find_images`, or an image has no partner.
+    """
+    infrared, visible = find_images(infrared_folder), find_images(visible_folder)
+    if infrared.keys() != visible.keys():
+        lonely = (
+            (infrared.keys() - visible.keys(), "infrared", visible_folder),
+            (visible.keys() - infrared.keys(), "visible", infrared_folder),
+        )
+        reasons = [
+            f"{len(names)} {kind} without a partner in {folder}: {list_names(names)}"
+            for names, kind, folder in lonely
+            if names
+        ]
+        raise InputError(
+            infrared_folder,
+            ", and ".join(reasons),
+            "a pair shares its stem, and images end in "
+            f"{', '.join(sorted(EXTENSIONS))}: add the partners or remove these images",
+        )
+    return [Pair(name, infrared[name], visible[name]) for name in infrared]
+
+
+def check_same_size(pair: Pair) -> None:
+    """Refuse a pair whose images differ in size.
+
+    Raises:
+        InputError: they differ; pairs must be registered.
+    """
+    sizes = [image_size(pair.infrared), image_size(pair.visible)]
+    if sizes[0] != sizes[1]:
+        shown = " and ".join(f"{width}x{height}" for height, width in sizes)
+        raise InputError(
+            pair.infrared,
+            f"infrared and visible differ in size: {shown}",
+            "pairs must be aligned pixel by pixel: register and crop them first",
+        )

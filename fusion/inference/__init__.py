@@ -1,0 +1,1 @@
+"""Fusing pairs with a trained network, and other software's fused images."""

@@ -1,0 +1,175 @@
+"""A list of pairs -> a folder of fused images."""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from traceback import clear_frames
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fusion.core.config import RuntimeConfig
+from fusion.core.errors import InputError
+from fusion.core.runtime import autocast, pick_device
+from fusion.images.batching import batches_of_one_size, read_ahead
+from fusion.images.color import restore_color, stretch
+from fusion.images.decode import read_infrared, read_visible, write_image
+from fusion.images.pairs import Pair
+from fusion.inference.tiles import MemoryPlan, Tiling, fuse_in_tiles, plan_memory
+from fusion.methods import FusionMethod
+
+
+def fuse_batch(
+    method: FusionMethod,
+    infrared: Tensor,
+    visible: Tensor,
+    *,
+    stretched: bool,
+    tiles: Tiling | None = None,
+) -> Tensor:
+    """Fuse one batch of equally large pairs.
+
+    Args:
+        method: in eval mode, on the images' device.
+        infrared: B×1×H×W uint8.
+        visible: B×3×H×W uint8 RGB.
+        stretched: stretch every fused image to its own full range.
+        tiles: fuse tile by tile; by default the whole image at once.
+
+    Returns:
+        B×3×H×W uint8 RGB; three equal channels where the visible image is grey or the method
+        does not restore colour.
+
+    Raises:
+        FloatingPointError: the network's output has undefined values.
+    """
+    infrared, visible = infrared.float() / 255, visible.float() / 255
+    fused = fuse_in_tiles(method, infrared, visible, tiles)
+    if not fused.isfinite().all():
+        raise FloatingPointError("the fused image has undefined values")
+    if stretched:
+        fused = stretch(fused)
+    if method.restores_color:
+        colored = restore_color(fused, visible)
+    else:
+        colored = fused.expand(-1, 3, -1, -1)
+    return (colored * 255).round().clamp(0, 255).to(torch.uint8)
+
+
+def fuse_pairs(
+    method: FusionMethod,
+    pairs: Sequence[Pair],
+    output: Path,
+    *,
+    stretched: bool,
+    batch_size: int,
+    runtime: RuntimeConfig,
+    infrared_range: tuple[float, float] | None = None,
+    plan: MemoryPlan | None = None,
+    suffix: str = ".png",
+    on_note: Callable[[Path, str], None] = lambda _path, _note: None,
+) -> None:
+    """Fuse pairs into `output/<name><suffix>`; reading and writing overlap with the network.
+
+    Pairs of one size share batches. An image that does not fit into `runtime.memory_gib` is fused
+    in tiles. Files are 8-bit RGB, or grey where the result is grey. `infrared_range` is what
+    `read_infrared` calls the declared range. `plan` is the method's, for callers that come again;
+    by default it is made from `runtime.memory_gib`. The files are PNG, whatever case `suffix` is
+    in. `on_note` gets each file of which more had to be done than to decode it, and what
+    (`ImageRead.notes`), in any order and from other threads.
+
+    Raises:
+        InputError: an image cannot be read, memory runs out, or the fused image has undefined
+            values, or is flat although neither of its sources is.
+        OSError: a file cannot be written.
+    """
+    device = pick_device(runtime)
+    method = method.to(device).eval()
+    if runtime.channels_last:
+        method = method.to(memory_format=torch.channels_last)
+    output.mkdir(parents=True, exist_ok=True)
+    read = partial(_read, infrared_range=infrared_range, on_note=on_note)
+    with ThreadPoolExecutor(4) as pool, torch.inference_mode(), autocast(runtime, device):
+        plan = plan or plan_memory(runtime.memory_gib, method, device)
+        batches = batches_of_one_size(pairs, lambda pixels: plan.batch_size(pixels, batch_size))
+        writing: list[Future[None]] = []
+        for batch, (infrared, visible) in read_ahead(pool, read, batches, 2):
+            with explained(batch[0].visible):
+                fused = fuse_batch(
+                    method,
+                    infrared.to(device),
+                    visible.to(device),
+                    stretched=stretched,
+                    tiles=plan.tiling(*infrared.shape[-2:]),
+                )
+            for pair, image, *sources in zip(batch, fused.cpu(), infrared, visible, strict=True):
+                _check(pair, image, sources)
+                writing.append(pool.submit(write_fused, output / f"{pair.name}{suffix}", image))
+        for future in writing:
+            future.result()
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Say of `path` what went wrong while it was fused.
+
+    Raises:
+        InputError: the fused image has undefined values, or memory ran out.
+    """
+    try:
+        yield
+    except FloatingPointError as error:
+        raise InputError(path, str(error), "retrain the method") from error
+    except RuntimeError as error:
+        if not _out_of_memory(error):
+            raise
+        clear_frames(error.__traceback__)  # they hold tensors: memory that the next pair needs
+        torch.cuda.empty_cache()
+        remedy = "lower --memory (runtime.memory_gib in params.yaml)"
+        raise InputError(path, "memory ran out while it was fused", remedy) from error
+
+
+def _out_of_memory(error: RuntimeError) -> bool:
+    """Whether an allocator raised it; the CPU's has no class of errors, but these words."""
+    words = "can't allocate memory", "not enough memory"
+    return isinstance(error, torch.OutOfMemoryError) or any(word in str(error) for word in words)
+
+
+def _read(
+    batch: Sequence[Pair],
+    infrared_range: tuple[float, float] | None,
+    on_note: Callable[[Path, str], None],
+) -> tuple[Tensor, Tensor]:
+    infrared = [read_infrared(pair.infrared, infrared_range) for pair in batch]
+    visible = [read_visible(pair.visible) for pair in batch]
+    for pair, *images in zip(batch, infrared, visible, strict=True):
+        for path, image in zip((pair.infrared, pair.visible), images, strict=True):
+            for note in image.notes:
+                on_note(path, note)
+    grey = torch.stack([torch.tensor(image.pixels) for image in infrared])
+    return grey.unsqueeze(1), torch.stack([as_planes(image.pixels) for image in visible])
+
+
+def as_planes(pixels: np.ndarray) -> Tensor:
+    """H×W×3 or H×W (three equal channels) -> 3×H×W."""
+    tensor = torch.tensor(pixels)
+    return tensor.permute(2, 0, 1) if tensor.ndim == 3 else tensor.expand(3, -1, -1)
+
+
+def _check(pair: Pair, fused: Tensor, sources: Sequence[Tensor]) -> None:
+    if _flat(fused) and not any(map(_flat, sources)):  # of a flat one, a maximum may be flat
+        reason = "its fused image is one flat colour, though neither source is"
+        raise InputError(pair.visible, reason, "check the method's weights")
+
+
+def _flat(image: Tensor) -> bool:
+    return bool((image == image[:, :1, :1]).all())
+
+
+def write_fused(path: Path, image: Tensor) -> None:
+    """Write 3×H×W uint8, as a grey file where the channels are equal."""
+    grey = bool((image == image[:1]).all())
+    write_image(path, image[0].numpy() if grey else image.permute(1, 2, 0).contiguous().numpy())

@@ -1,0 +1,5 @@
+"""EMMA: see `network`."""
+
+from fusion.methods.emma.network import EMMA
+
+__all__ = ["EMMA"]

@@ -1,0 +1,125 @@
+"""A fusion method on disk: weights in safetensors and a card that describes them."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
+
+from fusion import methods
+from fusion.core.errors import InputError
+from fusion.core.files import write_bytes
+from fusion.methods import FusionMethod
+
+WEIGHTS = "weights.safetensors"
+CARD = "card.json"
+
+
+def save_model(folder: Path, kind: str, method: FusionMethod, facts: dict[str, Any]) -> None:
+    """Write a method so that `load_model` can rebuild it.
+
+    Args:
+        folder: gets `weights.safetensors` (if the method has weights) and, last, `card.json`.
+        kind: the method's registered name.
+        method: what to save.
+        facts: JSON-able additions to the card: data, training, commit.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    state = weights_of(method)
+    if state:
+        write_bytes(folder / WEIGHTS, save(state))
+    described = {
+        "config": method.config.model_dump(mode="json"),
+        "parameters": sum(parameter.numel() for parameter in method.parameters()),
+    }
+    save_card(folder, kind, described | facts)
+
+
+def save_card(folder: Path, kind: str, facts: dict[str, Any]) -> None:
+    """Write `card.json`, a method's name and facts."""
+    folder.mkdir(parents=True, exist_ok=True)
+    content = json.dumps({"method": kind, **facts}, indent=2) + "\n"
+    write_bytes(folder / CARD, content.encode())
+
+
+def weights_of(module: nn.Module) -> dict[str, Tensor]:
+    """A module's state on the CPU, every tensor contiguous and its own: safetensors asks for that.
+
+    Modules may share tensors (one stem for both modalities); here they are copies.
+    """
+    return {
+        name: value.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for name, value in module.state_dict().items()
+    }
+
+
+def load_model(source: Path) -> FusionMethod:
+    """Rebuild a saved method, in eval mode on the CPU.
+
+    Args:
+        source: what `files_of` takes.
+
+    Raises:
+        InputError: a file is missing or damaged, the method is unknown, or weights and settings
+            do not belong together.
+    """
+    weights, card_path = files_of(source)
+    card = read_card(source)
+    try:
+        kind = methods.get(card["method"])
+        method = kind(kind.config_class.model_validate_json(json.dumps(card["config"])))
+    except (KeyError, ValueError, ValidationError) as error:
+        reason = f"describes no method known here ({error})"
+        raise InputError(card_path, reason, "train again") from error
+    if method.state_dict():
+        _load_weights(method, weights)
+    return method.eval()
+
+
+def files_of(source: Path) -> tuple[Path, Path]:
+    """Weights and card of a saved method: a folder's, or `<name>.safetensors` and its `.json`."""
+    if source.suffix == ".safetensors":
+        return source, source.with_suffix(".json")
+    return source / WEIGHTS, source / CARD
+
+
+def read_card(source: Path) -> dict[str, Any]:
+    """The card of a saved method.
+
+    Raises:
+        InputError: it is missing or not JSON.
+    """
+    path = files_of(source)[1]
+    try:
+        card: dict[str, Any] = json.loads(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError) as error:
+        remedy = "train the method, or put the card beside its weights"
+        raise InputError(path, "is missing", remedy) from error
+    except (OSError, ValueError) as error:
+        raise InputError(path, f"cannot be read ({error})", "train the method") from error
+    return card
+
+
+def copy_model(source: Path, folder: Path) -> None:
+    """Copy a saved method, in either form, into a folder; the card last."""
+    read_card(source)
+    folder.mkdir(parents=True, exist_ok=True)
+    for path, name in zip(files_of(source), (WEIGHTS, CARD), strict=True):
+        shutil.copyfile(path, folder / name)
+
+
+def _load_weights(method: FusionMethod, path: Path) -> None:
+    if not path.is_file():
+        raise InputError(path, "is missing, though its card is there", "put it beside the card")
+    try:
+        method.load_state_dict(load_file(path))
+    except (OSError, SafetensorError) as error:
+        raise InputError(path, f"cannot be read ({error})", "train again") from error
+    except RuntimeError as error:
+        reason = f"has other weights than its card says ({error})"
+        raise InputError(path, reason, "train again") from error

@@ -1,0 +1,5 @@
+"""MMAUNet: see `network`."""
+
+from fusion.methods.mmaunet.network import MMAUNet
+
+__all__ = ["MMAUNet"]

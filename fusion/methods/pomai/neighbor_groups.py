@@ -1,0 +1,72 @@
+"""PoMAI's Neighbor-Group Matching Model: attention between similar pixels, wherever they are."""
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from fusion.core.config import Config
+from fusion.methods.pomai.hashing import (
+    attend_in_groups,
+    bucket_count,
+    cross_polytope_codes,
+    group_scores,
+)
+
+
+class NGMMConfig(Config):
+    """Neighbor-Group Matching Model; all choices, after NLSA (Mei et al. 2021)."""
+
+    group_size: int = Field(144, ge=1)
+    buckets: int = Field(128, ge=2, multiple_of=2)
+    rounds: int = Field(1, ge=1)
+    neighbours: int = Field(0, ge=0)
+    temperature: float = Field(10.0, gt=0)
+
+
+class NeighborGroupMatching(nn.Module):
+    """NGMM, equations 2-3: B×C×H×W -> B×C×H×W, cost and memory linear in pixels.
+
+    HFN hashes the right branch (directions only: the unit sphere) and sorts pixels into groups of
+    K neighbours in feature space; GAM attends inside each group, with cosines of the right branch
+    as scores and the left branch as values. The hash rotation is drawn anew for every training
+    forward; at inference it is a saved buffer, so the result is a function of weights and input.
+    """
+
+    rotation: Tensor
+
+    def __init__(self, channels: int, config: NGMMConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.left = nn.Conv2d(channels, channels, 1)
+        self.right = nn.Conv2d(channels, channels, 1)
+        self.temperature = nn.Parameter(torch.tensor(config.temperature))
+        self.register_buffer("rotation", self._draw(channels))
+
+    def _draw(self, channels: int, device: torch.device | None = None) -> Tensor:
+        return torch.randn(self.config.rounds, channels, self.config.buckets // 2, device=device)
+
+    def forward(self, features: Tensor) -> Tensor:
+        shape = features.shape
+        left = self.left(features).flatten(2).transpose(1, 2)  # B × L × C
+        right = self.right(features).flatten(2).transpose(1, 2)
+        key = F.normalize(right.float(), dim=-1).to(left.dtype)
+        query = key * self.temperature.to(key.dtype)
+        attended = self._attend(query, key, left)
+        return features + attended.transpose(1, 2).reshape(shape)
+
+    def _attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        size, neighbours = self.config.group_size, self.config.neighbours
+        buckets = bucket_count(key.shape[1], size, self.config.buckets)
+        rotation = self._draw(key.shape[2], key.device) if self.training else self.rotation
+        outputs, scores = [], []
+        used = torch.arange(buckets // 2, device=key.device)
+        for turn in rotation.index_select(-1, used).unbind():
+            codes = cross_polytope_codes(key, turn)
+            outputs.append(attend_in_groups(query, key, value, codes, size, neighbours))
+            if len(rotation) > 1:
+                scores.append(group_scores(query, key, codes, size, neighbours))
+        if len(outputs) == 1:
+            return outputs[0]
+        weights = torch.stack(scores).softmax(0).unsqueeze(-1).to(value.dtype)
+        return (torch.stack(outputs) * weights).sum(0)

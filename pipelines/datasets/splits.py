@@ -1,0 +1,88 @@
+"""One split for all methods: the same names, the same seed, the same lists on every machine."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import numpy as np
+
+from fusion.core.errors import InputError
+
+SPLITS = ("train", "val", "test")
+
+
+def make_split(
+    names: Sequence[str],
+    protocol: Literal["random", "blocks", "grouped"],
+    fractions: tuple[float, float, float] = (0.8, 0.1, 0.1),
+    seed: int = 0,
+    block: int = 100,
+    groups: Mapping[str, int] | None = None,
+) -> dict[str, list[str]]:
+    """Divide images into train, val and test.
+
+    Args:
+        names: image names; their order does not matter.
+        protocol: "random" draws image by image (the papers' way; neighbouring frames of a video
+            leak between the parts); "blocks" draws runs of `block` consecutive names, 2 before
+            10; "grouped" draws the groups given, e.g. of near-duplicates.
+        fractions: of train, val and test; the parts come as near to them as whole units allow.
+        seed: draws the order.
+        block: names a block.
+        groups: a group number for every name, for "grouped".
+
+    Returns:
+        Sorted names by part; every name is in exactly one, and a part is empty only if its
+        fraction is 0.
+
+    Raises:
+        InputError: there are fewer images, blocks or groups than parts to fill.
+    """
+    ordered = sorted(names)
+    if protocol == "random":
+        units = [[name] for name in ordered]
+    elif protocol == "blocks":
+        ordered.sort(key=by_number)
+        units = [ordered[start : start + block] for start in range(0, len(ordered), block)]
+    else:
+        members: dict[int, list[str]] = {}
+        for name in ordered:
+            members.setdefault((groups or {})[name], []).append(name)
+        units = list(members.values())
+    if len(units) < np.count_nonzero(fractions):
+        raise InputError(
+            "split",
+            f"'{protocol}' finds only {len(units)} separate units in {len(ordered)} images",
+            "use smaller blocks, more images or another protocol",
+        )
+    shuffled = [units[index] for index in np.random.default_rng(seed).permutation(len(units))]
+    parts, start = {}, 0
+    for part, stop in zip(SPLITS, _cuts([len(unit) for unit in shuffled], fractions), strict=True):
+        parts[part] = sorted(name for unit in shuffled[start:stop] for name in unit)
+        start = stop
+    return parts
+
+
+def by_number(name: str) -> str:
+    """Key that sorts names as text, but numbers in them by value: 2 before 10."""
+    return re.sub("[0-9]+", lambda digits: digits[0].zfill(20), name)
+
+
+def _cuts(sizes: Sequence[int], fractions: tuple[float, float, float]) -> list[int]:
+    """Where each part ends in a list of units: nearest to its share, and no wanted part empty."""
+    filled = np.concatenate([[0], np.cumsum(sizes)])
+    wanted = [fraction > 0 for fraction in fractions]
+    cuts = [0]
+    for index, share in enumerate(np.cumsum(fractions)[:-1]):
+        first = cuts[-1] + wanted[index]
+        last = len(sizes) - sum(wanted[index + 1 :]) if wanted[index] else first
+        distances = np.abs(filled[first : last + 1] - share * filled[-1])
+        cuts.append(first + int(distances.argmin()))
+    return [*cuts[1:], len(sizes)]
+
+
+def split_checksum(split: Mapping[str, Sequence[str]]) -> str:
+    """SHA-256 of the lists, so that two results can be seen to stand on the same split."""
+    return hashlib.sha256(json.dumps(split, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,14 @@
+"""Where stages keep what they write, relative to the project's root."""
+
+from pathlib import Path
+
+PREPARED = Path("data/prepared")
+TRAINING_PAIRS = Path("data/train")
+TEACHERS = Path("data/teachers")
+MODELS = Path("models")
+FUSED = Path("fused")
+SCORES = Path("scores")
+PLOTS = Path("plots")
+PICTURES = Path("pictures")
+RUNS = Path("runs")
+WEIGHTS = Path("weights")

@@ -1,0 +1,1 @@
+"""The leaderboard and what its differences are worth."""

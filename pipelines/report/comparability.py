@@ -1,0 +1,72 @@
+"""Rows compare only if they were measured alike; if not: which differ, in what, what to do."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from fusion.core.errors import InputError, list_names
+from fusion.core.protocol import Protocol, differences, protocol_digest
+
+TASKS = {"evaluate": "fusion metrics", "detect": "detection", "segment": "segmentation"}
+"""Stage -> what it measures."""
+
+_SHOWN = 6
+
+
+def require_alike(
+    stage: str,
+    dataset: str,
+    rows: Mapping[str, Protocol],
+    present: Callable[[], Protocol] = dict,
+) -> None:
+    """Refuse a column of the leaderboard whose rows were measured differently.
+
+    Args:
+        stage: one of `TASKS`.
+        dataset: that the column is about.
+        rows: method -> protocol.
+        present: what a run of the stage would share with another now: only rows that lack it have
+            to run again. It is asked for only where rows differ.
+
+    Raises:
+        InputError: naming rows, fields, both values and the command that makes the rows alike.
+    """
+    groups: dict[str, list[str]] = {}
+    for method, protocol in rows.items():
+        groups.setdefault(protocol_digest(protocol), []).append(method)
+    if len(groups) < 2:
+        return
+    usual, *others = sorted(groups.values(), key=len, reverse=True)
+    words = [
+        f"{list_names(methods)} (unlike {list_names(usual)}): "
+        + _in_words(differences(rows[methods[0]], rows[usual[0]]))
+        for methods in others
+    ]
+    targets = " ".join(f"{stage}@{method}-{dataset}" for method in _to_repeat(rows, present()))
+    raise InputError(
+        f"{TASKS[stage]} on {dataset}",
+        f"was not measured alike for all methods: {'; '.join(words)}",
+        f"run `dvc repro --force --single-item {targets}`, then `dvc repro`",
+    )
+
+
+def _to_repeat(rows: Mapping[str, Protocol], present: Protocol) -> list[str]:
+    """Rows that are not as they would be now; all, if the rest would still differ."""
+    stale = [method for method, protocol in rows.items() if not _has(protocol, present)]
+    kept = {protocol_digest(rows[method]) for method in rows if method not in stale}
+    return stale if stale and len(kept) == 1 else list(rows)
+
+
+def _has(protocol: Protocol, present: Protocol) -> bool:
+    return protocol == {**protocol, **present}
+
+
+def _in_words(found: Mapping[str, tuple[Any, Any]]) -> str:
+    shown = [f"{name} is {_short(a)}, not {_short(b)}" for name, (a, b) in found.items()]
+    more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
+    return ", ".join(shown[:_SHOWN]) + more
+
+
+def _short(value: object) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 24 else f"{text[:12]}…"

@@ -1,0 +1,39 @@
+"""Stage: fused test images -> fusion metrics, an image and as a whole."""
+
+import json
+
+from pipelines import params
+from pipelines.entry import run
+from pipelines.paths import FUSED, PREPARED, SCORES
+
+
+def main(method: str, dataset: str) -> None:
+    """Measure METHOD's fused test images of DATASET."""
+    from fusion.core.processes import join_group
+    from fusion.core.runtime import pick_device
+    from fusion.metrics.folders import evaluate_folders, summarise
+
+    settings = params.load()
+    output = SCORES / f"evaluate-{method}-{dataset}"
+    output.mkdir(parents=True, exist_ok=True)
+    if not settings.has_images(method, dataset):
+        return
+    group = join_group(settings.runtime)
+    pairs = PREPARED / dataset / "test"
+    frame = evaluate_folders(
+        pairs / "ir",
+        pairs / "vi",
+        FUSED / f"{method}-{dataset}" / "test",
+        names=settings.evaluation.metrics,
+        device=pick_device(settings.runtime),
+        group=group,
+    )
+    if group.rank:
+        return
+    frame.to_csv(output / "images.csv", index=False)
+    summary = summarise(frame) | {"stretch": settings.fusion.stretch}
+    (output / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,18 @@
+"""Stage: sample scenes in the official layouts of MSRS and M3FD."""
+
+from pathlib import Path
+
+from pipelines import params
+from pipelines.datasets.sample import generate
+from pipelines.entry import run
+
+SAMPLE = Path("data/sample")
+
+
+def main() -> None:
+    """Generate the embedded sample data."""
+    generate(SAMPLE, params.load().sample)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,36 @@
+"""Freed tensors' memory is used again instead of being mapped and zeroed anew."""
+
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = """
+import resource, sys
+from fusion.core.memory import keep_freed_memory
+if sys.argv[1] == "keep":
+    keep_freed_memory()
+import torch
+torch.set_num_threads(1)
+
+
+def work():
+    planes = torch.ones(12 << 20)  # above what glibc would ever keep by itself
+    for _ in range(10):
+        planes = (planes * 2 + planes).relu()
+
+work()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+work()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+def page_faults(mode):
+    command = [sys.executable, "-c", PROGRAM, mode]
+    return int(subprocess.run(command, capture_output=True, check=True, text=True).stdout)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's allocator is meant")
+def test_a_large_tensor_takes_the_pages_of_the_one_before():
+    assert page_faults("keep") < page_faults("default") / 3

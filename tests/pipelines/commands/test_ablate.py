@@ -1,0 +1,154 @@
+"""`pomai ablate` without running experiments.
+
+exp_show.json: entries that DVC 3.67 printed in three runs, shortened, two of them renamed.
+queue_status_*.txt: what it printed while a worker ran, and after `kill -9` of the worker.
+"""
+
+import json
+import statistics
+import sys
+from pathlib import Path
+
+import pytest
+
+from fusion.core.errors import InputError
+from pipelines import cli
+from pipelines.ablations import begun, experiment_names, living_workers, measured, states, table
+from pipelines.commands import ablate
+
+OVERRIDES = [
+    "method=[pomai]",
+    "detect_on=[]",
+    "segment_on=[]",
+    "profile=tiny",
+    "training.pomai-stage_one.settings.epochs=1",
+    "training.pomai-stage_two.settings.epochs=1",
+    "fuse_on=[msrs]",
+]
+PRESETS = ["none", "no_camn", "no_ngmm", "no_micm", "no_freeze"]
+
+
+@pytest.fixture
+def shown():
+    return json.loads((Path(__file__).parent / "exp_show.json").read_text())
+
+
+@pytest.fixture
+def runs():
+    return experiment_names(PRESETS, [0, 1], OVERRIDES)
+
+
+def results(shown, name):
+    (entry,) = (e for base in shown for e in base["experiments"] or [] if e["name"] == name)
+    return entry["revs"][0]["data"]["metrics"]["results/metrics.json"]["data"]["pomai"]["msrs"]
+
+
+def test_states(shown, runs):
+    found = {key: states(shown).get(name) for key, name in runs.items()}
+    assert found == {
+        **dict.fromkeys(runs),
+        ("none", 0): "finished",
+        ("none", 1): "finished",
+        ("no_camn", 0): "finished",
+        ("no_ngmm", 0): "waiting",
+        ("no_micm", 0): "waiting",
+        # DVC gives a failed experiment no name of its own, only its revision
+        ("no_freeze", 0): "failed",
+    }
+
+
+def test_only_finished_experiments_count_although_others_carry_their_commits_numbers(shown, runs):
+    values = measured(shown, runs)
+    assert set(zip(values.preset, values.seed, strict=True)) == {
+        ("none", 0),
+        ("none", 1),
+        ("no_camn", 0),
+    }
+    assert set(values.metric) == {"SD", "SF", "AG", "VIF"}
+
+
+def test_cells_are_means_with_the_spread_over_seeds(shown, runs):
+    text = table(measured(shown, runs))
+    assert list(text.index) == ["no_camn", "none"], "the order of Table 2"
+    assert list(text.columns) == ["msrs SD", "msrs SF", "msrs AG", "msrs VIF"]
+    for metric in ("SD", "VIF"):
+        pair = [results(shown, runs["none", seed])[metric] for seed in (0, 1)]
+        expected = f"{statistics.mean(pair):.3f} ± {statistics.stdev(pair):.3f}"
+        assert text.loc["none", f"msrs {metric}"] == expected
+    one = results(shown, runs["no_camn", 0])["SF"]
+    assert text.loc["no_camn", "msrs SF"] == f"{one:.3f}"
+
+
+def test_a_metric_that_was_not_measured_is_a_dash(shown, runs):
+    del results(shown, runs["no_camn", 0])["VIF"]
+    assert table(measured(shown, runs)).loc["no_camn", "msrs VIF"] == "–"
+
+
+def test_other_overrides_are_other_experiments(runs):
+    other = experiment_names(PRESETS, [0, 1], [*OVERRIDES, "fusion.stretch=true"])
+    assert not {*runs.values()} & {*other.values()}
+    assert len({*runs.values()}) == 10
+
+
+def test_a_failed_experiment_that_was_queued_again_is_waiting(shown, runs):
+    failed, queued = runs["no_freeze", 0], runs["no_micm", 0]
+    again = json.loads(json.dumps(shown[1]).replace(queued, failed))
+    assert states([shown[1], again])[failed] == "waiting"
+
+
+def status(name):
+    return (Path(__file__).parent / f"queue_status_{name}.txt").read_text()
+
+
+def test_workers_and_what_they_began():
+    assert living_workers(status("alive")) == 1
+    assert living_workers(status("dead")) == 0
+    assert living_workers("\nWorker status: 2 active, 1 idle\n") == 3
+    assert begun(status("dead")) == ["ablate-f66e9b6c-no_ngmm-seed0"]
+    assert begun("No experiment tasks in the queue.\n\nWorker status: 0 active, 0 idle\n") == []
+    with pytest.raises(InputError, match="does not count workers; install the DVC"):
+        living_workers("Workers: none\n")
+
+
+def test_experiments_without_a_worker_are_not_waited_for(monkeypatch, shown, runs):
+    """DVC's answers are recorded ones; time passes without sleeping."""
+    asked, clock = [], iter(range(0, 1000, 50))
+
+    def dvc(*arguments):
+        asked.append(arguments[:2])
+        if arguments[:2] == ("exp", "show"):
+            return json.dumps(shown)
+        return status("alive" if asked.count(("queue", "status")) == 1 else "dead")
+
+    monkeypatch.setattr(ablate, "_dvc", dvc)
+    monkeypatch.setattr(ablate.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(ablate.time, "sleep", lambda _: None)
+    running, queued = runs["no_ngmm", 0], runs["no_micm", 0]
+    with pytest.raises(InputError) as stopped:
+        ablate._wait("HEAD", [runs["none", 0], running, queued])
+    assert asked.count(("queue", "status")) > 2, "a worker may be slow to answer"
+    message = str(stopped.value)
+    assert f"dvc queue: has no worker, and 2 experiments wait: {running}, {queued}" in message
+    assert f"`dvc queue kill {running}` until" in message
+    assert "give the same command again" in message
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--presets=no_camm",), "no_camm unknown; choose from no_ngmm, no_camn"),
+        (("--seeds=0,one",), "'0,one' are no numbers"),
+        (("--set=seed=3",), "seed is varied; use --presets or --seeds"),
+        (("--set=profile",), "'profile' is not KEY=VALUE"),
+        ((), "dvc.yaml: is missing; run from the project's root folder"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(monkeypatch, tmp_path, options, message):
+    monkeypatch.chdir(tmp_path)
+    if options:
+        (tmp_path / "dvc.yaml").touch()
+    monkeypatch.setattr(sys, "argv", ["pomai", "ablate", *options])
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    assert message in str(stop.value.code)
+    assert "\n" not in str(stop.value.code)

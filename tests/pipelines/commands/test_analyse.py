@@ -1,0 +1,84 @@
+"""`pomai analyse`, as a user runs it."""
+
+import json
+import sys
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from fusion.images.decode import write_image
+from fusion.methods.files import save_model
+from fusion.methods.pomai.network import PoMAI, PoMAIConfig
+from pipelines import cli
+
+
+@pytest.fixture
+def folder(tmp_path):
+    random = np.random.default_rng(0)
+    for kind, channels in (("ir", ()), ("vi", (3,))):
+        (tmp_path / kind).mkdir()
+        for index in range(5):
+            image = random.integers(20 * index, 200, (20, 24, *channels), dtype=np.uint8)
+            write_image(tmp_path / kind / f"{index}.png", image)
+    torch.manual_seed(0)
+    network = PoMAI(PoMAIConfig(channels=4, heads=2, blocks=1))
+    save_model(tmp_path / "method", "pomai", network, {})
+    return tmp_path
+
+
+def run(monkeypatch, capsys, folder, *options):
+    """(exit code, what it printed)."""
+    arguments = [f"--ir={folder / 'ir'}", f"--vi={folder / 'vi'}", *options]
+    monkeypatch.setattr(sys, "argv", ["pomai", "analyse", *arguments])
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    printed = capsys.readouterr()
+    message = stop.value.code if isinstance(stop.value.code, str) else ""
+    return stop.value.code, printed.out + printed.err + message
+
+
+@pytest.mark.parametrize("given", ["method", "method/weights.safetensors"])
+def test_numbers_and_pictures(monkeypatch, capsys, folder, given):
+    options = [f"--method-folder={folder / given}", "--cka-pairs=2"]
+    contents = []
+    for out in ("first", "second"):
+        code, printed = run(monkeypatch, capsys, folder, f"--out={folder / out}", *options)
+        assert code == 0, printed
+        contents.append((folder / out / "analysis.json").read_bytes())
+        for name in ("sparsity", "divergence", "cka"):
+            picture = cv2.imread(str(folder / out / f"{name}.png"))
+            assert len(np.unique(picture)) > 10, "something is drawn"
+    assert contents[0] == contents[1]
+    content = json.loads(contents[0])
+    assert content["pairs"] == 5
+    assert sum(group["pairs"] for group in content["divergence"]["clusters"]) == 5
+    assert content["cka"]["samples"] == 2 * 256
+    assert np.shape(content["cka"]["values"]) == (2, 2)
+    assert f"{content['sparsity']['GCR']['infrared']:.3f}" in printed
+
+
+def test_without_a_method_or_a_folder_it_only_prints(monkeypatch, capsys, folder):
+    before = sorted(folder.rglob("*"))
+    code, printed = run(monkeypatch, capsys, folder)
+    assert code == 0
+    assert "JS divergence, mean" in printed
+    assert "CKA" not in printed
+    assert sorted(folder.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("damage", "options", "message"),
+    [
+        (lambda f: (f / "vi/3.png").unlink(), (), "without a partner"),
+        (lambda f: (f / "ir/1.png").write_bytes(b"no"), (), "1.png: is not a readable image"),
+        (lambda _: None, ("--out=/nowhere/x",), "its parent folder does not exist"),
+        (lambda _: None, ("--method-folder=/nowhere",), "card.json: is missing"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(monkeypatch, capsys, folder, damage, options, message):
+    damage(folder)
+    code, _ = run(monkeypatch, capsys, folder, *options)
+    assert message in str(code)
+    assert "\n" not in code

@@ -1,0 +1,444 @@
+import json
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from detection.boxes import CLASSES
+from fusion.core.errors import InputError
+from fusion.images.decode import read_visible, write_image
+from fusion.images.pairs import find_pairs
+from pipelines.datasets.canonical import training_sets
+from pipelines.datasets.config import DatasetConfig, SampleConfig
+from pipelines.datasets.duplicates import near_duplicates
+from pipelines.datasets.prepare import prepare
+from pipelines.datasets.sample import generate
+from segmentation.labels import read_label
+
+MSRS = {"layout": "msrs", "train_fusion": True}
+M3FD = {"layout": "m3fd", "fractions": [0.5, 0.25, 0.25]}
+REAL = os.environ.get("FUSION_DATA")
+
+
+@pytest.fixture
+def source(tmp_path):
+    """Small sample data that a test may break."""
+    sizes = {"msrs_train": 4, "msrs_test": 2, "m3fd": 8, "height": 48, "width": 64}
+    generate(tmp_path / "raw", SampleConfig(**sizes))
+    return tmp_path / "raw"
+
+
+@pytest.fixture
+def run(tmp_path):
+    def prepared(folder, train_fusion=False, **settings):
+        config = DatasetConfig(source=str(folder), **settings)
+        folders = tmp_path / "out/set", tmp_path / "train/set"
+        return prepare("set", config, *folders, train_fusion=train_fusion)
+
+    return prepared
+
+
+def facts(tmp_path):
+    return json.loads((tmp_path / "out/set/dataset.json").read_text())
+
+
+def files(folder):
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*.*")}
+
+
+def test_msrs_becomes_the_canonical_layout(source, run, tmp_path):
+    report = run(source / "MSRS", **MSRS)
+    assert report.splits == {"train": 4, "test": 2}
+    content = facts(tmp_path)
+    assert content["split_protocol"] == "official"
+    assert content["classes"][8] == "bump"
+    assert content["splits"]["train"] == ["00000D", "00001N", "00002D", "00003N"]
+    for split, names in content["splits"].items():
+        raw, out = source / "MSRS" / split, tmp_path / "out/set" / split
+        for name in names:
+            for kind in ("ir", "vi"):
+                assert (out / kind / f"{name}.png").read_bytes() == (
+                    raw / kind / f"{name}.png"
+                ).read_bytes()
+            np.testing.assert_array_equal(
+                read_label(out / "labels" / f"{name}.png"),
+                read_label(raw / "Segmentation_labels" / f"{name}.png"),
+            )
+    assert files(tmp_path / "train/set") == {
+        name: data
+        for name, data in files(tmp_path / "out/set/train").items()
+        if not name.startswith("labels")
+    }
+
+
+def test_png_files_that_are_canonical_already_are_copied(source, run, tmp_path):
+    path = source / "MSRS/test/vi/10000D.png"
+    Image.open(path).save(path, compress_level=0)
+    run(source / "MSRS", **MSRS)
+    assert (tmp_path / "out/set/test/vi/10000D.png").read_bytes() == path.read_bytes()
+
+
+def test_m3fd_is_split_once_and_written_as_yolo_boxes(source, run, tmp_path):
+    run(source / "M3FD", **M3FD)
+    first = files(tmp_path / "out/set")
+    content = facts(tmp_path)
+    assert [len(content["splits"][part]) for part in ("train", "val", "test")] == [4, 2, 2]
+    infrared = Image.open(tmp_path / "out/set/train/ir" / f"{content['splits']['train'][0]}.png")
+    assert infrared.mode == "L"
+    lines = [
+        line.split()
+        for path in (tmp_path / "out/set").rglob("labels/*.txt")
+        for line in path.read_text().splitlines()
+    ]
+    boxes = sum(v for note, v in content["notes"].items() if note.startswith("boxes of"))
+    assert len(lines) == boxes > 0
+    assert all(0 <= float(value) <= 1 for line in lines for value in line[1:])
+    assert not list((tmp_path / "train/set").iterdir())
+    run(source / "M3FD", **M3FD)
+    assert files(tmp_path / "out/set") == first
+    run(source / "M3FD", **M3FD, seed=1)
+    assert facts(tmp_path)["checksum"] != content["checksum"]
+
+
+def test_prepared_yolo_boxes_are_a_source_too(source, run, tmp_path):
+    run(source / "M3FD", **M3FD)
+    before = facts(tmp_path)["notes"]
+    for part in (tmp_path / "out/set").glob("*/labels/*.txt"):
+        (source / "M3FD/Annotation" / f"{part.stem}.xml").unlink()
+        (source / "M3FD/Annotation" / part.name).write_bytes(part.read_bytes())
+    run(source / "M3FD", **M3FD)
+    assert facts(tmp_path)["notes"] == before
+
+
+def test_an_image_without_yolo_text_has_no_objects(source, run, tmp_path):
+    annotations = source / "M3FD/Annotation"
+    for path in annotations.iterdir():
+        path.unlink()
+    (annotations / "00001.txt").write_text("1 0.5 0.5 0.25 0.25\n")
+    (annotations / "00002.txt").touch()
+    notes = run(source / "M3FD", **M3FD).notes
+    assert notes["images without objects"] == 7
+    assert notes["images without objects: no label file"] == 6
+    written = {path.stem: path.read_text() for path in (tmp_path / "out/set").rglob("labels/*")}
+    assert len(written) == 8
+    assert [name for name, text in written.items() if text] == ["00001"]
+
+    write_xml(annotations / "00003.xml")
+    with pytest.raises(InputError, match="Annotation: has no label for 00000, 00004"):
+        run(source / "M3FD", **M3FD)
+    for path in annotations.glob("*.*"):
+        path.unlink()
+    with pytest.raises(InputError, match="Annotation: has no label for 00000, 00001"):
+        run(source / "M3FD", **M3FD)
+
+
+def test_a_declared_range_counts_for_grouping_too(source, run):
+    """Temperatures cannot be read without it."""
+    for path in (source / "M3FD/Ir").iterdir():
+        kelvin = 280 + cv2.imread(str(path), cv2.IMREAD_GRAYSCALE).astype(np.float32) / 8
+        cv2.imwrite(str(path.with_suffix(".tiff")), kelvin)
+        path.unlink()
+    run(source / "M3FD", **M3FD, split="grouped", infrared_range=[280.0, 312.0])
+
+
+@pytest.mark.parametrize("suffixes", [(".TXT", ".TXT"), (".XML", ".Txt")])
+def test_suffixes_of_annotations_are_read_in_any_case(source, run, tmp_path, suffixes):
+    run(source / "M3FD", **M3FD)
+    before = files(tmp_path / "out/set")
+    labels = {path.stem: path.read_bytes() for path in (tmp_path / "out/set").rglob("labels/*")}
+    for path in sorted((source / "M3FD/Annotation").iterdir()):
+        suffix = suffixes[int(path.stem) % 2]
+        path.rename(path.with_suffix(suffix))
+        if suffix.lower() == ".txt":
+            path.with_suffix(suffix).write_bytes(labels[path.stem])
+    run(source / "M3FD", **M3FD)
+    assert files(tmp_path / "out/set") == before
+
+
+def test_two_annotations_of_one_image_are_refused_by_name(source, run):
+    annotations = source / "M3FD/Annotation"
+    (annotations / "00003.txt").touch()
+    (annotations / "classes.txt").touch()  # some tools put it there; it belongs to no image
+    (annotations / "classes.xml").touch()
+    message = r"Annotation: has two annotations of one image: 00003\.txt, 00003\.xml; keep the one"
+    with pytest.raises(InputError, match=message):
+        run(source / "M3FD", **M3FD)
+    (annotations / "00003.txt").unlink()
+    run(source / "M3FD", **M3FD)
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        ["truck", "lamp", "motorcycle", "bus", "car", "people"],
+        ["Car", "People", "Lamp", "Truck", "Bus", "Motorcycle"],
+    ],
+)
+def test_yolo_numbers_of_m3fd_go_by_name_in_any_order(source, run, tmp_path, order):
+    """As another repository numbers them; names in XML are what they were."""
+    run(source / "M3FD", **M3FD)
+    before = files(tmp_path / "out/set")
+    theirs = {str(CLASSES.index(name.title())): str(n) for n, name in enumerate(order)}
+    for path in list((tmp_path / "out/set").rglob("labels/*.txt"))[::2]:
+        lines = [line.split(" ", 1) for line in path.read_text().splitlines()]
+        (source / "M3FD/Annotation" / f"{path.stem}.xml").unlink()
+        text = "".join(f"{theirs[number]} {box}\n" for number, box in lines)
+        (source / "M3FD/Annotation" / path.name).write_text(text)
+    run(source / "M3FD", **M3FD, classes=order)
+    assert files(tmp_path / "out/set") == before
+
+
+def pairs_folder(folder, *names, size=(20, 16)):
+    for kind, mode in (("ir", "L"), ("vi", "RGB")):
+        (folder / kind).mkdir(parents=True, exist_ok=True)
+        for name in names:
+            Image.new(mode, size, 90).save(folder / kind / name)
+    return folder
+
+
+def test_one_folder_of_pairs_is_a_test_split(run, tmp_path):
+    report = run(pairs_folder(tmp_path / "mine", "b.png", "a.jpg"), layout="pairs")
+    assert report.splits == {"test": 2}
+    assert facts(tmp_path)["classes"] is None
+    assert [p.name for p in sorted((tmp_path / "out/set/test/ir").iterdir())] == ["a.png", "b.png"]
+
+
+def test_folders_of_pairs_can_be_named(run, tmp_path):
+    pairs_folder(tmp_path / "mine/night", "a.png")
+    (tmp_path / "mine/night/ir").rename(tmp_path / "mine/night/thermal")
+    splits = {"test": "night"}
+    assert run(tmp_path / "mine", layout="pairs", splits=splits, infrared="thermal").splits == {
+        "test": 1
+    }
+
+
+def test_what_had_to_be_done_is_counted(source, run, tmp_path):
+    folder = source / "MSRS/test"
+    night, day = "10001N.png", "10000D.png"
+    deep = cv2.imread(str(folder / "ir" / day), cv2.IMREAD_GRAYSCALE).astype(np.uint16) * 200
+    cv2.imwrite(str(folder / "ir" / day), deep)
+    Image.open(folder / "vi" / day).convert("RGBA").save(folder / "vi" / day)
+    Image.open(folder / "vi" / night).convert("L").save(folder / "vi" / night)
+    Image.new("L", (64, 48)).save(folder / "Segmentation_labels" / night)
+    report = run(source / "MSRS", **MSRS, infrared_range=[0, 51000])
+    assert facts(tmp_path)["notes"] == report.notes
+    assert report.notes == {
+        "infrared: scaled from 0..51000": 1,
+        "infrared: 8 bits: the declared range is not used": 5,
+        "visible: alpha dropped": 1,
+        "visible: grey": 1,
+        "images without objects": 1,
+    }
+    written = read_visible(tmp_path / "out/set/test/ir" / day)
+    np.testing.assert_array_equal(written.pixels, deep // 200)
+    assert read_visible(tmp_path / "out/set/test/vi" / day).stored
+
+
+def write_xml(path, *objects):
+    items = "".join(
+        f"<object><name>{name}</name><bndbox><xmin>{a}</xmin><ymin>{b}</ymin>"
+        f"<xmax>{c}</xmax><ymax>{d}</ymax></bndbox></object>"
+        for name, a, b, c, d in objects
+    )
+    path.write_text(f"<annotation>{items}</annotation>")
+
+
+def test_boxes_are_clipped_dropped_and_counted(source, run):
+    for path in (source / "M3FD/Annotation").iterdir():
+        write_xml(path)
+    annotations = source / "M3FD/Annotation"
+    write_xml(annotations / "00000.xml", ("car", -5, 2, 20, 30), ("Lamp", 9, 9, 9, 20))
+    write_xml(annotations / "00001.xml", ("People", 70, 2, 90, 30))
+    assert run(source / "M3FD", **M3FD).notes == {
+        "boxes of Car": 1,
+        "boxes clipped to the image": 1,
+        "boxes without area dropped": 2,
+        "images without objects": 7,
+    }
+
+
+def test_night_is_known_by_name_or_from_a_list(source, run, tmp_path):
+    assert str(run(source / "MSRS", **MSRS)).startswith("set: 4 train, 2 test pairs, 3 at night")
+    assert facts(tmp_path)["night"] == ["00001N", "00003N", "10001N"]
+    run(source / "M3FD", **M3FD)
+    assert facts(tmp_path)["night"] == ["00002", "00005"]
+
+    (source / "M3FD/night.txt").write_text("00001\r\n\n00009\n")
+    with pytest.raises(InputError, match=r"night\.txt: names no pair: 00009"):
+        run(source / "M3FD", **M3FD)
+    (source / "M3FD/night.txt").unlink()
+    assert "night" not in str(run(source / "M3FD", **M3FD))
+    assert facts(tmp_path)["night"] is None
+
+
+def truncate(path):
+    path.write_bytes(path.read_bytes()[:300])
+
+
+def resize(path, size=(32, 48)):
+    Image.open(path).resize(size).save(path)
+
+
+def second_stem(path):
+    Image.open(path).save(path.with_suffix(".bmp"))
+
+
+@pytest.mark.parametrize(
+    ("path", "damage", "message"),
+    [
+        ("test/vi/10000D.png", Path.unlink, r"1 infrared without a partner in .*test/vi: 10000D"),
+        ("test/ir/10000D.png", Path.unlink, r"1 visible without a partner in .*test/ir: 10000D"),
+        ("test/ir/10000D.png", resize, r"ir/10000D.png: is 32x48 but .*vi/10000D.png is 64x48"),
+        ("train/vi/00001N.png", truncate, r"train/vi/00001N.png: is truncated or damaged"),
+        ("train/ir/00001N.png", lambda p: p.write_text("x"), r"00001N.png: is not a readable"),
+        ("train/ir/00001N.png", second_stem, r"two files with one stem: 00001N.bmp, 00001N.png"),
+        ("train/Segmentation_labels/00001N.png", Path.unlink, r"labels: has no label for 00001N"),
+        ("train/Segmentation_labels/00001N.png", resize, r"00001N.png: is 32x48 but its image 64x"),
+        (
+            "train/Segmentation_labels/00001N.png",
+            lambda p: write_image(p, np.full((48, 64), 9, np.uint8)),
+            r"00001N.png.*value 9",
+        ),
+    ],
+)
+def test_faults_of_msrs_are_refused_before_anything_is_written(
+    source, run, tmp_path, path, damage, message
+):
+    damage(source / "MSRS" / path)
+    with pytest.raises(InputError, match=message):
+        run(source / "MSRS", **MSRS)
+    assert not (tmp_path / "out").exists()
+    assert not (tmp_path / "train").exists()
+
+
+def test_empty_and_missing_folders_are_refused(source, run, tmp_path):
+    for path in (source / "MSRS/train/ir").iterdir():
+        path.unlink()
+    with pytest.raises(InputError, match=r"train/ir: holds no images"):
+        run(source / "MSRS", **MSRS)
+    with pytest.raises(InputError, match=r"nowhere: is not a folder"):
+        run(tmp_path / "nowhere", **MSRS)
+    with pytest.raises(InputError, match=r"M3FD: has none of the folders train, test"):
+        run(source / "M3FD", **MSRS)
+    with pytest.raises(InputError, match=r"has no train split"):
+        run(pairs_folder(tmp_path / "mine", "a.png"), layout="pairs", train_fusion=True)
+
+
+def test_an_unknown_class_is_refused_by_name_and_file(source, run):
+    write_xml(source / "M3FD/Annotation/00003.xml", ("Bicycle", 1, 1, 9, 9))
+    with pytest.raises(InputError, match=r"00003\.xml: .*'Bicycle'.*People, Car, Bus"):
+        run(source / "M3FD", **M3FD)
+
+
+def test_all_problems_are_in_one_message(source, run):
+    (source / "MSRS/test/vi/10001N.png").unlink()
+    truncate(source / "MSRS/train/ir/00000D.png")
+    resize(source / "MSRS/train/vi/00002D.png")
+    with pytest.raises(InputError) as caught:
+        run(source / "MSRS", **MSRS)
+    message = str(caught.value)
+    assert "set: 3 problems" in message
+    for words in ("partner", "00000D.png: is truncated", "00002D.png is 32x48"):
+        assert words in message
+
+
+def test_more_than_twenty_problems_are_counted(run, tmp_path):
+    names = [f"{number:02d}.png" for number in range(25)]
+    folder = pairs_folder(tmp_path / "mine", *names)
+    for name in names:
+        (folder / "ir" / name).write_text("x")
+    with pytest.raises(InputError, match=r"(?s)25 problems.*… and 5 more") as caught:
+        run(folder, layout="pairs")
+    assert str(caught.value).count("not a readable image") == 20
+
+
+def test_a_failed_run_leaves_the_earlier_result(source, run, tmp_path):
+    run(source / "MSRS", **MSRS)
+    before = files(tmp_path / "out"), files(tmp_path / "train")
+    truncate(source / "MSRS/train/ir/00000D.png")
+    with pytest.raises(InputError):
+        run(source / "MSRS", **MSRS)
+    assert (files(tmp_path / "out"), files(tmp_path / "train")) == before
+
+
+def test_a_folder_with_other_things_is_never_replaced(source, run, tmp_path):
+    precious = tmp_path / "out/set/photos"
+    precious.mkdir(parents=True)
+    with pytest.raises(InputError, match="is in the way"):
+        run(source / "MSRS", **MSRS)
+    assert precious.is_dir()
+
+
+def test_near_duplicate_frames_stay_on_one_side(tmp_path, run):
+    folder = tmp_path / "video"
+    for kind in ("Ir", "Vis", "Annotation"):
+        (folder / kind).mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for number in range(12):
+        if number % 3 == 0:
+            frame = cv2.resize(rng.integers(0, 256, (6, 8), dtype=np.uint8), (64, 48))
+        frame = np.roll(frame, 1, axis=1)  # the camera pans by a pixel
+        for kind in ("Ir", "Vis"):
+            write_image(folder / kind / f"{number:05d}.png", frame)
+        write_xml(folder / "Annotation" / f"{number:05d}.xml")
+    groups = near_duplicates(find_pairs(folder / "Ir", folder / "Vis"))
+    assert list(groups.values()) == [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3]
+    run(folder, **M3FD, split="grouped")
+    for names in facts(tmp_path)["splits"].values():
+        assert len(names) % 3 == 0
+        assert all(f"{int(name) // 3 * 3:05d}" in names for name in names)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"layout": "pairs", "seed": 1}, "seed: not a setting of layout 'pairs'"),
+        ({"layout": "m3fd", "splits": {"test": "x"}}, "splits: not a setting of layout 'm3fd'"),
+        ({"layout": "m3fd", "fractions": [0.5, 0.2, 0.2]}, "sum to 1"),
+        ({"layout": "pairs", "infrared_range": [5, 5]}, r"\[lowest, highest\]"),
+        ({"layout": "m3fd", "classes": ["Car", "Bus"]}, "'m3fd' has People, Car, .* in any order"),
+        ({"layout": "folders"}, "'m3fd', 'boxes' or 'pairs'"),
+    ],
+)
+def test_impossible_settings_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        DatasetConfig(source="x", **settings)
+
+
+@pytest.mark.skipif(not REAL, reason="FUSION_DATA names no folder of real images")
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "settings", "expected"),
+    [
+        ("tno", {}, {"test": 25}),
+        ("roadscene", {"train_fusion": True}, {"train": 171, "test": 50}),
+        (
+            "msrs",
+            {"train_fusion": True, "splits": {"train": "train", "test": "dev"}},
+            {"train": 37, "test": 121},
+        ),
+    ],
+)
+def test_real_pairs_are_prepared(run, tmp_path, name, settings, expected):
+    report = run(Path(REAL) / name, layout="pairs", **settings)
+    assert report.splits == expected
+    out = tmp_path / "out/set"
+    assert len(list(out.rglob("*.png"))) == 2 * sum(expected.values())
+    assert len(list((tmp_path / "train/set").rglob("*.png"))) == 2 * (
+        expected.get("train", 0) if settings else 0
+    )
+    grey = sum(Image.open(path).mode == "L" for path in out.rglob("vi/*.png"))
+    assert report.notes["visible: grey"] == grey == (25 if name == "tno" else 0)
+
+
+def test_training_takes_the_data_sets_that_parameters_name_and_no_others(tmp_path):
+    """What an earlier profile left behind is none of its pairs."""
+    for name in ("msrs", "flir", "earlier"):
+        (tmp_path / name / "ir").mkdir(parents=True)
+    (tmp_path / "tno").mkdir()
+    assert training_sets(tmp_path, ["msrs", "flir"]) == [tmp_path / "flir", tmp_path / "msrs"]
+    with pytest.raises(InputError, match=r"tno: has no training pairs; run `dvc repro prepare@tno"):
+        training_sets(tmp_path, ["msrs", "tno"])

@@ -1,0 +1,62 @@
+"""Rows of weights that were trained before."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from fusion.core.errors import InputError
+from fusion.inference.pretrained import BOX
+from pipelines.compose import compose
+from pipelines.stages import model
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def row(tmp_path, monkeypatch):
+    """Composes a row `mine` of PoMAI's weights in the box; settings can be changed."""
+
+    def make(**changes):
+        path = tmp_path / "params.yaml"
+        compose(path, ["method=[average]"], ROOT / "conf")
+        content = yaml.safe_load(path.read_text())
+        source = str(BOX / "pomai-tiny.safetensors")
+        content["methods"]["mine"] = {"kind": "pomai", "source": source} | changes
+        path.write_text(yaml.safe_dump(content))
+
+    monkeypatch.chdir(tmp_path)
+    return make
+
+
+def test_weights_in_the_box_are_taken_as_they_are(row, tmp_path):
+    row()
+    model.main("mine")
+    for taken, name in (("weights.safetensors", "safetensors"), ("card.json", "json")):
+        copied = tmp_path / "models/mine" / taken
+        assert copied.read_bytes() == (BOX / f"pomai-tiny.{name}").read_bytes()
+
+
+def test_weights_of_another_method_are_refused(row):
+    row(kind="cddfuse")
+    with pytest.raises(
+        InputError, match=r"pomai-tiny.safetensors: has weights of pomai, not of cddfuse"
+    ):
+        model.main("mine")
+
+
+def test_a_precomputed_rows_card_changes_with_its_images_and_its_folders(row, tmp_path):
+    """Or fusing would not run again."""
+    image = tmp_path / "theirs/a/0.png"
+    image.parent.mkdir(parents=True)
+    cards = set()
+    for content, msrs in ((b"x", "a"), (b"y", "a"), (b"y", "b")):
+        image.write_bytes(content)
+        row(
+            kind="precomputed",
+            source=str(tmp_path / "theirs"),
+            config={"folders": {"msrs": msrs, "m3fd": "a"}},
+        )
+        model.main("mine")
+        cards.add((tmp_path / "models/mine/card.json").read_bytes())
+    assert len(cards) == 3
