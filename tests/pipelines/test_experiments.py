@@ -63,7 +63,7 @@ TOY = '''
 import torch
 from torch import nn
 
-from fusion.color import luminance
+from fusion.images.color import luminance
 from fusion.methods.base import FusionMethod, PhaseConfig, TrainingPhase, register
 
 

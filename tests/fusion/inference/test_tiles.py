@@ -139,11 +139,11 @@ def test_bytes_are_those_of_living_tensors():
 LARGEST = """
 import sys
 from pathlib import Path
-from fusion.memory import keep_freed_memory
+from fusion.core.memory import keep_freed_memory
 keep_freed_memory()
 import torch
 from fusion import methods
-from fusion.tiles import plan_memory
+from fusion.inference.tiles import plan_memory
 
 def mib(kind):
     lines = Path("/proc/self/status").read_text().splitlines()
@@ -171,12 +171,12 @@ def test_a_networks_share_of_memory_is_not_underestimated():
 MEASURE = """
 import sys
 from pathlib import Path
-from fusion.memory import keep_freed_memory
+from fusion.core.memory import keep_freed_memory
 keep_freed_memory()
-from fusion.fuse import fuse_pairs
-from fusion.images import Pair
-from fusion.pretrained import load
-from fusion.runtime import RuntimeConfig
+from fusion.inference.fuse import fuse_pairs
+from fusion.images.pairs import Pair
+from fusion.inference.pretrained import load
+from fusion.core.config import RuntimeConfig
 pair = Pair("big", Path(sys.argv[1]), Path(sys.argv[2]))
 runtime = RuntimeConfig(accelerator="cpu", memory_gib=float(sys.argv[4]))
 fuse_pairs(load("pomai-tiny").method, [pair], Path(sys.argv[3]), stretched=False, batch_size=1,
