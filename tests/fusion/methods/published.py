@@ -6,6 +6,7 @@ of references, and FUSION_DATA to the folder of image pairs, to compare with sto
 published weights and the pictures that the published code makes of real pairs.
 """
 
+import json
 import os
 from collections.abc import Mapping, Sequence
 from math import prod
@@ -77,7 +78,10 @@ def sine_inputs(height: int = 64, width: int = 80) -> tuple[torch.Tensor, torch.
 
 
 def noise_rule(shapes: Mapping[str, Sequence[int]], gain: float) -> dict[str, torch.Tensor]:
-    """The rule of caf (gain 1), defusion (0.6), tim (0.7) and umf (0.5)."""
+    """The rule of caf (gain 1), defusion (0.6), tim (0.7) and umf (0.5).
+
+    Also that of cddfuse (0.6), emma (0.6) and mmaunet (1), module by module.
+    """
     return {
         name: _tensor(_noise_values(name, shapes[name], index, gain), shapes[name])
         for index, name in enumerate(sorted(shapes))
@@ -95,6 +99,8 @@ def _noise_values(name: str, shape: Sequence[int], index: int, gain: float) -> n
         return 1 + 0.5 * s * s
     if entry == "running_mean":
         return 0.05 * s
+    if entry in ("scale", "temperature"):
+        return 1 + 0.5 * s
     if count > 1 and len(shape) >= 2:
         return gain * np.sqrt(6 / (count / shape[0])) * s
     if entry != "weight":
@@ -124,6 +130,21 @@ def published_shapes(network, names: Mapping[str, str]) -> dict[str, tuple[int, 
     return {published: tuple(state[ours].shape) for published, ours in names.items()}
 
 
+def part_by_part(
+    shapes: Mapping[str, Sequence[int]], gain: float, parts: Sequence[str]
+) -> dict[str, torch.Tensor]:
+    """`noise_rule` for a checkpoint of several files or modules: each has its own order."""
+    filled: dict[str, torch.Tensor] = {}
+    for part in parts:
+        below = {
+            name.removeprefix(part): shape
+            for name, shape in shapes.items()
+            if name.startswith(part)
+        }
+        filled |= {f"{part}{name}": value for name, value in noise_rule(below, gain).items()}
+    return filled
+
+
 # Comparisons.
 
 
@@ -133,6 +154,13 @@ def grid_of(image: torch.Tensor) -> list[float]:
     rows, columns = (torch.linspace(0, side - 1, 5).round().long() for side in plane.shape)
     pixels = plane[rows][:, columns].flatten()
     return [plane.mean().item(), plane.std().item(), *pixels.tolist()]
+
+
+def committed(kind: str) -> dict[str, list[float]]:
+    """`grid_of` the stored outputs of a method, by name: parity without the references."""
+    path = Path(__file__).parent / "outputs" / f"{kind}.json"
+    outputs: dict[str, list[float]] = json.loads(path.read_bytes())
+    return outputs
 
 
 def rgb(luminance: torch.Tensor) -> torch.Tensor:
