@@ -83,12 +83,15 @@ class FusionMethod(nn.Module):
             methods that are not trained.
         restores_color: whether the fused image gets the visible image's colour.
         trivial: a baseline that fuses nothing cleverly; what others must beat.
+        whole_image: whether a tile would be fused otherwise than as a part of its image, so that
+            the method is never given tiles.
     """
 
     config_class: ClassVar[type[Config]] = Config
     phases: ClassVar[Mapping[str, type[PhaseConfig]]] = {}
     restores_color: ClassVar[bool] = True
     trivial: ClassVar[bool] = False
+    whole_image: ClassVar[bool] = False
 
     def __init__(self, config: Config) -> None:
         super().__init__()

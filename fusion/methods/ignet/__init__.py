@@ -1,0 +1,5 @@
+"""IGNet: see `network`."""
+
+from fusion.methods.ignet.network import IGNet
+
+__all__ = ["IGNet"]
