@@ -165,10 +165,11 @@ def names_below(parts: Names, network: nn.Module) -> dict[str, str]:
     >>> names_below({"conv": "stem"}, nn.ModuleDict({"stem": nn.PReLU(), "head": nn.PReLU()}))
     {'conv.weight': 'stem.weight'}
     """
+    state = network.state_dict()
     return {
         f"{theirs}{name.removeprefix(ours)}": name
         for theirs, ours in parts.items()
-        for name in network.state_dict()
+        for name in state
         if name.startswith(f"{ours}.")
     }
 

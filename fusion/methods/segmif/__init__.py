@@ -1,0 +1,5 @@
+"""SegMiF: see `network`."""
+
+from fusion.methods.segmif.network import SegMiF
+
+__all__ = ["SegMiF"]

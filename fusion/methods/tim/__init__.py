@@ -1,0 +1,5 @@
+"""TIM: see `network`."""
+
+from fusion.methods.tim.network import TIM
+
+__all__ = ["TIM"]
