@@ -6,6 +6,7 @@ both. The second file's licence, NVIDIA's for SegFormer, is for non-commercial u
 """
 
 from collections.abc import Mapping
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -62,12 +63,13 @@ UNUSED = (
 def names(network: SegMiF) -> dict[str, str]:
     """Published name -> name in our state dict."""
     parts = dict(FUSION)
-    for number, stage in enumerate(network.semantic.stages, start=1):
+    depths = cast(SegMiFConfig, network.config).semantic_depths
+    for number, depth in enumerate(depths, start=1):
         ours = f"semantic.stages.{number - 1}"
         parts[f"{ENCODER}patch_embed{number}.proj"] = f"{ours}.entry"
         parts[f"{ENCODER}patch_embed{number}.norm"] = f"{ours}.entry_norm"
         parts[f"{ENCODER}norm{number}"] = f"{ours}.norm"
-        for block in range(len(stage.blocks)):
+        for block in range(depth):
             for theirs, own in TRANSFORMER_BLOCK.items():
                 parts[f"{ENCODER}block{number}.{block}.{theirs}"] = f"{ours}.blocks.{block}.{own}"
     return names_below(parts, network)
