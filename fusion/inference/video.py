@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fusion.core.errors import InputError, unwritable
-from fusion.images.decode import MINIMUM_SIDE, image_size, read_infrared, read_visible, to_grey
+from fusion.images.decode import MINIMUM_SIDE, image_size, read_infrared, read_visible, to_gray
 from fusion.images.pairs import EXTENSIONS, find_images
 from fusion.inference.fuse import explained
 from fusion.inference.pretrained import Fuser
@@ -55,7 +55,7 @@ class Stream:
             paths = _in_order(self.path)
             frames = ((path, read_infrared(path, declared_range).pixels) for path in paths)
         else:
-            frames = ((self.path, to_grey(frame)) for frame in _decode(self.path))
+            frames = ((self.path, to_gray(frame)) for frame in _decode(self.path))
         return self._of_one_size(frames)
 
     def visible(self) -> Iterator[Frame]:
