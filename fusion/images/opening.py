@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
-from PIL import Image, ImageFile
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from fusion.core.errors import InputError, unreadable
 from fusion.core.files import require_file
@@ -48,8 +48,11 @@ def open_image(path: Path) -> ImageFile.ImageFile:
     except Image.DecompressionBombError as error:
         raise _too_large(path, error) from error
     except DAMAGE as error:
+        reason = "is not a readable image"
+        if not isinstance(error, UnidentifiedImageError):
+            reason += f" ({error})"
         remedy = "replace it with a PNG, JPEG, BMP, TIFF or WebP image"
-        raise InputError(path, f"is not a readable image ({error})", remedy) from error
+        raise InputError(path, reason, remedy) from error
 
 
 @contextmanager

@@ -172,7 +172,7 @@ def _repeats(config: DatasetConfig, source: Source, pairs: Sequence[Converted]) 
     return {
         note: count
         for note, count in {
-            "the same name in train and in test (val), with other images": names,
+            "the same name in two splits, with other images": names,
             "the same pair in two splits: choose split `grouped`": len(copies),
         }.items()
         if count

@@ -48,13 +48,14 @@ def replacing(*folders: Path) -> Iterator[list[Path]]:
 
 
 def _exchange(folders: Sequence[Path], new: Sequence[Path], old: Sequence[Path]) -> None:
-    for folder, away in zip(folders, old, strict=True):
-        if folder.exists():
-            (folder / _MARK).touch()
-            folder.rename(away)
+    earlier = [(folder, away) for folder, away in zip(folders, old, strict=True) if folder.exists()]
+    for folder, _ in earlier:  # from here, whatever a killed run leaves bears the mark
+        (folder / _MARK).touch()
+    for folder, away in earlier:
+        folder.rename(away)
     for folder, written in zip(folders, new, strict=True):
         written.rename(folder)
-    for folder in folders:  # until here, whatever a killed run leaves bears the mark
+    for folder in folders:
         (folder / _MARK).unlink()
     for away in old:
         _discard(away)
