@@ -107,7 +107,8 @@ def _provenance(card: Mapping[str, Any]) -> Iterator[str]:
     data, machine = card.get("data"), card.get("trained_on")
     if data:
         sets = ", ".join(f"{name} ({pairs})" for name, pairs in data["sets"].items())
-        yield f"- Data: {data['pairs']} pairs from {sets}; SHA-256 of the pixels `{data['sha256']}`"
+        digest = f"SHA-256 of names, sizes and pixels `{data['sha256']}`"
+        yield f"- Data: {data['pairs']} pairs from {sets}; {digest}"
     if card.get("commit"):
         changed = list_names(card.get("uncommitted", []))
         yield f"- Commit: `{card['commit']}`" + (f", with changes in {changed}" if changed else "")
