@@ -25,7 +25,7 @@ from fusion.images.pairs import find_pairs
 from fusion.inference.fuse import fuse_pairs
 from fusion.inference.pretrained import BOX, load
 from fusion.inference.tiles import plan_memory
-from fusion.methods import FusionMethod
+from fusion.methods.base import FusionMethod
 from fusion.metrics import PROTOCOL
 from fusion.metrics.folders import evaluate_folders
 

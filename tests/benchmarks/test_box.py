@@ -7,7 +7,7 @@ import torch
 from benchmarks import box
 from fusion.core.config import Config
 from fusion.images.decode import write_image
-from fusion.methods import FusionMethod
+from fusion.methods.base import FusionMethod
 
 
 class Counting(FusionMethod):

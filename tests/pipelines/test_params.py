@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from fusion.core.errors import InputError
-from fusion.methods.emma.network import EMMA
+from fusion.methods.emma.method import EMMA
 from pipelines import params
 from pipelines.compose import compose
 from tests.fusion.toys import parameters

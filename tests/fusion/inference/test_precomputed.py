@@ -10,7 +10,7 @@ from fusion.images.decode import read_infrared, read_visible, write_image
 from fusion.images.pairs import find_pairs
 from fusion.inference.fuse import fuse_pairs
 from fusion.inference.precomputed import PrecomputedConfig, adopt_images, checksum_of_images
-from fusion.methods import FusionMethod
+from fusion.methods.base import FusionMethod
 
 
 class InfraredInColour(FusionMethod):

@@ -14,7 +14,7 @@ from fusion.inference.video import (
     fuse_streams,
     open_stream,
 )
-from fusion.methods.baselines import Average
+from fusion.methods.average import Average
 
 FUSE = Fuser(Average(Average.config_class()))
 LEVELS = [(20 * k, 30 + 10 * k) for k in range(12)]  # of infrared and visible, frame by frame
