@@ -1,6 +1,6 @@
 """Fusion methods; see `registry`. Importing this package imports no torch."""
 
-from fusion.methods.registry import code_of, get, names, register, settings_of
+from fusion.methods.registry import code_of, get, has_light_settings, names, register, settings_of
 from fusion.methods.settings import MethodSettings, PhaseConfig, TaughtPhaseConfig
 
 __all__ = [
@@ -9,6 +9,7 @@ __all__ = [
     "TaughtPhaseConfig",
     "code_of",
     "get",
+    "has_light_settings",
     "names",
     "register",
     "settings_of",

@@ -47,9 +47,14 @@ def prepare(
     from pydantic import ValidationError
 
     from fusion.core.errors import InputError
+    from fusion.core.names import checked_name
     from pipelines.datasets.config import DatasetConfig
     from pipelines.datasets.prepare import prepare as prepare_dataset
 
+    try:
+        checked_name(name)
+    except ValueError as error:
+        raise InputError("NAME", str(error), "choose another name") from error
     given = {
         "splits": _folders(split) if split else None,
         "infrared": infrared,

@@ -70,10 +70,15 @@ class PoMAIStageOnePhaseConfig(PhaseConfig):
 
 
 class PoMAIStageTwoPhaseConfig(PhaseConfig):
-    """MICM is added; with `freeze` it alone is trained. `micm: null` keeps stage one's network."""
+    """MICM is added; with `freeze` it alone is trained. `micm: null` keeps stage one's network.
+
+    one_stage_epochs: the epochs of both stages together, which the ablation without two stages
+        takes as its `epochs`; training does not read it.
+    """
 
     micm: MICMConfig | None = MICMConfig()
     freeze: bool = True
+    one_stage_epochs: int | None = Field(None, ge=0, le=10**6)
 
     @model_validator(mode="after")
     def _something_to_train(self) -> Self:
