@@ -15,7 +15,7 @@ from fusion.methods import PhaseConfig, TaughtPhaseConfig
 from fusion.metrics import METRIC_NAMES
 from pipelines.datasets.config import DatasetConfig, SampleConfig
 from pipelines.paths import MODELS, TEACHERS
-from pipelines.rows import TAGS, Precomputed, Row, completed
+from pipelines.rows import Precomputed, Row, completed
 from pipelines.strict_yaml import read_yaml
 from pipelines.validation import nested, problems, require
 from segmentation.config import SegmentationConfig
@@ -125,13 +125,9 @@ class Params(Config):
             raise ValueError(
                 f"{key}: '{name}' has layout '{config.layout}' and needs {' or '.join(layouts)}"
             )
-        for field, splits in (("fuse", config.fuse), ("splits", config.splits)):
-            if splits is not None and not set(needed) <= set(splits):
-                shown = f"datasets.{name}.{field}: [{', '.join(splits)}]"
-                raise ValueError(f"{shown}, but {key} needs {', '.join(needed)}")
-        if config.layout != "msrs" and min(config.fractions) == 0:
-            shown = f"datasets.{name}.fractions: {list(config.fractions)}"
-            raise ValueError(f"{shown}, but {key} needs {', '.join(needed)}: all above 0")
+        if shortage := config.shortage(needed):
+            wanted = ", ".join(needed) + (": all above 0" if "fractions" in shortage else "")
+            raise ValueError(f"datasets.{name}.{shortage}, but {key} needs {wanted}")
 
     def _weight_files_are_there(self) -> None:
         """They are read hours later: by the last stages."""
@@ -261,7 +257,7 @@ def load(path: Path = Path("params.yaml")) -> Params:
     try:
         return Params.model_validate(content)
     except ValidationError as error:
-        raise InputError(path, problems(error, hidden=TAGS), "correct these keys") from error
+        raise InputError(path, problems(error), "correct these keys") from error
 
 
 _TASKS = {

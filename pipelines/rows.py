@@ -27,8 +27,6 @@ from pipelines.validation import nested, require
 PRECOMPUTED = "precomputed"
 """The kind of rows without a method."""
 
-TAGS = ("trained", "pretrained", "published", "untrained", PRECOMPUTED)
-
 
 class _Row(Config):
     """What all rows have.

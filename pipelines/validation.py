@@ -1,10 +1,24 @@
-"""What pydantic finds wrong, in the words of params.yaml: key, reason, value."""
+"""What pydantic found wrong, in one line a problem."""
 
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
+
+_KIND_AT = {"datasets": 2, "methods": 2}
+"""Where the location of a problem holds a union's tag, by its first key: nobody wrote that key."""
+
+
+def problems(error: ValidationError, where: str = "", kind_at: int | None = None) -> str:
+    """All problems of a validation, each with its key.
+
+    Args:
+        error: what was raised.
+        where: key of what was validated, if it is a part of something larger.
+        kind_at: index of a union's tag in the locations, where a single such object was validated.
+    """
+    return "; ".join(_problem(item, where, kind_at) for item in error.errors())
 
 
 def require(
@@ -19,7 +33,7 @@ def nested(model: type[BaseModel], values: dict[str, Any], where: str) -> None:
     """Validate a method's own settings.
 
     Raises:
-        ValueError: they are not; the message has the full keys, which begin with `where`.
+        ValueError: they are not valid; the message has the full keys, which begin with `where`.
     """
     try:
         model(**values)
@@ -27,18 +41,18 @@ def nested(model: type[BaseModel], values: dict[str, Any], where: str) -> None:
         raise ValueError(problems(error, where)) from error
 
 
-def problems(error: ValidationError, where: str = "", hidden: Sequence[str] = ()) -> str:
-    """All problems in one line; parts of keys that are `hidden` are left out."""
-    return "; ".join(_problem(item, where, hidden) for item in error.errors())
-
-
-def _problem(item: Any, where: str, hidden: Sequence[str]) -> str:
-    parts = [str(part) for part in item["loc"]]
-    if parts[-1:] == ["[key]"]:
-        parts = parts[:-2]  # the message names the key
-    if parts[:1] == ["methods"] and parts[2:3] and parts[2] in hidden:
-        del parts[2]
-    location = ".".join([where] * bool(where) + parts)
+def _problem(item: Any, where: str, kind_at: int | None) -> str:
+    place = [str(part) for part in item["loc"]]
+    if place[-1:] == ["[key]"]:
+        place = place[:-2]  # the message names the key
+    tag = _KIND_AT.get(place[0], kind_at) if place else None
+    if tag is not None:
+        del place[tag : tag + 1]
+    location = ".".join([*([where] if where else []), *place])
+    if item["type"] == "union_tag_invalid":
+        union = item["ctx"]
+        field = ".".join([location] * bool(location) + [union["discriminator"].strip("'")])
+        return f"{field}: '{union['tag']}' is not one of {union['expected_tags']}"
     message = item["msg"].removeprefix("Value error, ")
     if item["type"] == "extra_forbidden":
         return f"{location}: unknown key"

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from fusion.core.processes import join_group
+from fusion.images.prepared import PreparedSet
 from fusion.inference.fuse import fuse_pairs
 from fusion.inference.precomputed import adopt_images
 from fusion.methods.files import load_model
 from pipelines import params
-from pipelines.datasets.canonical import prepared_pairs
 from pipelines.entry import run
 from pipelines.paths import FUSED, MODELS, PREPARED
 from pipelines.rows import Precomputed
@@ -22,10 +22,11 @@ def main(method: str, dataset: str) -> None:
         return
     group = join_group(settings.runtime)
     network = load_model(MODELS / method)
+    prepared = PreparedSet.load(PREPARED / dataset)
     for split in splits:
         fuse_pairs(
             network,
-            group.share(prepared_pairs(PREPARED / dataset, split)),
+            group.share(prepared.pairs(split)),
             FUSED / f"{method}-{dataset}" / split,
             stretched=settings.fusion.stretch,
             batch_size=settings.fusion.batch_size,
@@ -41,9 +42,9 @@ def _adopt(row: Precomputed, dataset: str, splits: Sequence[str], stretch: bool)
     folder = row.folder(dataset)
     if folder is None:
         return
+    prepared = PreparedSet.load(PREPARED / dataset)
     for split in splits:
-        pairs = prepared_pairs(PREPARED / dataset, split)
-        adopt_images(folder, split, pairs, output / split, stretched=stretch)
+        adopt_images(folder, split, prepared.pairs(split), output / split, stretched=stretch)
 
 
 if __name__ == "__main__":
