@@ -48,7 +48,7 @@ from detection.config import DetectionConfig
 from detection.experiment import train_and_test
 from detection.offline import prepare
 from detection.workspace import build_workspace
-from fusion.runtime import RuntimeConfig
+from fusion.core.config import RuntimeConfig
 
 root, work = map(Path, sys.argv[1:3])
 prepare(work.parent / "ultralytics")

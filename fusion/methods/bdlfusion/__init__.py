@@ -1,5 +1,1 @@
-"""BDLFusion: see `network`."""
-
-from fusion.methods.bdlfusion.network import BDLFusion
-
-__all__ = ["BDLFusion"]
+"""BDLFusion: see `method`."""

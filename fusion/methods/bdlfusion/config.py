@@ -1,8 +1,9 @@
-"""Settings of BDLFusion."""
+"""Settings of BDLFusion; imports no torch."""
 
 from pydantic import Field
 
 from fusion.core.config import Config
+from fusion.methods.settings import MethodSettings
 
 
 class BDLFusionConfig(Config):
@@ -10,3 +11,6 @@ class BDLFusionConfig(Config):
 
     channels: int = Field(64, ge=2, multiple_of=2)
     growth: int = Field(32, ge=1)
+
+
+SETTINGS = MethodSettings(BDLFusionConfig)

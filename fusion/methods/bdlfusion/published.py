@@ -10,7 +10,7 @@ from torch import Tensor
 from fusion.blocks.dilated_dense import published_names
 from fusion.inference.published import CONVOLUTION, Converted, inside, rename, renamed_parts
 from fusion.methods.bdlfusion.config import BDLFusionConfig
-from fusion.methods.bdlfusion.network import BLOCKS, BDLFusion
+from fusion.methods.bdlfusion.method import BLOCKS, BDLFusion
 
 CONVOLUTIONS = {"conv1": "head", "conv2": "reduce", "conv21": "last"}
 for _block in range(BLOCKS):

@@ -1,5 +1,1 @@
-"""CAF: see `network`."""
-
-from fusion.methods.caf.network import CAF
-
-__all__ = ["CAF"]
+"""CAF: see `method`."""

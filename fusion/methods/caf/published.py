@@ -18,7 +18,7 @@ from fusion.inference.published import (
     renamed_parts,
 )
 from fusion.methods.caf.config import CAFConfig
-from fusion.methods.caf.network import CAF, DEPTH
+from fusion.methods.caf.method import CAF, DEPTH
 
 CONVOLUTIONS = {
     "encoder1.0": "infrared.0",

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from fusion.blocks.dense_attention import PUBLISHED_NAMES as BASE_BLOCK
 from fusion.inference.published import Converted, rename
-from fusion.methods.cddfuse.network import CDDFuse, CDDFuseConfig
+from fusion.methods.cddfuse.config import CDDFuseConfig
+from fusion.methods.cddfuse.network import CDDFuseNetwork
 
 RESTORMER_BLOCK = {
     "norm1.body.weight": "attention_norm.weight",
@@ -68,4 +69,4 @@ def convert(checkpoint: Mapping[str, Tensor]) -> Converted:
     """See `fusion.inference.published.Converter`."""
     config = CDDFuseConfig()
     found = {name.replace(".module.", ".", 1): value for name, value in checkpoint.items()}
-    return Converted(config, rename(found, NAMES, CDDFuse(config)))
+    return Converted(config, rename(found, NAMES, CDDFuseNetwork(config)))

@@ -21,10 +21,11 @@ class SplitAttention(nn.Module):
         self.excite = nn.Conv2d(hidden, 2 * channels, 1)
 
     def forward(self, features: Tensor) -> Tensor:
-        splits = F.relu(self.conv(features)).unflatten(1, (2, -1))
+        splits = torch.unflatten(F.relu(self.conv(features)), 1, (2, -1))
         pooled = splits.sum(1).mean((2, 3), keepdim=True)
         logits = self.excite(F.relu(self.squeeze(pooled)))
-        return (splits * logits.unflatten(1, (2, -1)).softmax(1)).sum(1)
+        output: Tensor = (splits * logits.unflatten(1, (2, -1)).softmax(1)).sum(1)
+        return output
 
 
 class Bottleneck(nn.Module):

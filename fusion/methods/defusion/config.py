@@ -1,9 +1,9 @@
-"""Settings of DeFusion: its network and its training."""
+"""Settings of DeFusion: its network and its training; imports no torch."""
 
 from pydantic import Field
 
 from fusion.core.config import Config
-from fusion.methods.base import PhaseConfig
+from fusion.methods.settings import MethodSettings, PhaseConfig
 
 
 class DeFusionConfig(Config):
@@ -33,3 +33,6 @@ class DeFusionDecompositionPhaseConfig(PhaseConfig):
     """
 
     schedule_updates: int = Field(637_500, ge=1)
+
+
+SETTINGS = MethodSettings(DeFusionConfig, {"decomposition": DeFusionDecompositionPhaseConfig})

@@ -5,24 +5,16 @@ image is drawn from the sum. It learns this from single images, each shown twice
 parts hidden. Layers, widths and losses are those of the authors' code; "choice" marks the rest.
 """
 
-from collections.abc import Mapping
-from typing import ClassVar, NamedTuple, cast
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from fusion.core.config import Config
 from fusion.images.color import luminance
-from fusion.methods.base import (
-    EncoderLayers,
-    FusionMethod,
-    PhaseConfig,
-    TrainingPhase,
-    register,
-)
+from fusion.methods.base import EncoderLayers, FusionMethod
 from fusion.methods.defusion.blocks import rise, stage
-from fusion.methods.defusion.config import DeFusionConfig, DeFusionDecompositionPhaseConfig
+from fusion.methods.defusion.config import DeFusionConfig
 
 BORDER = 16
 """Pixels of reflection around an image while it is fused, as in the authors' test program."""
@@ -79,20 +71,16 @@ class Decoder(nn.Module):
         features = first(deepest)
         for layers, skip in zip(middle, skips, strict=True):
             features = layers(torch.cat([rise(features, skip.shape[-2:]), skip], dim=1))
-        return last(rise(features, size))
+        output: Tensor = last(rise(features, size))
+        return output
 
 
-@register("defusion")
-class DeFusion(FusionMethod):
+class DeFusionNetwork(FusionMethod[DeFusionConfig]):
     """Shared encoder, an ensemble stage, decoders of the common and of the unique parts.
 
     The infrared image is the first of the two. Global: attention sees the whole image.
     """
 
-    config_class: ClassVar[type[Config]] = DeFusionConfig
-    phases: ClassVar[Mapping[str, type[PhaseConfig]]] = {
-        "decomposition": DeFusionDecompositionPhaseConfig
-    }
     whole_image: ClassVar[bool] = True
 
     def __init__(self, config: DeFusionConfig) -> None:
@@ -133,8 +121,8 @@ class DeFusion(FusionMethod):
         encoded = self.encoder(torch.cat([first, second]))
         pairs = [torch.cat(features.chunk(2), dim=1) for features in encoded]
         ensemble, size = self.ensemble(pairs[3]), encoded[0].shape[-2:]
-        config = cast(DeFusionConfig, self.config)
-        deepest = torch.cat([ensemble, pairs[3]], dim=1) if config.common_skips else ensemble
+        skips = self.config.common_skips
+        deepest = torch.cat([ensemble, pairs[3]], dim=1) if skips else ensemble
         common = self.common(deepest, [pairs[2], pairs[1]], size)
         both = torch.cat([ensemble.repeat(2, 1, 1, 1), encoded[3]], dim=1)
         unique = self.unique(both, [encoded[2], encoded[1]], size)
@@ -146,7 +134,8 @@ class DeFusion(FusionMethod):
 
     def draw(self, parts: Decomposition) -> Tensor:
         """What becomes the fused image, negative where that is 0."""
-        return self.to_fused(parts.first + parts.second + parts.common)
+        output: Tensor = self.to_fused(parts.first + parts.second + parts.common)
+        return output
 
     def encoder_layers(self) -> EncoderLayers:
         stages = {
@@ -154,12 +143,3 @@ class DeFusion(FusionMethod):
         }
         layers = {"stem": self.encoder.stem, **stages}
         return EncoderLayers(layers, layers)
-
-    @classmethod
-    def start_phase(
-        cls, name: str, config: Config, settings: PhaseConfig, previous: FusionMethod | None
-    ) -> TrainingPhase:
-        from fusion.methods.defusion.phases import DeFusionDecompositionPhase
-
-        network = cls(cast(DeFusionConfig, config))
-        return DeFusionDecompositionPhase(network, cast(DeFusionDecompositionPhaseConfig, settings))

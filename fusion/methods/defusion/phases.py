@@ -15,7 +15,7 @@ from fusion.images.color import luminance
 from fusion.methods.base import Batch, TrainingPhase
 from fusion.methods.defusion.blocks import Bottleneck
 from fusion.methods.defusion.config import DeFusionDecompositionPhaseConfig
-from fusion.methods.defusion.network import DeFusion
+from fusion.methods.defusion.network import DeFusionNetwork
 
 CELLS = (20, 10)
 """Sides in pixels of the two grids that masks are products of."""
@@ -110,7 +110,7 @@ def loss_schedule(update: Tensor) -> LossSchedule:
     return LossSchedule(leak, fused)
 
 
-def start_gently(network: DeFusion) -> None:
+def start_gently(network: DeFusionNetwork) -> None:
     """Make every bottleneck add nothing at first (choice).
 
     As published, features grow with every block, and reach hundreds.
@@ -131,10 +131,12 @@ class DeFusionDecompositionPhase(TrainingPhase):
     the same, and a head that has fallen below zero still learns.
     """
 
-    method: DeFusion
+    method: DeFusionNetwork
     updates: Tensor
 
-    def __init__(self, network: DeFusion, settings: DeFusionDecompositionPhaseConfig) -> None:
+    def __init__(
+        self, network: DeFusionNetwork, settings: DeFusionDecompositionPhaseConfig
+    ) -> None:
         super().__init__()
         self.method = network
         self.settings = settings

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from fusion.inference.published import Converted, inside, names_below, rename
 from fusion.methods.defusion.config import DeFusionConfig
-from fusion.methods.defusion.network import DeFusion
+from fusion.methods.defusion.network import DeFusionNetwork
 
 LOWER = r"(encoder_lower|lower_|decoder_lower).*"
 STAGES = {
@@ -51,7 +51,7 @@ VARIANTS: dict[tuple[tuple[int, ...], bool], str] = {
 now (B), and what they trained with when the paper came out (C)."""
 
 
-def names(network: DeFusion) -> dict[str, str]:
+def names(network: DeFusionNetwork) -> dict[str, str]:
     """Published name -> name in our state dict; of shared modules the "upper" one."""
     parts = dict(CONVOLUTIONS)
     for theirs, ours in STAGES.items():
@@ -68,7 +68,7 @@ def convert(checkpoint: Mapping[str, Tensor]) -> Converted:
     found = inside(checkpoint, "state_dict.", "module.")
     config = _config_of(found)
     with torch.device("meta"):
-        network = DeFusion(config)
+        network = DeFusionNetwork(config)
     weights = rename(found, names(network), network, unused=LOWER)
     variant = VARIANTS.get((tuple(config.common_blocks), config.common_skips), "")
     return Converted(config, weights, variant)

@@ -16,7 +16,8 @@ from fusion.inference.published import (
     rename,
     renamed_parts,
 )
-from fusion.methods.emma.network import EMMA, EMMAConfig
+from fusion.methods.emma.config import EMMAConfig
+from fusion.methods.emma.network import EMMANetwork
 
 LEVELS = 4
 LOCAL_BLOCKS = 2
@@ -64,4 +65,4 @@ NAMES = names()
 def convert(checkpoint: Mapping[str, Tensor]) -> Converted:
     """See `fusion.inference.published.Converter`."""
     config = EMMAConfig()
-    return Converted(config, rename(inside(checkpoint, "module."), NAMES, EMMA(config)))
+    return Converted(config, rename(inside(checkpoint, "module."), NAMES, EMMANetwork(config)))

@@ -1,5 +1,1 @@
-"""IGNet: see `network`."""
-
-from fusion.methods.ignet.network import IGNet
-
-__all__ = ["IGNet"]
+"""IGNet: see `method`."""

@@ -1,10 +1,11 @@
-"""Settings of IGNet."""
+"""Settings of IGNet; imports no torch."""
 
 from typing import Literal
 
 from pydantic import Field
 
 from fusion.core.config import Config
+from fusion.methods.settings import MethodSettings
 
 Statistics = Literal["image", "running"]
 
@@ -22,3 +23,6 @@ class IGNetConfig(Config):
     width: int = Field(128, ge=64, multiple_of=64)
     cascade: list[int] = Field([128, 32, 4], min_length=3, max_length=3)
     statistics: Statistics = "image"
+
+
+SETTINGS = MethodSettings(IGNetConfig)

@@ -17,7 +17,7 @@ from fusion.inference.published import (
 )
 from fusion.methods.ignet.config import IGNetConfig
 from fusion.methods.ignet.graph import NODES
-from fusion.methods.ignet.network import IGNet
+from fusion.methods.ignet.method import IGNet
 
 LEVELS = 3
 LAYERS = 4

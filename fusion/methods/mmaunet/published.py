@@ -10,13 +10,14 @@ from torch import Tensor
 
 from fusion.blocks.unet import LEVELS
 from fusion.inference.published import Converted, inside, names_below, rename
-from fusion.methods.mmaunet.network import MMAUNet, MMAUNetConfig
+from fusion.methods.mmaunet.config import MMAUNetConfig
+from fusion.methods.mmaunet.network import MMAUNetNetwork
 
 PARTS = ("visible", "infrared", "fusion")
 """What a checkpoint is put together from: the entries of each file below the part's name."""
 
 
-def names(network: MMAUNet) -> dict[str, str]:
+def names(network: MMAUNetNetwork) -> dict[str, str]:
     """Published name, below its part's, -> name in our state dict."""
     table = _unet("visible", "visible.encoder") | _unet("infrared", "infrared.encoder.plain")
     for level in range(LEVELS):
@@ -66,7 +67,7 @@ def convert(checkpoint: Mapping[str, Tensor]) -> Converted:
     """See `fusion.inference.published.Converter`; entries are named as `PARTS` says."""
     config = MMAUNetConfig()
     with torch.device("meta"):
-        network = MMAUNet(config)
+        network = MMAUNetNetwork(config)
     found = {
         f"{part}.{name}": value
         for part in PARTS

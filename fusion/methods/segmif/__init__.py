@@ -1,5 +1,1 @@
-"""SegMiF: see `network`."""
-
-from fusion.methods.segmif.network import SegMiF
-
-__all__ = ["SegMiF"]
+"""SegMiF: see `method`."""

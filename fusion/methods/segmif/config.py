@@ -1,10 +1,11 @@
-"""Settings of SegMiF."""
+"""Settings of SegMiF; imports no torch."""
 
 from typing import Self
 
 from pydantic import Field, model_validator
 
 from fusion.core.config import Config
+from fusion.methods.settings import MethodSettings
 
 
 class SegMiFConfig(Config):
@@ -29,3 +30,6 @@ class SegMiFConfig(Config):
                 f"channels ({self.channels}) must be a multiple of heads ({self.heads})"
             )
         return self
+
+
+SETTINGS = MethodSettings(SegMiFConfig)

@@ -19,14 +19,16 @@ class ContextualAttention(nn.Module):
         """B×L×C -> B×heads×C/heads×C/heads, columns that sum to one."""
         key, value = (self._split(part) for part in self.key_value(tokens).chunk(2, dim=2))
         scale = key.shape[-1] ** -0.5
-        return (key.transpose(2, 3) @ value * scale).softmax(dim=2)
+        output: Tensor = (key.transpose(2, 3) @ value * scale).softmax(dim=2)
+        return output
 
     def attend(self, queries: Tensor, context: Tensor) -> Tensor:
         """B×L×C and a context -> B×L×C."""
         return (self._split(queries) @ context).transpose(1, 2).flatten(2)
 
     def _split(self, tokens: Tensor) -> Tensor:
-        return tokens.unflatten(2, (self.heads, -1)).transpose(1, 2)
+        output: Tensor = torch.unflatten(tokens, 2, (self.heads, -1)).transpose(1, 2)
+        return output
 
 
 class Modality(nn.Module):
@@ -53,7 +55,8 @@ class Modality(nn.Module):
         towards_modality = self.attention.attend(semantic_queries, self.attention.context(keys))
         towards_semantics = semantic.attend(queries, own)
         both = torch.cat([towards_modality, towards_semantics], dim=2)
-        return self.norm(tokens + self.project(both))
+        output: Tensor = self.norm(tokens + self.project(both))
+        return output
 
 
 class InteractiveAttention(nn.Module):

@@ -6,7 +6,6 @@ both. The second file's licence, NVIDIA's for SegFormer, is for non-commercial u
 """
 
 from collections.abc import Mapping
-from typing import cast
 
 import torch
 from torch import Tensor
@@ -14,7 +13,7 @@ from torch import Tensor
 from fusion.blocks.dilated_dense import published_names
 from fusion.inference.published import Converted, inside, names_below, rename
 from fusion.methods.segmif.config import SegMiFConfig
-from fusion.methods.segmif.network import SegMiF
+from fusion.methods.segmif.method import SegMiF
 
 FUSION = {
     "conv1_ir": "infrared.stem",
@@ -63,7 +62,7 @@ UNUSED = (
 def names(network: SegMiF) -> dict[str, str]:
     """Published name -> name in our state dict."""
     parts = dict(FUSION)
-    depths = cast(SegMiFConfig, network.config).semantic_depths
+    depths = network.config.semantic_depths
     for number, depth in enumerate(depths, start=1):
         ours = f"semantic.stages.{number - 1}"
         parts[f"{ENCODER}patch_embed{number}.proj"] = f"{ours}.entry"

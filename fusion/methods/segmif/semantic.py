@@ -1,5 +1,6 @@
 """The first two stages of SegFormer's encoder, Mix Transformer B3 (Xie et al. 2021)."""
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -18,7 +19,8 @@ def tokens_of(features: Tensor) -> Tensor:
 
 def image_of(tokens: Tensor, like: Tensor) -> Tensor:
     """B×HW×C -> B×C×H×W with the sides of `like`."""
-    return tokens.transpose(1, 2).unflatten(2, like.shape[-2:])
+    output: Tensor = torch.unflatten(tokens.transpose(1, 2), 2, like.shape[-2:])
+    return output
 
 
 class ReducedAttention(nn.Module):
@@ -40,7 +42,8 @@ class ReducedAttention(nn.Module):
             for part in (self.query(tokens), *self.key_value(small).chunk(2, dim=2))
         )
         attended = F.scaled_dot_product_attention(query, key, value)
-        return self.project(attended.transpose(1, 2).flatten(2))
+        output: Tensor = self.project(attended.transpose(1, 2).flatten(2))
+        return output
 
 
 class MixFeedForward(nn.Module):
@@ -55,7 +58,8 @@ class MixFeedForward(nn.Module):
 
     def forward(self, tokens: Tensor, like: Tensor) -> Tensor:
         expanded = image_of(self.expand(tokens), like)
-        return self.project(F.gelu(tokens_of(self.depthwise(expanded))))
+        output: Tensor = self.project(F.gelu(tokens_of(self.depthwise(expanded))))
+        return output
 
 
 class TransformerBlock(nn.Module):
@@ -70,7 +74,8 @@ class TransformerBlock(nn.Module):
 
     def forward(self, tokens: Tensor, like: Tensor) -> Tensor:
         tokens = tokens + self.attention(self.attention_norm(tokens), like)
-        return tokens + self.feed_forward(self.feed_forward_norm(tokens), like)
+        output: Tensor = tokens + self.feed_forward(self.feed_forward_norm(tokens), like)
+        return output
 
 
 class Stage(nn.Module):

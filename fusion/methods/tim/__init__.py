@@ -1,5 +1,1 @@
-"""TIM: see `network`."""
-
-from fusion.methods.tim.network import TIM
-
-__all__ = ["TIM"]
+"""TIM: see `method`."""

@@ -1,10 +1,11 @@
-"""Settings of TIM."""
+"""Settings of TIM; imports no torch."""
 
 from typing import Literal
 
 from pydantic import Field
 
 from fusion.core.config import Config
+from fusion.methods.settings import MethodSettings
 
 Statistics = Literal["image", "running"]
 
@@ -23,3 +24,6 @@ class TIMConfig(Config):
     variant: Literal["main", "light"] = "main"
     channels: int = Field(48, ge=16, multiple_of=16)
     second_statistics: Statistics = "image"
+
+
+SETTINGS = MethodSettings(TIMConfig)

@@ -48,7 +48,8 @@ class ResidualOperation(nn.Module):
         )
 
     def forward(self, features: Tensor) -> Tensor:
-        return features + self.residual(features)
+        output: Tensor = features + self.residual(features)
+        return output
 
 
 class DilatedOperation(nn.Module):
@@ -64,7 +65,8 @@ class DilatedOperation(nn.Module):
         )
 
     def forward(self, features: Tensor) -> Tensor:
-        return features + self.residual(features)
+        output: Tensor = features + self.residual(features)
+        return output
 
 
 class ChannelOperation(nn.Module):
@@ -79,7 +81,8 @@ class ChannelOperation(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         logits = self.kernel(features.mean((2, 3)).unsqueeze(1)).squeeze(1)
         gated = features * torch.sigmoid(logits)[..., None, None]
-        return self.activation(self.conv(gated))
+        output: Tensor = self.activation(self.conv(gated))
+        return output
 
 
 class SpatialOperation(nn.Module):
@@ -107,7 +110,8 @@ class Chain(nn.Module):
         )
 
     def forward(self, features: Tensor) -> Tensor:
-        return self.operations(self.enter(features))
+        output: Tensor = self.operations(self.enter(features))
+        return output
 
 
 def enter(channels: int, statistics: Statistics) -> nn.Sequential:
@@ -152,7 +156,8 @@ class Down(nn.Module):
         self.plain = nn.Sequential(Blur(), nn.Conv2d(channels, 2 * channels, 1, bias=False))
 
     def forward(self, features: Tensor) -> Tensor:
-        return self.deep(features) + self.plain(features)
+        output: Tensor = self.deep(features) + self.plain(features)
+        return output
 
 
 class Up(nn.Module):
@@ -176,7 +181,8 @@ class Up(nn.Module):
         )
 
     def forward(self, features: Tensor) -> Tensor:
-        return self.deep(features) + self.plain(features)
+        output: Tensor = self.deep(features) + self.plain(features)
+        return output
 
 
 class MultiScale(nn.Module):
@@ -213,4 +219,5 @@ class MultiScale(nn.Module):
         ]
         squeezed = self.squeeze(sum(scales[1:], scales[0]).mean((2, 3), keepdim=True))
         weights = torch.stack([excite(squeezed) for excite in self.excite]).softmax(0)
-        return entered + (weights * torch.stack(scales)).sum(0)
+        output: Tensor = entered + (weights * torch.stack(scales)).sum(0)
+        return output

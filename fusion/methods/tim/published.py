@@ -11,7 +11,7 @@ from torch import Tensor
 
 from fusion.inference.published import Converted, inside, names_below, rename
 from fusion.methods.tim.config import TIMConfig
-from fusion.methods.tim.network import TIM
+from fusion.methods.tim.method import TIM
 
 DENSE = {f"conv{number}.conv": f"layers.{number - 1}" for number in (1, 2, 3)}
 DENSE |= {"lrelu": "activation"}

@@ -3,8 +3,8 @@ import pytest
 import torch
 
 from fusion.inference.tiles import Tiling, fuse_in_tiles
-from fusion.methods.bdlfusion import BDLFusion
 from fusion.methods.bdlfusion.config import BDLFusionConfig
+from fusion.methods.bdlfusion.method import BDLFusion
 from fusion.methods.bdlfusion.published import NAMES, convert
 from tests.fusion.methods.published import (
     committed,

@@ -3,8 +3,8 @@ import pytest
 import torch
 
 from fusion.inference.tiles import Tiling, fuse_in_tiles
-from fusion.methods.caf import CAF
 from fusion.methods.caf.config import CAFConfig
+from fusion.methods.caf.method import CAF
 from fusion.methods.caf.published import NAMES, convert
 from tests.fusion.methods.published import (
     color_pair_of,

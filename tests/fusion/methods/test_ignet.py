@@ -7,9 +7,9 @@ from torch.nn import functional as F
 from fusion.core.errors import InputError
 from fusion.inference.fuse import explained
 from fusion.inference.tiles import Tiling, fuse_in_tiles
-from fusion.methods.ignet import IGNet
 from fusion.methods.ignet.config import IGNetConfig
 from fusion.methods.ignet.graph import MessagePassing
+from fusion.methods.ignet.method import IGNet
 from fusion.methods.ignet.published import NAMES, convert
 from tests.fusion.methods.published import (
     committed,

@@ -5,16 +5,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from fusion.methods.cddfuse import CDDFuse
 from fusion.methods.cddfuse import published as cddfuse
-from fusion.methods.cddfuse.network import CDDFuseConfig
-from fusion.methods.emma import EMMA
+from fusion.methods.cddfuse.config import CDDFuseConfig
+from fusion.methods.cddfuse.method import CDDFuse
 from fusion.methods.emma import published as emma
-from fusion.methods.emma.network import EMMAConfig
-from fusion.methods.emma.sensing import SensingConfig, SensingNetwork
-from fusion.methods.mmaunet import MMAUNet
+from fusion.methods.emma.config import EMMAConfig, SensingConfig
+from fusion.methods.emma.method import EMMA
+from fusion.methods.emma.sensing import SensingNetwork
 from fusion.methods.mmaunet import published as mmaunet
-from fusion.methods.mmaunet.network import MMAUNetConfig
+from fusion.methods.mmaunet.config import MMAUNetConfig
+from fusion.methods.mmaunet.method import MMAUNet
 from tests.fusion.methods.published import (
     committed,
     grid_of,

@@ -6,9 +6,9 @@ import torch
 from pydantic import ValidationError
 from torch.nn import functional as F
 
-from fusion.methods.segmif import SegMiF
 from fusion.methods.segmif.config import SegMiFConfig
 from fusion.methods.segmif.interaction import InteractiveAttention
+from fusion.methods.segmif.method import SegMiF
 from fusion.methods.segmif.published import ENCODER, convert, names
 from fusion.methods.segmif.semantic import ReducedAttention
 from tests.fusion.methods.published import (

@@ -3,8 +3,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from fusion.methods.tim import TIM
 from fusion.methods.tim.config import TIMConfig
+from fusion.methods.tim.method import TIM
 from fusion.methods.tim.operations import Blur, DenseOperation
 from fusion.methods.tim.published import convert, names
 from tests.fusion.methods.published import (
