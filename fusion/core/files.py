@@ -9,7 +9,8 @@ from fusion.core.errors import InputError
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file so that `path` is either as before or complete."""
-    temporary = path.with_name(f".{path.name}.{token_hex(4)}")
+    # A temporary name of its own: a name of 255 bytes leaves no room for an addition.
+    temporary = path.with_name(f".{token_hex(8)}.writing")
     try:
         temporary.write_bytes(content)
         temporary.replace(path)

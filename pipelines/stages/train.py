@@ -1,17 +1,19 @@
 """Stage: training pairs (and the phase before) -> the weights of one training phase."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from dvclive import Live
+from lightning.fabric import Fabric
 from numpy.typing import NDArray
 
 from fusion import methods
 from fusion.core.files import code_digest
+from fusion.core.locks import exclusive
 from fusion.core.processes import launch
 from fusion.methods import TaughtPhaseConfig
 from fusion.methods.files import load_model, save_model
@@ -27,9 +29,14 @@ from pipelines.plots import open_live
 def main(key: str) -> None:
     """Train the phase that params.yaml calls training.KEY."""
     settings = params.load()
+    fabric = launch(settings.runtime)
+    with exclusive(RUNS / f"train-{key}") if fabric.is_global_zero else nullcontext():
+        _train(settings, key, fabric)
+
+
+def _train(settings: params.Params, key: str, fabric: Fabric) -> None:
     step, schedule = settings.training[key], settings.phase_settings(key)
     kind = settings.kind(step.method)
-    fabric = launch(settings.runtime)
     folders = training_sets(TRAINING_PAIRS, settings.train_on)
     taught = schedule.teachers if isinstance(schedule, TaughtPhaseConfig) else []
     store = load_pairs(folders, schedule.crop, [TEACHERS / name for name in taught])
