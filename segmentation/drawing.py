@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from fusion.images.decode import read_infrared, read_visible, write_image
 from segmentation.data import LabelledImages, as_rgb
-from segmentation.labels import colourise
+from segmentation.labels import colorize
 
 _GAP, _CAPTION = 4, 18
 _TITLES = ("visible", "infrared", "fused", "truth", "prediction")
@@ -37,8 +37,8 @@ def draw(
             as_rgb(read_visible(dataset / "test" / "vi" / f"{stem}.png").pixels),
             as_rgb(read_infrared(dataset / "test" / "ir" / f"{stem}.png").pixels),
             fused.movedim(0, -1).numpy(),
-            colourise(truth.numpy()),
-            colourise(predicted[stem]),
+            colorize(truth.numpy()),
+            colorize(predicted[stem]),
         )
         pairs = zip(_TITLES, panels, strict=True)
         row = np.hstack([_captioned(title, panel) for title, panel in pairs])

@@ -19,6 +19,25 @@ def write_bytes(path: Path, content: bytes) -> None:
         raise
 
 
+def read_bytes(path: Path, limit: int) -> bytes:
+    """Read a regular file of at most `limit` bytes.
+
+    Raises:
+        InputError: it is missing, is no regular file (a pipe or a device could be read forever),
+            is larger, or cannot be read.
+    """
+    if not path.is_file():
+        reason = "is not a regular file" if path.exists() else "is missing"
+        raise InputError(path, reason, "give the path of the file")
+    try:
+        if (size := path.stat().st_size) > limit:
+            raise InputError(path, f"has {size} bytes, more than {limit}", "give another file")
+        return path.read_bytes()
+    except OSError as error:
+        reason = f"cannot be read ({error.strerror or error})"
+        raise InputError(path, reason, "look at its permissions") from error
+
+
 def file_digest(path: Path) -> str:
     """SHA-256 of a file's content.
 

@@ -10,6 +10,7 @@ from fusion.core.errors import InputError, list_names
 from fusion.images.pairs import Pair, find_images, find_pairs
 from pipelines.datasets.config import MSRS_SPLITS, DatasetConfig
 from pipelines.datasets.duplicates import near_duplicates
+from pipelines.datasets.night import is_night
 from pipelines.datasets.problems import Problems
 from pipelines.datasets.splits import make_split
 from segmentation import labels as msrs
@@ -85,7 +86,7 @@ def _night(listing: Path, names: Sequence[str]) -> list[str] | None:
         if unknown := listed.difference(names):
             raise InputError(listing, f"names no pair: {list_names(unknown)}", "correct the list")
         return sorted(listed)
-    told = {name: msrs.is_night(name) for name in names}
+    told = {name: is_night(name) for name in names}
     return None if None in told.values() else sorted(name for name in names if told[name])
 
 

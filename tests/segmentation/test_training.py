@@ -14,7 +14,7 @@ from segmentation.config import SegmentationConfig
 from segmentation.confusion import scores
 from segmentation.data import IGNORE
 from segmentation.experiment import repeatable, train_and_test
-from segmentation.labels import colourise
+from segmentation.labels import colorize
 from segmentation.models import build, require_sizes
 from segmentation.train import BEST, LAST, learning_rate, segmentation_loss
 
@@ -84,7 +84,7 @@ def test_pictures_show_the_same_images_with_truth(scenes, tiny, cpu, tmp_path):
     assert sorted(path.name for path in (tmp_path / "p").iterdir()) == ["00000D.png", "00003N.png"]
     picture = read_visible(tmp_path / "p" / "00000D.png").pixels
     assert picture.shape == (40 + 18, 5 * 48 + 4 * 4, 3)
-    truth = colourise(read_label(scenes[1] / "test" / "labels" / "00000D.png"))
+    truth = colorize(read_label(scenes[1] / "test" / "labels" / "00000D.png"))
     assert np.array_equal(picture[18:, 3 * 52 : 3 * 52 + 48], truth)
 
 
