@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from detection.boxes import read_annotation
 from detection.matches import Detections
-from fusion.images.decode import read_infrared, read_visible, write_image
+from fusion.images.decode import read_infrared, read_visible, to_rgb, write_image
 from fusion.images.panels import side_by_side
 
 _TITLES = ("visible", "infrared", "truth", "detections")
@@ -41,22 +41,18 @@ def draw(
     """
     folder.mkdir(parents=True, exist_ok=True)
     for stem, found in detections.items():
-        fused = _color(read_visible(images / f"{stem}.png").pixels)
+        fused = to_rgb(read_visible(images / f"{stem}.png").pixels)
         size = (fused.shape[1], fused.shape[0])
         truth = read_annotation(dataset / "labels" / f"{stem}.txt", classes, size)
         sure = [f"{value:.2f}" for value in found.confidences]
         panels = (
-            _color(read_visible(dataset / "vi" / f"{stem}.png").pixels),
-            _color(read_infrared(dataset / "ir" / f"{stem}.png").pixels),
+            to_rgb(read_visible(dataset / "vi" / f"{stem}.png").pixels),
+            to_rgb(read_infrared(dataset / "ir" / f"{stem}.png").pixels),
             _boxed(fused, truth.boxes, truth.labels, [classes[label] for label in truth.labels]),
             _boxed(fused, found.boxes, found.labels, sure),
         )
         row = side_by_side(dict(zip(_TITLES, panels, strict=True)))
         write_image(folder / f"{stem}.png", row)
-
-
-def _color(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
 
 
 def _boxed(

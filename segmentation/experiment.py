@@ -16,10 +16,11 @@ from fusion.core.files import code_digest
 from fusion.core.protocol import protocol_digest
 from fusion.core.runtime import pick_device
 from fusion.images.panels import spread
+from fusion.images.prepared import PreparedSet
 from segmentation import train
 from segmentation.config import SegmentationConfig
 from segmentation.confusion import Matrices, Scores, scores
-from segmentation.data import LabelledImages, hold_out, load, manifest
+from segmentation.data import LabelledImages, hold_out, load
 from segmentation.drawing import draw
 from segmentation.evaluate import per_image_confusion, predictions
 from segmentation.labels import CLASSES
@@ -107,7 +108,7 @@ def train_and_test(
         load(images, dataset, "train"), config.validation_fraction, config.validation_seed
     )
     test = load(images, dataset, "test")
-    facts = manifest(dataset)
+    prepared = PreparedSet.load(dataset)
     device = pick_device(runtime)
     with repeatable(), torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
@@ -118,7 +119,7 @@ def train_and_test(
         lowest, narrowest = min(sizes), min(sizes, key=lambda size: size[1])
         require_sizes(model, {(config.crop, config.crop), lowest, narrowest})
         splits = {"train": training, "val": validation, "test": test}
-        shared = protocol(config, runtime, seed, facts, splits)
+        shared = protocol(config, runtime, seed, prepared, splits)
         fingerprint = _fingerprint(protocol_digest(shared), model, training, validation)
         curve = train.fit(
             model, training, validation, config, seed, runtime, work, fingerprint, log
@@ -130,8 +131,8 @@ def train_and_test(
             draw(dataset, shown, predicted, pictures)
     return SegmentationResult(
         test=scores(per_image),
-        day=_part(facts["night"], test.stems, per_image, night=False),
-        night=_part(facts["night"], test.stems, per_image, night=True),
+        day=_part(prepared.night, test.stems, per_image, night=False),
+        night=_part(prepared.night, test.stems, per_image, night=True),
         best_epoch=best_epoch(curve),
         curve=curve,
         protocol=shared,

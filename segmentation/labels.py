@@ -4,7 +4,6 @@ Tang et al., "PIAFusion", Information Fusion 2022; the classes and colors are MF
 (Ha et al., IROS 2017).
 """
 
-import struct
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fusion.core.errors import InputError
+from fusion.images.opening import damage_reported, open_image
 
 CLASSES = (
     "background",
@@ -43,18 +43,7 @@ PALETTE: NDArray[np.uint8] = np.array(
 """RGB color of each class, 9×3."""
 
 _INDEX_MODES = ("L", "P", "I", "I;16", "1")
-_FORMATS = ("PNG", "BMP", "GIF", "PPM", "TIFF")
-_LOSSY = ("JPEG", "JPEG2000", "WEBP")
-_DAMAGE = (
-    OSError,
-    SyntaxError,
-    TypeError,
-    ValueError,
-    struct.error,
-    MemoryError,
-    Image.DecompressionBombError,
-)
-"""What Pillow raises for files that are broken or absurdly large."""
+_LOSSY = frozenset({"JPEG", "WEBP"})
 
 
 def read_label(path: Path) -> NDArray[np.uint8]:
@@ -93,19 +82,11 @@ def read_label(path: Path) -> NDArray[np.uint8]:
 
 
 def _decode(path: Path) -> tuple[str, NDArray[Any]]:
-    if not path.is_file():
-        reason = "is not a regular file" if path.exists() else "is missing"
-        raise InputError(path, f"the label {reason}", "add it")
-    try:
-        with Image.open(path, formats=(*_FORMATS, *_LOSSY)) as image:
-            lossy = image.format if image.format in _LOSSY else _lossy_tiff(image)
-            if lossy is None:
-                return image.mode, np.array(image)
-    except _DAMAGE as error:
-        raise InputError(
-            path, f"the label cannot be read ({error})", "copy or download it again"
-        ) from error
-    raise InputError(path, f"{lossy} changes class indices", "export it as PNG")
+    with open_image(path) as image, damage_reported(path):
+        lossy = image.format if image.format in _LOSSY else _lossy_tiff(image)
+        if lossy:
+            raise InputError(path, f"{lossy} changes class indices", "export it as PNG")
+        return image.mode, np.array(image)
 
 
 def _lossy_tiff(image: Image.Image) -> str | None:

@@ -3,8 +3,9 @@
 import hashlib
 from pathlib import Path
 from secrets import token_hex
+from stat import S_ISREG
 
-from fusion.core.errors import InputError
+from fusion.core.errors import InputError, unreadable
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -23,19 +24,31 @@ def read_bytes(path: Path, limit: int) -> bytes:
     """Read a regular file of at most `limit` bytes.
 
     Raises:
-        InputError: it is missing, is no regular file (a pipe or a device could be read forever),
-            is larger, or cannot be read.
+        InputError: as `require_file`, or the file is larger or cannot be read.
     """
-    if not path.is_file():
-        reason = "is not a regular file" if path.exists() else "is missing"
-        raise InputError(path, reason, "give the path of the file")
+    require_file(path)
     try:
         if (size := path.stat().st_size) > limit:
             raise InputError(path, f"has {size} bytes, more than {limit}", "give another file")
         return path.read_bytes()
     except OSError as error:
-        reason = f"cannot be read ({error.strerror or error})"
-        raise InputError(path, reason, "look at its permissions") from error
+        raise unreadable(path, error) from error
+
+
+def require_file(path: Path) -> None:
+    """Refuse everything but a regular file: opening a named pipe or a device may never return.
+
+    Raises:
+        InputError: nothing is there, it is not a regular file, or its folder cannot be entered.
+    """
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError as error:
+        raise InputError(path, "is missing", "add it") from error
+    except (OSError, ValueError) as error:
+        raise unreadable(path, error) from error
+    if not S_ISREG(mode):
+        raise InputError(path, "is not a regular file", "replace it with one")
 
 
 def file_digest(path: Path) -> str:

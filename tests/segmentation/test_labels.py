@@ -51,7 +51,7 @@ def test_a_truncated_label_is_refused(tmp_path, label, keep):
     Image.fromarray(label).save(whole)
     broken = tmp_path / "broken.png"
     broken.write_bytes(whole.read_bytes()[:keep])
-    with pytest.raises(InputError, match=r"broken\.png: the label cannot be read"):
+    with pytest.raises(InputError, match=r"broken\.png: is .*; replace it"):
         read_label(broken)
 
 
@@ -71,7 +71,7 @@ def test_lossy_labels_are_refused_whatever_their_name(tmp_path, label, suffix, n
         read_label(path)
 
 
-@pytest.mark.parametrize("suffix", ["bmp", "tif", "gif"])
+@pytest.mark.parametrize("suffix", ["bmp", "tif"])
 def test_lossless_labels_are_read(tmp_path, label, suffix):
     Image.fromarray(label).save(tmp_path / f"a.{suffix}")
     np.testing.assert_array_equal(read_label(tmp_path / f"a.{suffix}"), label)
@@ -96,7 +96,7 @@ def broken_tags(path):
 @pytest.mark.parametrize("write", [bomb, program, broken_tags, os.mkfifo, Path.mkdir])
 def test_what_is_no_label_image_is_refused_in_one_line(tmp_path, write):
     write(tmp_path / "a.png")
-    with pytest.raises(InputError, match=r"a\.png: the label (cannot be read|is not a regular)"):
+    with pytest.raises(InputError, match=r"a\.png: (is|has) .*; (replace|crop)"):
         read_label(tmp_path / "a.png")
 
 
