@@ -30,7 +30,7 @@ def main(key: str) -> None:
 
 
 def _train(settings: params.Params, key: str, fabric: Fabric) -> None:
-    step, schedule = settings.training[key], settings.phase_settings(key)
+    step, schedule = settings.step(key), settings.phase_settings(key)
     kind = settings.kind(step.method)
     folders = training_sets(TRAINING_PAIRS, settings.train_on)
     taught = schedule.teachers if isinstance(schedule, TaughtPhaseConfig) else []
