@@ -17,9 +17,9 @@ from detection.protocol import protocol
 from detection.train import Record, best_epoch, check_model, fit
 from detection.weights import check_weights
 from detection.workspace import Workspace
+from fusion.core.code import code_digest
 from fusion.core.config import RuntimeConfig
 from fusion.core.errors import InputError
-from fusion.core.files import code_digest
 from fusion.core.protocol import protocol_digest
 from fusion.core.runtime import pick_device
 
@@ -129,7 +129,7 @@ def train_and_test(
     check_model(config)
     check_weights(config, workspace.classes)
     shared = protocol(config, runtime, seed, workspace)
-    code = code_digest(Path(__file__).parent)
+    code = code_digest(Path(__file__))
     content = f"{protocol_digest(shared)} {workspace.image_digest} {code}"
     identity = hashlib.sha256(content.encode()).hexdigest()
     run = work / "train"

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from fusion.core.code import code_digest
 from fusion.core.config import RuntimeConfig
-from fusion.core.files import code_digest
 from fusion.core.protocol import protocol_digest
 from fusion.core.runtime import pick_device
 from segmentation.config import SegmentationConfig
@@ -176,7 +176,7 @@ def _part(
 
 def _fingerprint(shared: str, model: Segmenter, *splits: LabelledImages) -> str:
     """Digest of all that a training run starts from, so that only its own checkpoint resumes."""
-    digest = hashlib.sha256(f"{shared} {code_digest(Path(__file__).parent)}".encode())
+    digest = hashlib.sha256(f"{shared} {code_digest(Path(__file__))}".encode())
     for split in splits:
         digest.update("".join(split.image_digests).encode())
     for value in model.state_dict().values():

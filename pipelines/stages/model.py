@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from fusion import methods
+from fusion.core.code import code_digest
 from fusion.core.errors import InputError
-from fusion.core.files import code_digest
 from fusion.inference.precomputed import PRECOMPUTED, checksum_of_images
 from fusion.methods.files import copy_model, read_card, save_card, save_model
 from pipelines import params
@@ -30,8 +30,11 @@ def main(method: str) -> None:
             raise InputError(source, reason, f"correct `kind` or `source` of methods.{method}")
         copy_model(source, MODELS / method)
     else:
-        untrained = kind(settings.method_config(method))
-        save_model(MODELS / method, settings.kind(method), untrained, {"code": code_digest(source)})
+        save_model(MODELS / method, settings.kind(method), kind(settings.method_config(method)), {})
+    card = read_card(MODELS / method)
+    # the fuse stage reads the card: so it runs again when this method's code changes, and only then
+    card["network_code"] = code_digest(methods.code_of(settings.kind(method)))
+    save_card(MODELS / method, card.pop("method"), card)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from dvclive import Live
 from numpy.typing import NDArray
 
 from fusion import methods
-from fusion.core.files import code_digest
+from fusion.core.code import code_digest
 from fusion.core.processes import launch
 from fusion.methods import TaughtPhaseConfig
 from fusion.methods.files import load_model, save_model
