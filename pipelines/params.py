@@ -93,6 +93,8 @@ class Params(Config):
 
     @model_validator(mode="after")
     def _references_exist(self) -> Self:
+        if not self.methods:
+            raise ValueError("methods: name at least one row")
         for key in ("train_on", "fuse_on", "detect_on", "segment_on"):
             allowed = self.datasets if key in ("train_on", "fuse_on") else self.fuse_on
             for name in getattr(self, key):
@@ -186,6 +188,24 @@ class Params(Config):
                 f"methods.{name}.config: nothing trains '{name}', and weights trained before bring "
                 "their own settings: leave it out"
             )
+
+    def require(
+        self, method: str | None = None, dataset: str | None = None, key: str | None = None
+    ) -> None:
+        """Check names that a command line gave: a row, a data set, a training phase.
+
+        Raises:
+            InputError: params.yaml does not have one of them; the message lists those it has.
+        """
+        datasets = list(self.datasets) if method is None else self.fuse_on
+        for name, known, what in (
+            (method, self.methods, "no method"),
+            (dataset, datasets, "no data set" if method is None else "in fuse_on no data set"),
+            (key, self.training, "no training phase"),
+        ):
+            if name is not None and name not in known:
+                reason = f"has {what} '{name}'"
+                raise InputError("params.yaml", reason, f"it has {', '.join(known) or 'none'}")
 
     def kind(self, method: str) -> str:
         """The registered name of a leaderboard row."""

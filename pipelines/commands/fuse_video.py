@@ -3,9 +3,6 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-
 from fusion.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -35,6 +32,7 @@ def fuse_video(
         open_stream,
         shown_size,
     )
+    from pipelines.commands.terminal import progress
 
     check_output(out, (ir, vi))
     if out.exists() and not overwrite:
@@ -46,9 +44,8 @@ def fuse_video(
     if rate is None:
         raise InputError(vi, "has no frame rate", "give --fps")
     fuse = load(weights, pick_device(runtime), runtime.memory_gib)
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress("frames", *columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("frames", total=visible.count)
+    with progress("frames") as bars:
+        task = bars.add_task("frames", total=visible.count)
         fuse_streams(
             fuse,
             infrared,
@@ -57,7 +54,7 @@ def fuse_video(
             rate=rate,
             stretched=stretch,
             infrared_range=ir_range,
-            on_frame=lambda: progress.advance(task),
+            on_frame=lambda: bars.advance(task),
         )
     print(f"{visible.count} frames fused into {out}, {rate:g} a second")
     for note in infrared.infrared_notes(ir_range):
