@@ -130,11 +130,11 @@ def test_threads_wait_passively_unless_the_user_says_otherwise(ends):
 @pytest.mark.parametrize(
     ("command", "message"),
     [
-        ("prepare nope", "params.yaml: has no data set 'nope'; it has msrs, m3fd"),
-        ("fuse pomia msrs", "params.yaml: has no method 'pomia'; it has visible, "),
+        ("prepare nope", "params.yaml: has no data set 'nope'; it has m3fd, msrs"),
+        ("fuse pomia msrs", "params.yaml: has no row of methods 'pomia'; it has average, "),
         ("train pomai-stage1", "params.yaml: has no training phase 'pomai-stage1'; it has pomai-"),
-        ("model nope", "params.yaml: has no method 'nope'"),
-        ("detect pomai nope", "params.yaml: has in fuse_on no data set 'nope'; it has msrs, m3fd"),
+        ("model nope", "params.yaml: has no row of methods 'nope'"),
+        ("detect pomai nope", "params.yaml: has no data set 'nope'; it has m3fd, msrs"),
     ],
 )
 @pytest.mark.slow
