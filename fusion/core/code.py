@@ -168,12 +168,12 @@ class _Source(NamedTuple):
 
 def _read(file: Path) -> _Source:
     path = inside_root(file)
-    return _parsed((ROOT / path).read_bytes(), path.parent.parts)
+    return _parsed((ROOT / path).read_bytes(), path)
 
 
 @lru_cache(maxsize=1024)  # most files are imported by several
-def _parsed(content: bytes, package: tuple[str, ...]) -> _Source:
-    statements = ast.parse(content).body
+def _parsed(content: bytes, path: Path) -> _Source:
+    statements, package = ast.parse(content, str(path)).body, path.parent.parts
     faces = [node for node in statements if _is_face(node)]
     rest = [node for node in statements if not _is_face(node)]
     return _Source(

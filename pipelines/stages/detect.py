@@ -10,6 +10,7 @@ import pandas as pd
 from detection.experiment import BEST, DetectionResult, train_and_test
 from detection.matches import RECALLS
 from detection.workspace import build_workspace
+from fusion.core.locks import exclusive
 from fusion.core.protocol import of_repeats
 from fusion.images.prepared import PreparedSet
 from pipelines import params
@@ -22,6 +23,11 @@ def main(method: str, dataset: str) -> None:
     """Train and test the detector on METHOD's images of DATASET, once a seed."""
     settings = params.load()
     key = f"detect-{method}-{dataset}"
+    with exclusive(RUNS / key):
+        _detect(settings, key, method, dataset)
+
+
+def _detect(settings: params.Params, key: str, method: str, dataset: str) -> None:
     workspace = build_workspace(
         FUSED / f"{method}-{dataset}", PREPARED / dataset, RUNS / key / "data"
     )
