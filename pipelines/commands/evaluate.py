@@ -1,14 +1,14 @@
 """`pomai evaluate`: fusion metrics of any three folders."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-from rich.table import Table
 
 from fusion.core.errors import InputError
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 
 def evaluate(
@@ -28,25 +28,25 @@ def evaluate(
     from fusion.core.files import write_bytes
     from fusion.core.runtime import pick_device
     from fusion.metrics.folders import evaluate_folders, summarise
+    from pipelines.commands.terminal import console, progress
 
     names = _names(metrics)
     if out and not out.resolve().parent.is_dir():
         raise InputError(out, "cannot be written", "its folder does not exist: make it first")
     device = pick_device(RuntimeConfig(accelerator=accelerator))
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress("pairs", *columns, console=Console(stderr=True), transient=True) as progress:
-        bar = progress.add_task("pairs", total=None)
+    with progress("pairs") as bars:
+        bar = bars.add_task("pairs", total=None)
         frame = evaluate_folders(
             ir,
             vi,
             fused,
             names,
             device=device,
-            on_pairs=lambda done, total: progress.update(bar, completed=done, total=total),
+            on_pairs=lambda done, total: bars.update(bar, completed=done, total=total),
         )
     if out:
         write_bytes(out, frame.to_csv(index=False).encode())
-    Console().print(_table(summarise(frame)))
+    console().print(_table(summarise(frame)))
 
 
 def _names(given: str) -> list[str]:
@@ -62,7 +62,9 @@ def _names(given: str) -> list[str]:
     return names
 
 
-def _table(summary: dict[str, Any]) -> Table:
+def _table(summary: dict[str, Any]) -> "Table":
+    from rich.table import Table
+
     title = f"{summary['images']} images, protocol {summary['protocol']}"
     table = Table("metric", "mean", "95 % interval", "undefined", title=title, title_justify="left")
     for name, values in summary["metrics"].items():
