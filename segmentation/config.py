@@ -62,9 +62,10 @@ class SegmentationConfig(Config):
         encoder: its backbone, one of `ENCODERS` or `tu-<timm name>`.
         options: architecture -> further keyword arguments of its class, e.g. `decoder_channels`;
             those of other architectures than the chosen one have no effect.
-        encoder_weights: null (random), a weight file (.pth, .pt, .safetensors), or the name of
-            weights that are downloaded if they are not cached: "imagenet" for most encoders, one
-            of timm's tags for `tu-` encoders, e.g. "a1_in1k".
+        encoder_weights: null (random), a weight file (.pth, .pt, .safetensors), or "imagenet":
+            weights that are downloaded if they are not cached. A timm encoder's tag goes with its
+            name: `tu-resnet18.a1_in1k`. Some of the library's encoders have weights of other
+            names too.
         frozen_epochs: first epochs in which the encoder, BatchNorm statistics included, stays as
             it was loaded; needs encoder weights.
         crop: side of the square training crop, pixels, after random scaling.
