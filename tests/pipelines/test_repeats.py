@@ -24,6 +24,8 @@ MATCHES = Matches(
     np.zeros((0, 10), bool),
 )
 
+WORKSPACE = SimpleNamespace(classes=["car"], split_protocol="random")
+
 
 def detected(_, work, config, seed, *arguments, **options):
     (work / BEST).parent.mkdir(parents=True, exist_ok=True)
@@ -56,13 +58,9 @@ def segmented(fused, dataset, work, config, seed, *arguments, **options):
 def repeat(tmp_path, monkeypatch):
     """Both stages for these seeds; their training is left out."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(detect, "build_workspace", lambda *_: SimpleNamespace())
+    monkeypatch.setattr(detect, "build_workspace", lambda *_: WORKSPACE)
     monkeypatch.setattr(detect, "train_and_test", detected)
     monkeypatch.setattr(segment, "train_and_test", segmented)
-    prepared = tmp_path / "data/prepared/m3fd"
-    prepared.mkdir(parents=True)
-    facts = {"classes": ["car"], "split_protocol": "random"}
-    (prepared / "dataset.json").write_text(json.dumps(facts))
 
     def run(*seeds):
         chosen = f"[{','.join(map(str, seeds))}]"
