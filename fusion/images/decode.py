@@ -178,7 +178,7 @@ def _eight_bits(
     path: Path, image: Image.Image, declared_range: tuple[float, float] | None
 ) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
     if _is_wide(image):
-        return _scale(path, np.asarray(image), declared_range)
+        return scale_levels(path, np.asarray(image), declared_range)
     alpha = image.has_transparency_data
     if image.mode in {"1", "LA", "La"}:
         image = image.convert("L")
@@ -201,9 +201,19 @@ def _deep_grey(path: Path, orientation: int | None) -> Image.Image:
     return image
 
 
-def _scale(
+def scale_levels(
     path: Path, values: NDArray[np.generic], declared_range: tuple[float, float] | None
 ) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
+    """Values of more than 8 bits as gray levels, and what the user should know of it.
+
+    Args:
+        path: for messages.
+        values: H×W, integers or floats.
+        declared_range: values that become 0 and 255; by default 0 and 65535.
+
+    Raises:
+        InputError: values are not finite, or of unknown range.
+    """
     wide = values.astype(np.float64)
     if not np.isfinite(wide).all():
         raise InputError(path, "has values that are not finite", "replace them")
