@@ -69,13 +69,14 @@ def _read(batch: Sequence[Pair], found: dict[str, Path]) -> Tensor:
     """uint8 3×B×1×H×W: fused, infrared, visible."""
     planes = []
     for pair in batch:
-        check_same_size(pair)
         paths = (found[pair.name], pair.infrared, pair.visible)
-        image, *sources = (read_infrared(path).pixels for path in paths)
-        if image.shape != sources[0].shape:
-            sizes = " and ".join(f"{w}x{h}" for h, w in (image.shape, sources[0].shape))
+        image, infrared, visible = (read_infrared(path).pixels for path in paths)
+        if infrared.shape != visible.shape:
+            check_same_size(pair)
+        if image.shape != infrared.shape:
+            sizes = " and ".join(f"{w}x{h}" for h, w in (image.shape, infrared.shape))
             raise InputError(paths[0], f"differs in size from its pair: {sizes}", "fuse it whole")
-        planes.append(np.stack([image, *sources]))
+        planes.append(np.stack([image, infrared, visible]))
     return torch.from_numpy(np.stack(planes, axis=1)).unsqueeze(2)
 
 

@@ -43,6 +43,12 @@ def test_a_fused_image_of_another_size_is_named(folders):
         evaluate_folders(*folders)
 
 
+def test_a_pair_of_two_sizes_is_named(folders):
+    write_image(folders[0] / "b.png", np.zeros((40, 41), np.uint8))
+    with pytest.raises(InputError, match=r"b.png: infrared and visible differ in size: 41x40 and"):
+        evaluate_folders(*folders)
+
+
 def test_undefined_values_are_left_out_of_the_mean_and_counted(folders):
     summary = summarise(evaluate_folders(*folders, ["SD", "VIF"]))
     assert summary.protocol == "cddfuse"
