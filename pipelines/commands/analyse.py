@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 from rich.table import Table
 
 from fusion.core.errors import InputError
@@ -38,6 +37,7 @@ def analyse(
     from fusion.analysis.modalities import measure_pairs, summarise
     from fusion.analysis.similarity import layer_similarity
     from fusion.core.config import RuntimeConfig
+    from fusion.core.progress import progress_bar
     from fusion.core.runtime import pick_device
     from fusion.methods.files import load_model
 
@@ -47,10 +47,7 @@ def analyse(
     pairs = find_pairs(ir, vi)
     chosen = pairs[:: -(-len(pairs) // cka_pairs)]
     similarity = None
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(
-        "{task.description}", *columns, console=Console(stderr=True), transient=True
-    ) as progress:
+    with progress_bar() as progress:
         bar = progress.add_task("pairs", total=len(pairs))
         summary = summarise(measure_pairs(pairs, lambda: progress.advance(bar)))
         if method:

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 from rich.table import Table
 
 from fusion.core.errors import InputError
@@ -29,6 +28,7 @@ def evaluate(
     """Print the fusion metrics of a set of fused images: means with 95 % bootstrap intervals."""
     from fusion.core.config import RuntimeConfig
     from fusion.core.files import write_bytes
+    from fusion.core.progress import progress_bar
     from fusion.core.runtime import pick_device
     from fusion.metrics.folders import evaluate_folders
     from fusion.metrics.summary import summarise
@@ -37,8 +37,7 @@ def evaluate(
     if out and not out.resolve().parent.is_dir():
         raise InputError(out, "cannot be written", "its folder does not exist: make it first")
     device = pick_device(RuntimeConfig(accelerator=accelerator))
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress("pairs", *columns, console=Console(stderr=True), transient=True) as progress:
+    with progress_bar() as progress:
         bar = progress.add_task("pairs", total=None)
         frame = evaluate_folders(
             ir,

@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from fusion.core.errors import InputError, list_names, unwritable
 from fusion.images.pairs import Pair, check_same_size, find_images, find_pairs
@@ -79,6 +77,7 @@ def _fuse_images(
     overwrite: bool,
     runtime: "RuntimeConfig",
 ) -> None:
+    from fusion.core.progress import progress_bar
     from fusion.core.runtime import pick_device
     from fusion.inference.fuse import fuse_pairs
     from fusion.inference.pretrained import load
@@ -95,9 +94,8 @@ def _fuse_images(
         "suffix": job.suffix,
         "on_note": lambda path, note: notes[note].add(str(path)),
     }
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress("pairs", *columns, console=Console(stderr=True), transient=True) as progress:
-        for pair in progress.track(wanted):
+    with progress_bar() as progress:
+        for pair in progress.track(wanted, description="pairs"):
             try:
                 check_same_size(pair)
                 fuse_pairs(

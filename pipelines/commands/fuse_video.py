@@ -3,9 +3,6 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-
 if TYPE_CHECKING:
     from fusion.core.config import RuntimeConfig
 
@@ -23,6 +20,7 @@ def fuse_video(
     runtime: "RuntimeConfig",
 ) -> None:
     """Fuse two videos, or folders of frames; an output that is already there is kept."""
+    from fusion.core.progress import progress_bar
     from fusion.core.runtime import pick_device
     from fusion.inference.matching import match_streams
     from fusion.inference.pretrained import load
@@ -38,8 +36,7 @@ def fuse_video(
     encoder = pick_encoder(out.suffix.lower())
     fuse = load(weights, pick_device(runtime), runtime.memory_gib)
     notes = dict.fromkeys(match.notes)
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress("frames", *columns, console=Console(stderr=True), transient=True) as progress:
+    with progress_bar() as progress:
         task = progress.add_task("frames", total=len(match.partners))
         written = fuse_streams(
             fuse,
