@@ -16,6 +16,7 @@ from fusion.methods import PhaseConfig, TaughtPhaseConfig
 from fusion.metrics import METRICS
 from pipelines.datasets.config import DatasetConfig, SampleConfig
 from pipelines.paths import MODELS, TEACHERS
+from pipelines.validation import problems
 from segmentation.config import SegmentationConfig
 
 
@@ -125,13 +126,9 @@ class Params(Config):
             raise ValueError(
                 f"{key}: '{name}' has layout '{config.layout}' and needs {' or '.join(layouts)}"
             )
-        for field, splits in (("fuse", config.fuse), ("splits", config.splits)):
-            if splits is not None and not set(needed) <= set(splits):
-                shown = f"datasets.{name}.{field}: [{', '.join(splits)}]"
-                raise ValueError(f"{shown}, but {key} needs {', '.join(needed)}")
-        if config.layout != "msrs" and min(config.fractions) == 0:
-            shown = f"datasets.{name}.fractions: {list(config.fractions)}"
-            raise ValueError(f"{shown}, but {key} needs {', '.join(needed)}: all above 0")
+        if shortage := config.shortage(needed):
+            wanted = ", ".join(needed) + (": all above 0" if "fractions" in shortage else "")
+            raise ValueError(f"datasets.{name}.{shortage}, but {key} needs {wanted}")
 
     def _weight_files_are_there(self) -> None:
         """They are read hours later: by the last stages."""
@@ -235,8 +232,7 @@ def load(path: Path = Path("params.yaml")) -> Params:
     try:
         return Params.model_validate(content)
     except ValidationError as error:
-        problems = "; ".join(_problem(item) for item in error.errors())
-        raise InputError(path, problems, "correct these keys") from error
+        raise InputError(path, problems(error), "correct these keys") from error
 
 
 _TASKS = {
@@ -266,16 +262,4 @@ def _nested(model: type[BaseModel], values: dict[str, Any], where: str) -> None:
     try:
         model(**values)
     except ValidationError as error:
-        problems = "; ".join(_problem(item, where) for item in error.errors())
-        raise ValueError(problems) from error
-
-
-def _problem(item: Any, where: str = "") -> str:
-    location = ".".join([where] * bool(where) + [str(part) for part in item["loc"]])
-    message = item["msg"].removeprefix("Value error, ")
-    if item["type"] == "extra_forbidden":
-        return f"{location}: unknown key"
-    if item["type"] == "value_error":
-        return f"{location}: {message}" if location else message
-    shown = "" if item["type"] == "missing" else f" (is {item['input']!r})"
-    return f"{location}: {message}{shown}"
+        raise ValueError(problems(error, where)) from error

@@ -1,11 +1,11 @@
 """Stage: a model and a prepared data set -> the data set's fused images."""
 
 from fusion.core.processes import join_group
+from fusion.images.prepared import PreparedSet
 from fusion.inference.fuse import fuse_pairs
 from fusion.inference.precomputed import PRECOMPUTED, adopt_images
 from fusion.methods.files import load_model
 from pipelines import params
-from pipelines.datasets.canonical import prepared_pairs
 from pipelines.entry import run
 from pipelines.paths import FUSED, MODELS, PREPARED
 
@@ -18,10 +18,11 @@ def main(method: str, dataset: str) -> None:
         return
     group = join_group(settings.runtime)
     network = load_model(MODELS / method)
+    prepared = PreparedSet.load(PREPARED / dataset)
     for split in settings.datasets[dataset].fuse:
         fuse_pairs(
             network,
-            group.share(prepared_pairs(PREPARED / dataset, split)),
+            group.share(prepared.pairs(split)),
             FUSED / f"{method}-{dataset}" / split,
             stretched=settings.fusion.stretch,
             batch_size=settings.fusion.batch_size,
@@ -37,8 +38,9 @@ def _adopt(settings: params.Params, method: str, dataset: str) -> None:
     folder = settings.precomputed_folder(method, dataset)
     if folder is None:
         return
+    prepared = PreparedSet.load(PREPARED / dataset)
     for split in settings.datasets[dataset].fuse:
-        pairs = prepared_pairs(PREPARED / dataset, split)
+        pairs = prepared.pairs(split)
         adopt_images(folder, split, pairs, output / split, stretched=settings.fusion.stretch)
 
 

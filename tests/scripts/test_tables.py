@@ -4,9 +4,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from benchmarks.readme import Section, main
 from pipelines.report.day_night import ALL, COLUMNS
 from pipelines.report.gains import COLUMNS as GAINS
+from scripts.tables import Section, main
 
 
 @pytest.fixture
@@ -38,29 +38,29 @@ def results(tmp_path):
 
 
 @pytest.fixture
-def readme(tmp_path):
-    file = tmp_path / "README.md"
-    file.write_text("a\n<!-- boxes:begin -->\nold\n<!-- boxes:end -->\nb\n")
+def page(tmp_path):
+    file = tmp_path / "page.md"
+    file.write_text("a\n<!-- detection:begin -->\nold\n<!-- detection:end -->\nb\n")
     return file
 
 
-def test_detection_is_written_between_the_marks_again_and_again(results, readme):
+def test_detection_is_written_between_the_markers_again_and_again(results, page):
     interval = "+0.250 [-0.100, +0.300]"
     expected = (
-        "a\n<!-- boxes:begin -->\n"
+        "a\n<!-- detection:begin -->\n"
         "| method | mAP@0.5 | gain over visible | People, day (4) | People, night (5) "
         "| car, day (5) | car, night (0) |\n"
         "|---|---|---|---|---|---|---|\n"
         "| visible | 0.250 | – | **0.750** | 0.500 | 0.200 | – |\n"
         f"| average | **0.500** | {interval}<br>{interval} | 0.125 | **0.625** | **0.300** | – |\n"
-        "<!-- boxes:end -->\nb\n"
+        "<!-- detection:end -->\nb\n"
     )
     for _ in range(2):
-        main(Section.boxes, results, readme)
-        assert readme.read_text() == expected
+        main(Section.detection, results, page)
+        assert page.read_text() == expected
 
 
-def test_readme_is_utf_8_on_every_machine(results, readme, monkeypatch):
+def test_pages_are_utf_8_on_every_machine(results, page, monkeypatch):
     plain = {name: getattr(Path, name) for name in ("read_text", "write_text")}
     monkeypatch.setattr(
         Path, "read_text", lambda path, encoding="cp1252": plain["read_text"](path, encoding)
@@ -70,15 +70,15 @@ def test_readme_is_utf_8_on_every_machine(results, readme, monkeypatch):
         "write_text",
         lambda path, text, encoding="cp1252": plain["write_text"](path, text, encoding),
     )
-    readme.write_bytes("↓ à <!-- boxes:begin --><!-- boxes:end -->".encode())
-    main(Section.boxes, results, readme)
-    assert readme.read_bytes().decode().startswith("↓ à <!-- boxes:begin -->\n| method")
+    page.write_bytes("↓ à <!-- detection:begin --><!-- detection:end -->".encode())
+    main(Section.detection, results, page)
+    assert page.read_bytes().decode().startswith("↓ à <!-- detection:begin -->\n| method")
 
 
-def test_people_and_cones_by_day_and_at_night(results, readme):
-    readme.write_text("<!-- night:begin --><!-- night:end -->")
-    main(Section.night, results, readme)
-    header, _, visible, _ = readme.read_text().splitlines()[1:-1]
+def test_people_and_cones_by_day_and_at_night(results, page):
+    page.write_text("<!-- night:begin --><!-- night:end -->")
+    main(Section.night, results, page)
+    header, _, visible, _ = page.read_text().splitlines()[1:-1]
     assert header == (
         "| method | People, day (4), AP@0.5 | People, night (5), AP@0.5 "
         "| color cone, day, IoU | color cone, night, IoU |"
@@ -86,7 +86,7 @@ def test_people_and_cones_by_day_and_at_night(results, readme):
     assert visible == "| visible | **0.750** | 0.500 | **0.500** | **0.500** |"
 
 
-def test_networks_in_the_box_come_before_what_they_are_compared_with(results, readme):
+def test_released_networks_come_before_the_methods_they_are_compared_with(results, page):
     def card(name, sd):
         score = {name: dict.fromkeys(("SD", "SF", "AG", "VIF"), sd)}
         others = {"average": dict.fromkeys(("SD", "SF", "AG", "VIF"), 1.0)}
@@ -95,9 +95,9 @@ def test_networks_in_the_box_come_before_what_they_are_compared_with(results, re
 
     card("one", 2.0)
     card("another", 30.0)
-    readme.write_text("<!-- box:begin --><!-- box:end -->")
-    main(Section.box, results, readme)
-    assert readme.read_text().splitlines()[1:-1] == [
+    page.write_text("<!-- weights:begin --><!-- weights:end -->")
+    main(Section.weights, results, page)
+    assert page.read_text().splitlines()[1:-1] == [
         "| method | set SD | set SF | set AG | set VIF |",
         "|---|---|---|---|---|",
         "| another, unstretched | 30.00 | 30.00 | 30.00 | 30.00 |",
@@ -106,8 +106,8 @@ def test_networks_in_the_box_come_before_what_they_are_compared_with(results, re
     ]
 
 
-def test_a_text_without_the_marks_is_refused(results, readme):
-    before = readme.read_text()
+def test_a_page_without_the_markers_is_refused(results, page):
+    before = page.read_text()
     with pytest.raises(ValueError, match="no <!-- night:begin -->"):
-        main(Section.night, results, readme)
-    assert readme.read_text() == before
+        main(Section.night, results, page)
+    assert page.read_text() == before

@@ -1,9 +1,9 @@
-"""What a network in the box measures on images that it has not seen, written into its card.
+"""Measures a released network on pairs that it was not trained on, and writes its card.
 
-    FUSION_DATA=… python -m benchmarks.box pomai-tiny
+    FUSION_DATA=… python -m scripts.measure_weights pomai-tiny
 
-Beside it, on the same pairs: `average`, `maximum` and published images of CDDFuse (saved
-stretched, so they stand with the stretched rows).
+The card also gets `average`, `maximum` and published images of CDDFuse on the same pairs. The
+published images were saved stretched, so they appear among the stretched results only.
 """
 
 import json
@@ -23,6 +23,7 @@ from fusion.core.memory import keep_freed_memory
 from fusion.core.runtime import pick_device
 from fusion.images.pairs import find_pairs
 from fusion.inference.fuse import fuse_pairs
+from fusion.inference.model_card import render_card
 from fusion.inference.pretrained import BOX, load
 from fusion.inference.tiles import plan_memory
 from fusion.methods import FusionMethod
@@ -43,7 +44,7 @@ PUBLISHED = {
 
 
 def main(name: str) -> None:
-    """Measure the network NAME and write `metrics` into its card."""
+    """Measure the network NAME; write `metrics` into its card and the card as a page."""
     keep_freed_memory()
     data, card = Path(os.environ["FUSION_DATA"]), BOX / f"{name}.json"
     rows = {name: load(name).method} | {
@@ -60,10 +61,11 @@ def main(name: str) -> None:
         metrics["stretched"][title][row] = evaluate(data / place, fused)
     content = json.loads(card.read_bytes()) | {"metrics": metrics}
     write_bytes(card, (json.dumps(content, indent=2) + "\n").encode())
+    write_bytes(card.with_suffix(".md"), render_card(name, content).encode())
 
 
 class Remembered(FusionMethod):
-    """A method that is asked twice for the same images in the same order, and computes once."""
+    """Repeats a method's outputs for a second pass over the same images in the same order."""
 
     def __init__(self, method: FusionMethod) -> None:
         super().__init__(method.config)

@@ -1,12 +1,12 @@
-"""Tables of README.md from what a run of the pipeline left in `results`, never typed by hand.
+"""Writes the result tables of README.md and docs/results.md, so that nobody types them by hand.
 
-    python -m benchmarks.readme boxes results      # after `dvc exp run -S profile=boxes …`
-    python -m benchmarks.readme pairs results      # after `dvc exp run -S profile=pairs …`
-    python -m benchmarks.readme sample results     # after `dvc repro`
-    python -m benchmarks.readme night results      # after `dvc repro`
-    python -m benchmarks.readme box fusion/weights     # after `python -m benchmarks.box …`
+    python -m scripts.tables sample results            # after `dvc repro`
+    python -m scripts.tables night results             # after `dvc repro`
+    python -m scripts.tables pairs results             # after `dvc exp run -S profile=pairs …`
+    python -m scripts.tables detection results         # after `dvc exp run -S profile=boxes …`
+    python -m scripts.tables weights fusion/weights    # after `python -m scripts.measure_weights …`
 
-What stands between `<!-- NAME:begin -->` and `<!-- NAME:end -->` is replaced.
+A table replaces the text between `<!-- NAME:begin -->` and `<!-- NAME:end -->`.
 """
 
 import json
@@ -24,58 +24,60 @@ from pipelines.report.gains import REFERENCE
 
 DETECTION, SEGMENTATION = "AP@0.5", "IoU"
 USUAL, TASKS = ("SD", "SF", "AG", "VIF"), ("mAP@0.5", "mIoU")
+README, RESULTS = Path("README.md"), Path("docs/results.md")
 
 
 class Section(StrEnum):
-    """A marked place of README.md."""
+    """A marked table of the documentation."""
 
-    boxes = "boxes"
+    detection = "detection"
     night = "night"
     pairs = "pairs"
     sample = "sample"
-    box = "box"
+    weights = "weights"
 
 
 def main(
     section: Section,
-    results: Annotated[Path, typer.Argument(help="What the report stage wrote, or cards.")],
-    readme: Path = Path("README.md"),
+    results: Annotated[Path, typer.Argument(help="Folder of the report stage, or of cards.")],
+    page: Annotated[Path | None, typer.Option(help="Default: the page with this table.")] = None,
 ) -> None:
-    """Write one table into README."""
+    """Write one table into its page."""
     make = {
-        Section.boxes: boxes_table,
+        Section.detection: detection_table,
         Section.night: night_table,
         Section.pairs: board_table,
         Section.sample: board_table,
-        Section.box: card_table,
+        Section.weights: card_table,
     }[section]
-    text = replace(readme.read_text(encoding="utf-8"), section, make(results))
-    readme.write_text(text, encoding="utf-8")
+    page = page or (README if section is Section.sample else RESULTS)
+    text = replace(page.read_text(encoding="utf-8"), section, make(results))
+    page.write_text(text, encoding="utf-8")
 
 
 def replace(text: str, name: str, content: str) -> str:
-    """The text with `content` between the marks of `name`.
+    """Returns the text with `content` between the markers of `name`.
 
     Raises:
-        ValueError: the text has no such marks.
+        ValueError: the text lacks these markers.
     """
     begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
     before, found, rest = text.partition(begin)
     _, closed, after = rest.partition(end)
     if not found or not closed:
-        raise ValueError(f"there is no {begin} … {end}")
+        raise ValueError(f"the page has no {begin} … {end}")
     return f"{before}{begin}\n{content}\n{end}{after}"
 
 
 def board_table(results: Path) -> str:
-    """The leaderboard's usual columns: the papers' four fusion metrics and each task's score."""
+    """The leaderboard, cut to the papers' four fusion metrics and the score of each task."""
     board = pd.read_csv(results / "leaderboard.csv", index_col="method")
     wanted = [name for name in board.columns if name.split(" ")[1] in (*USUAL, *TASKS)]
     return _markdown(_marked({name: board[name] for name in wanted}, list(board.index)))
 
 
 def card_table(folder: Path) -> str:
-    """What the networks in the box measure beside others, unstretched and stretched."""
+    """The released networks beside other methods, unstretched and stretched, from their cards."""
     cards = {path.stem: json.loads(path.read_bytes())["metrics"] for path in folder.glob("*.json")}
     rows: dict[str, dict[str, float]] = {}
     for stretching in ("unstretched", "stretched"):
@@ -93,8 +95,8 @@ def card_table(folder: Path) -> str:
     return _markdown(pd.DataFrame(shown, index=table.index))
 
 
-def boxes_table(results: Path) -> str:
-    """Detection: mAP, its gain over the visible image, and classes by day and at night."""
+def detection_table(results: Path) -> str:
+    """mAP, its gain over the visible image, and average precision by class, day and night."""
     board = pd.read_csv(results / "leaderboard.csv", index_col="method")
     parts = _parts(results, DETECTION)
     gains = pd.read_csv(results / "task_differences.csv")
@@ -136,14 +138,14 @@ def _column(parts: pd.DataFrame, name: str, subset: str) -> pd.Series:
 
 
 def _title(parts: pd.DataFrame, name: str, subset: str) -> str:
-    """Class and part; objects are counted, so that a mean over few is seen to be one."""
+    """Class and subset; detection adds the number of objects, which may be small."""
     amount = int(_rows(parts, name, subset)["amount"].iloc[0])
     counted = f" ({amount})" if parts["score"].iloc[0] == DETECTION else ""
     return f"{name}, {subset}{counted}"
 
 
 def _marked(values: dict[str, pd.Series], methods: Sequence[str]) -> pd.DataFrame:
-    """Three digits after the point, two above ten; the best of a column bold."""
+    """Three decimals, two from ten on; the best value of a column is bold."""
     table = pd.DataFrame(values).loc[list(methods)]
     return pd.DataFrame(
         {name: [_cell(value, column.max()) for value in column] for name, column in table.items()},
@@ -159,7 +161,7 @@ def _cell(value: float, best: float) -> str:
 
 
 def _gain(gains: pd.DataFrame, method: str) -> str:
-    """Difference and interval of every seed."""
+    """Difference and interval, one line for each seed."""
     rows = gains[(gains["method"] == method) & (gains["score"] == "mAP@0.5")]
     found = [
         f"{row.difference:+.3f} [{row.low:+.3f}, {row.high:+.3f}]" for row in rows.itertuples()

@@ -1,4 +1,4 @@
-"""How wide and how deep? Fusion metrics of trained PoMAIs over the time that one pair takes.
+"""Compares PoMAI's sizes: fusion metrics of trained networks over the time of one pair.
 
     for size in "8 2" "16 1" "16 2" "16 4" "24 2" "32 1"; do
         set -- $size
@@ -9,9 +9,10 @@
     for run in $(dvc exp list --name-only); do
         dvc exp apply $run; pomai publish pomai sizes/$run
     done
-    FUSION_DATA=… python -m benchmarks.trade_off sizes/* --plot trade_off.svg
+    FUSION_DATA=… python -m scripts.trade_off sizes/* --plot docs/trade_off.svg
 
-First all fuse a pair of 480×640 in turns, then each the pairs of DATASET, unstretched.
+The networks first take turns at fusing one 480×640 pair; then each fuses the pairs of DATASET,
+unstretched.
 """
 
 import json
@@ -26,12 +27,12 @@ import torch
 import typer
 
 from benchmarks import machine
-from benchmarks.box import METRICS, measure
 from fusion import methods
 from fusion.core.config import Config
 from fusion.core.memory import keep_freed_memory
 from fusion.methods.files import load_model
 from fusion.methods.pomai.network import PoMAI
+from scripts.measure_weights import METRICS, measure
 
 
 def main(
@@ -65,20 +66,20 @@ def main(
 
 
 def load(folder: Path) -> PoMAI:
-    """The PoMAI that a folder (or file) of weights holds, as the pipeline runs it."""
+    """Load PoMAI from a folder or file of weights, in the pipeline's memory format."""
     network = load_model(folder)
     assert isinstance(network, PoMAI), folder
     return network.to(memory_format=torch.channels_last)
 
 
 def name_of(network: PoMAI) -> str:
-    """Its size, channels × blocks."""
+    """The network's size, channels × blocks."""
     return f"{network.config.channels} × {network.config.blocks}"
 
 
 @torch.inference_mode()
 def times(networks: dict[str, PoMAI], rounds: int) -> dict[str, float]:
-    """Median milliseconds a pair; the networks take turns, so that noise meets all of them."""
+    """Median milliseconds of a pair; the networks take turns, so that noise affects all alike."""
     infrared, visible = torch.rand(1, 1, 480, 640), torch.rand(1, 3, 480, 640)
     spans: dict[str, list[float]] = {name: [] for name in networks}
     for _ in range(rounds + 1):
@@ -100,7 +101,7 @@ def draw(rows: dict[str, Any], maximum: dict[str, float], dataset: str, path: Pa
             offset = (4, -12 if number % 2 else 4)  # neighbours' names above and below
             panel.plot(*place, "o", color="tab:blue")
             panel.annotate(name, place, offset, textcoords="offset points")
-        panel.axhline(maximum[metric], color="grey", linestyle="--", label="maximum")
+        panel.axhline(maximum[metric], color="gray", linestyle="--", label="maximum")
         panel.set(title=f"{metric} on {dataset}", xlabel="time, the fastest network's = 1")
         panel.margins(x=0.25, y=0.1)
     panels[0].legend(loc="lower right")

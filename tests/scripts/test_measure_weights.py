@@ -1,13 +1,13 @@
-"""The card's numbers are those of the fused files."""
+"""The numbers of a card are those of the fused files."""
 
 import numpy as np
 import pytest
 import torch
 
-from benchmarks import box
 from fusion.core.config import Config
 from fusion.images.decode import write_image
 from fusion.methods import FusionMethod
+from scripts import measure_weights
 
 
 class Counting(FusionMethod):
@@ -32,15 +32,15 @@ def pairs(tmp_path):
 
 
 def test_each_pair_is_fused_once_and_measured_unstretched_and_stretched(pairs):
-    found = box.measure(Counting(Config()), pairs)
+    found = measure_weights.measure(Counting(Config()), pairs)
     assert Counting.calls == 2
     plain, stretched = found["unstretched"], found["stretched"]
-    assert set(plain) == set(box.METRICS)
+    assert set(plain) == set(measure_weights.METRICS)
     assert 3.2 * plain["SD"] < stretched["SD"] < 6 * plain["SD"]
 
 
 def test_replayed_images_keep_their_order():
-    method = box.Remembered(Counting(Config()))
+    method = measure_weights.Remembered(Counting(Config()))
     images = [torch.rand(1, 1, 20, 24) for _ in range(3)]
     visible = torch.rand(1, 3, 20, 24)
     first = [method(image, visible) for image in images]
