@@ -26,7 +26,7 @@ from fusion.inference.fuse import fuse_pairs
 from fusion.inference.model_card import render_card
 from fusion.inference.pretrained import BOX, load
 from fusion.inference.tiles import plan_memory
-from fusion.methods import FusionMethod
+from fusion.methods.base import FusionMethod
 from fusion.metrics import PROTOCOL
 from fusion.metrics.folders import evaluate_folders
 

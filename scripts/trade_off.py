@@ -31,7 +31,7 @@ from fusion import methods
 from fusion.core.config import Config
 from fusion.core.memory import keep_freed_memory
 from fusion.methods.files import load_model
-from fusion.methods.pomai.network import PoMAI
+from fusion.methods.pomai.method import PoMAI
 from scripts.measure_weights import METRICS, measure
 
 

@@ -15,7 +15,7 @@ from fusion.core.errors import InputError
 from fusion.core.runtime import require_device
 from fusion.inference.fuse import fuse_batch
 from fusion.inference.tiles import MemoryPlan, plan_memory
-from fusion.methods import FusionMethod
+from fusion.methods.base import FusionMethod
 from fusion.methods.files import CARD, WEIGHTS, files_of, load_model
 
 BOX = Path(str(files("fusion"))) / "weights"

@@ -91,10 +91,7 @@ def revision(repository: "Repo") -> dict[str, Any]:
 
 
 def _check_trained(settings: "Params", method: str) -> None:
-    from pipelines.paths import MODELS
-
-    rows = settings.methods.items()
-    trained = [name for name, row in rows if Path(row.source).parent == MODELS]
+    trained = [name for name, row in settings.methods.items() if row.phases]
     if method not in trained:
         known = ", ".join(trained) or "(none)"
         raise InputError(method, "is no row that is trained here", f"choose from {known}")

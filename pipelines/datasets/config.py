@@ -32,10 +32,10 @@ class SampleConfig(Config):
         width: pixels of every image.
     """
 
-    seed: int = Field(0, ge=0)
-    msrs_train: int = Field(48, ge=1)
-    msrs_test: int = Field(24, ge=1)
-    m3fd: int = Field(200, ge=1)
+    seed: int = Field(0, ge=0, lt=2**32)
+    msrs_train: int = Field(48, ge=1, le=10**6)
+    msrs_test: int = Field(24, ge=1, le=10**6)
+    m3fd: int = Field(200, ge=1, le=10**6)
     height: int = Field(128, ge=32, le=2048)
     width: int = Field(160, ge=32, le=2048)
 
@@ -141,8 +141,8 @@ class DrawnSplits(DatasetBase):
     labels: str | None = None
     split: Literal["random", "blocks", "grouped"] = "random"
     fractions: _Triple = (0.8, 0.1, 0.1)
-    seed: int = Field(0, ge=0)
-    block: int = Field(100, ge=1)
+    seed: int = Field(0, ge=0, lt=2**32)
+    block: int = Field(100, ge=1, le=10**6)
 
     @field_validator("fractions")
     @classmethod

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from detection.protocol import conditions as detected_by
-from fusion.inference.precomputed import PRECOMPUTED
 from pipelines import params
 from pipelines.entry import run
 from pipelines.report.board import read_board
@@ -36,9 +35,8 @@ def main() -> None:
         ),
     }
     require_comparable(board, present)
-    precomputed = [name for name in settings.methods if settings.kind(name) == PRECOMPUTED]
     results = assess(board)
-    text = to_markdown(results, settings.trivial(), notes(board, precomputed))
+    text = to_markdown(results, settings.trivial(), notes(board, settings.precomputed()))
     write_results(RESULTS, results, text)
     print(text)
 

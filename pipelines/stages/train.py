@@ -21,7 +21,7 @@ from pipelines.paths import MODELS, PLOTS, RUNS, TEACHERS, TRAINING_PAIRS
 def main(key: str) -> None:
     """Train the phase that params.yaml calls training.KEY."""
     settings = params.load()
-    step, schedule = settings.training[key], settings.phase_settings(key)
+    step, schedule = settings.step(key), settings.phase_settings(key)
     kind = settings.kind(step.method)
     fabric = launch(settings.runtime)
     folders = training_sets(TRAINING_PAIRS, settings.train_on)

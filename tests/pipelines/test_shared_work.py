@@ -10,7 +10,8 @@ import torch
 from fusion.images.decode import write_image
 from fusion.images.prepared import PreparedSet
 from fusion.methods.files import save_model
-from fusion.methods.pomai.network import MICMConfig, NGMMConfig, PoMAI, PoMAIConfig
+from fusion.methods.pomai.config import MICMConfig, NGMMConfig, PoMAIConfig
+from fusion.methods.pomai.method import PoMAI
 from pipelines.compose import compose
 from pipelines.stages import evaluate, fuse
 from tests.torchrun import become_rank

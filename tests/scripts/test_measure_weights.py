@@ -6,7 +6,7 @@ import torch
 
 from fusion.core.config import Config
 from fusion.images.decode import write_image
-from fusion.methods import FusionMethod
+from fusion.methods.base import FusionMethod
 from scripts import measure_weights
 
 

@@ -17,7 +17,8 @@ from fusion.inference.fuse import fuse_batch
 from fusion.inference.pretrained import in_the_box, load
 from fusion.inference.tiles import MemoryPlan
 from fusion.methods.files import save_model
-from fusion.methods.pomai.network import NGMMConfig, PoMAI, PoMAIConfig
+from fusion.methods.pomai.config import NGMMConfig, PoMAIConfig
+from fusion.methods.pomai.method import PoMAI
 
 
 @pytest.fixture(scope="module")
