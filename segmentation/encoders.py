@@ -23,6 +23,7 @@ from timm.models import get_arch_pretrained_cfgs
 from torch import Tensor
 
 from fusion.core.errors import InputError
+from fusion.core.weight_files import check_weight_file
 from segmentation.config import SegmentationConfig
 
 Statistics = tuple[tuple[float, ...], tuple[float, ...]]
@@ -66,8 +67,7 @@ def find_weights(config: SegmentationConfig) -> EncoderWeights | None:
     if name is None:
         return None
     if file := config.weight_file():
-        if not Path(file).is_file():
-            raise InputError(file, "does not exist", "encoder_weights is null, a file, or a name")
+        check_weight_file(Path(file))
         return EncoderWeights(encoder, Path(file), _statistics_of(encoder))
     if is_timm(encoder):
         return _of_timm(encoder, name)

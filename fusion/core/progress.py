@@ -1,21 +1,22 @@
 """The progress bar of everything that takes long."""
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 
 def progress_bar(
-    console: Console | None = None, *, transient: bool = True, disable: bool = False
+    *first: str, console: Console | None = None, transient: bool = True, disable: bool = False
 ) -> Progress:
     """What is done, how much of it, and the time to go.
 
     Args:
+        first: texts or templates of Rich that stand before the bar.
         console: standard error by default, so that output can be piped.
         transient: remove the bar at the end.
         disable: show nothing.
     """
     return Progress(
-        TextColumn("{task.description}"),
+        *first,
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),

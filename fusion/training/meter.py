@@ -87,7 +87,9 @@ class Reporter:
         console = Console(stderr=True)
         self._lines = visible and not console.is_terminal
         shown = visible and console.is_terminal
-        self._bar = progress_bar(console, transient=False, disable=not shown)
+        self._bar = progress_bar(
+            "{task.description}", console=console, transient=False, disable=not shown
+        )
         self._task = self._bar.add_task("training", total=total, completed=first)
 
     def __enter__(self) -> "Reporter":

@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from fusion.core.errors import InputError
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from fusion.metrics.summary import FusionSummary
 
 
@@ -28,28 +28,28 @@ def evaluate(
     """Print the fusion metrics of a set of fused images: means with 95 % bootstrap intervals."""
     from fusion.core.config import RuntimeConfig
     from fusion.core.files import write_bytes
-    from fusion.core.progress import progress_bar
     from fusion.core.runtime import pick_device
     from fusion.metrics.folders import evaluate_folders
     from fusion.metrics.summary import summarise
+    from pipelines.commands.terminal import console, progress
 
     names = _names(metrics)
     if out and not out.resolve().parent.is_dir():
         raise InputError(out, "cannot be written", "its folder does not exist: make it first")
     device = pick_device(RuntimeConfig(accelerator=accelerator))
-    with progress_bar() as progress:
-        bar = progress.add_task("pairs", total=None)
+    with progress("pairs") as bars:
+        bar = bars.add_task("pairs", total=None)
         frame = evaluate_folders(
             ir,
             vi,
             fused,
             names,
             device=device,
-            on_pairs=lambda done, total: progress.update(bar, completed=done, total=total),
+            on_pairs=lambda done, total: bars.update(bar, completed=done, total=total),
         )
     if out:
         write_bytes(out, frame.to_csv(index=False).encode())
-    Console().print(_table(summarise(frame)))
+    console().print(_table(summarise(frame)))
 
 
 def _names(given: str) -> list[str]:
@@ -65,7 +65,9 @@ def _names(given: str) -> list[str]:
     return names
 
 
-def _table(summary: "FusionSummary") -> Table:
+def _table(summary: "FusionSummary") -> "Table":
+    from rich.table import Table
+
     title = f"{summary.images} images, protocol {summary.protocol}"
     table = Table("metric", "mean", "95 % interval", "undefined", title=title, title_justify="left")
     for name, values in summary.metrics.items():

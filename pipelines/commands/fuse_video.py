@@ -20,12 +20,12 @@ def fuse_video(
     runtime: "RuntimeConfig",
 ) -> None:
     """Fuse two videos, or folders of frames; an output that is already there is kept."""
-    from fusion.core.progress import progress_bar
     from fusion.core.runtime import pick_device
     from fusion.inference.matching import match_streams
     from fusion.inference.pretrained import load
     from fusion.inference.streams import open_stream, shown_size
     from fusion.inference.video import check_output, encoded_size, fuse_streams, pick_encoder
+    from pipelines.commands.terminal import progress
 
     check_output(out, (ir, vi))
     if out.exists() and not overwrite:
@@ -36,8 +36,8 @@ def fuse_video(
     encoder = pick_encoder(out.suffix.lower())
     fuse = load(weights, pick_device(runtime), runtime.memory_gib)
     notes = dict.fromkeys(match.notes)
-    with progress_bar() as progress:
-        task = progress.add_task("frames", total=len(match.partners))
+    with progress("frames") as bars:
+        task = bars.add_task("frames", total=len(match.partners))
         written = fuse_streams(
             fuse,
             infrared,
@@ -46,7 +46,7 @@ def fuse_video(
             out,
             stretched=stretch,
             infrared_range=ir_range,
-            on_frames=lambda count: progress.advance(task, count),
+            on_frames=lambda count: bars.advance(task, count),
             on_note=lambda note: notes.setdefault(note),
         )
     print(f"{written} frames fused into {out} by {encoder}")

@@ -9,6 +9,7 @@ import pandas as pd
 from detection.experiment import BEST, DetectionResult, train_and_test
 from detection.matches import RECALLS
 from detection.workspace import build_workspace
+from fusion.core.locks import exclusive
 from pipelines import params
 from pipelines.entry import run
 from pipelines.paths import FUSED, PICTURES, PLOTS, PREPARED, RUNS, SCORES, WEIGHTS, empty
@@ -21,6 +22,11 @@ from pipelines.seeds import Log, repeat
 def main(method: str, dataset: str) -> None:
     """Train and test the detector on METHOD's images of DATASET, once a seed."""
     settings = params.load()
+    with exclusive(score_folder("detect", method, dataset, RUNS)):
+        _detect(settings, method, dataset)
+
+
+def _detect(settings: params.Params, method: str, dataset: str) -> None:
     scores, plots, pictures, runs, weights = (
         score_folder("detect", method, dataset, root)
         for root in (SCORES, PLOTS, PICTURES, RUNS, WEIGHTS)

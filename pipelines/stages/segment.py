@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from fusion.core.locks import exclusive
 from pipelines import params
 from pipelines.entry import run
 from pipelines.paths import FUSED, PICTURES, PLOTS, PREPARED, RUNS
@@ -16,6 +17,11 @@ from segmentation.labels import CLASSES
 def main(method: str, dataset: str) -> None:
     """Train and test the segmentation network on METHOD's images of DATASET, once a seed."""
     settings = params.load()
+    with exclusive(score_folder("segment", method, dataset, RUNS)):
+        _segment(settings, method, dataset)
+
+
+def _segment(settings: params.Params, method: str, dataset: str) -> None:
     config, fused = settings.segmentation, FUSED / f"{method}-{dataset}"
     plots, pictures, runs = (
         score_folder("segment", method, dataset, root) for root in (PLOTS, PICTURES, RUNS)
