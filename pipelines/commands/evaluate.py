@@ -1,7 +1,7 @@
 """`pomai evaluate`: fusion metrics of any three folders."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -9,6 +9,8 @@ from fusion.core.errors import InputError
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+    from fusion.metrics.summary import FusionSummary
 
 
 def evaluate(
@@ -27,7 +29,8 @@ def evaluate(
     from fusion.core.config import RuntimeConfig
     from fusion.core.files import write_bytes
     from fusion.core.runtime import pick_device
-    from fusion.metrics.folders import evaluate_folders, summarise
+    from fusion.metrics.folders import evaluate_folders
+    from fusion.metrics.summary import summarise
     from pipelines.commands.terminal import console, progress
 
     names = _names(metrics)
@@ -50,27 +53,27 @@ def evaluate(
 
 
 def _names(given: str) -> list[str]:
-    from fusion.metrics import CORE, METRICS
+    from fusion.metrics.names import CORE, METRIC_NAMES
 
     if given in ("core", "all"):
-        return list(CORE if given == "core" else METRICS)
+        return list(CORE if given == "core" else METRIC_NAMES)
     names = [name.strip() for name in given.split(",")]
-    if unknown := [name for name in names if name not in METRICS]:
+    if unknown := [name for name in names if name not in METRIC_NAMES]:
         raise InputError(
-            "--metrics", f"{', '.join(unknown)} unknown", f"choose from {', '.join(METRICS)}"
+            "--metrics", f"{', '.join(unknown)} unknown", f"choose from {', '.join(METRIC_NAMES)}"
         )
     return names
 
 
-def _table(summary: dict[str, Any]) -> "Table":
+def _table(summary: "FusionSummary") -> "Table":
     from rich.table import Table
 
-    title = f"{summary['images']} images, protocol {summary['protocol']}"
+    title = f"{summary.images} images, protocol {summary.protocol}"
     table = Table("metric", "mean", "95 % interval", "undefined", title=title, title_justify="left")
-    for name, values in summary["metrics"].items():
-        if values["mean"] is None:
+    for name, values in summary.metrics.items():
+        if values.mean is None or values.low is None or values.high is None:
             table.add_row(name, "–", "–", "all")
             continue
-        interval = f"{values['low']:.3f} .. {values['high']:.3f}"
-        table.add_row(name, f"{values['mean']:.3f}", interval, str(values["undefined"] or ""))
+        interval = f"{values.low:.3f} .. {values.high:.3f}"
+        table.add_row(name, f"{values.mean:.3f}", interval, str(values.undefined or ""))
     return table

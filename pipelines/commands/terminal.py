@@ -1,7 +1,9 @@
 """What commands show in a terminal: text as it is, tables, and a progress bar."""
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+from rich.progress import Progress
+
+from fusion.core.progress import progress_bar
 
 
 def console(width: int | None = None) -> Console:
@@ -15,5 +17,4 @@ def progress(*first: str) -> Progress:
     Args:
         first: texts or templates of Rich that stand before the bar.
     """
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*first, *columns, console=Console(stderr=True), transient=True)
+    return progress_bar(*first)
