@@ -40,7 +40,7 @@ def test_every_stage_watches_the_code_that_it_runs_and_no_other():
 @pytest.mark.parametrize(
     ("stage", "watched", "message"),
     [
-        ("segment", "fusion/images/decode.py", "add fusion/images/decode.py to stage segment"),
+        ("segment", "fusion/images", "add fusion/images/decode.py to stage segment"),
         ("model", "fusion/methods", "add fusion/methods/pomai/network.py to stage model"),
         ("train", "fusion/blocks", "add fusion/blocks/losses.py to stage train"),
         ("train", "${item.code}", "add fusion/training/sampler.py to stage train"),
@@ -56,7 +56,7 @@ def test_code_that_is_not_watched_is_named(edited, stage, watched, message):
 
 
 def test_code_that_is_watched_in_vain_is_named(edited):
-    found = edited("segment", "fusion/images/decode.py", "fusion/metrics")
+    found = edited("segment", "fusion/images", "fusion/metrics")
     assert "remove fusion/metrics from stage segment, which never imports it" in found
 
 
