@@ -111,13 +111,18 @@ def loss_schedule(update: Tensor) -> LossSchedule:
 
 
 def start_gently(network: DeFusionNetwork) -> None:
-    """Make every bottleneck add nothing at first (choice).
+    """Make every bottleneck add nothing, and every head draw mid-gray, at first (choice).
 
-    As published, features grow with every block, and reach hundreds.
+    As published, features grow with every block, and reach hundreds. A small network then learns to
+    draw less by switching its features off, and without biases nothing switches them on again.
     """
     for module in network.modules():
         if isinstance(module, Bottleneck):
             nn.init.zeros_(module.leave.weight)
+    for head in (network.to_common, network.to_unique, network.to_fused):
+        nn.init.zeros_(head.weight)
+        if head.bias is not None:
+            nn.init.constant_(head.bias, 0.5)
 
 
 class DeFusionDecompositionPhase(TrainingPhase):
