@@ -6,6 +6,7 @@ of references, and FUSION_DATA to the folder of image pairs, to compare with sto
 published weights and the pictures that the published code makes of real pairs.
 """
 
+import json
 import os
 from collections.abc import Mapping, Sequence
 from math import prod
@@ -15,6 +16,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 
 from fusion.images.decode import read_infrared, read_visible
@@ -22,6 +24,7 @@ from fusion.inference.fuse import as_planes
 
 REFERENCE = os.environ.get("FUSION_REFERENCE")
 DATA = os.environ.get("FUSION_DATA")
+RULES = Path(__file__).with_name("rules")
 
 needs_reference = pytest.mark.skipif(
     not REFERENCE, reason="FUSION_REFERENCE, the folder of published references, is not set"
@@ -127,6 +130,22 @@ def published_shapes(network, names: Mapping[str, str]) -> dict[str, tuple[int, 
 # Comparisons.
 
 
+def load_converted(method, converted):
+    """The network of a `Converted`, in eval mode."""
+    network = method(converted.config)
+    network.load_state_dict(converted.weights)
+    return network.eval()
+
+
+def ruled_numbers(kind: str) -> dict[str, list[float]]:
+    """What `grid_of` gives for a network under its rule, by a name of the output.
+
+    Kept after the network was compared with the published code.
+    """
+    numbers: dict[str, list[float]] = json.loads((RULES / f"{kind}.json").read_text())
+    return numbers
+
+
 def grid_of(image: torch.Tensor) -> list[float]:
     """Mean, standard deviation and 5×5 pixels of 1×1×H×W, corners included: 27 numbers."""
     plane = image.double()[0, 0]
@@ -140,26 +159,30 @@ def rgb(luminance: torch.Tensor) -> torch.Tensor:
     return luminance.expand(-1, 3, -1, -1)
 
 
-def pair_of(name: str) -> tuple[torch.Tensor, torch.Tensor]:
-    """A pair of the shared data by its picture's name, such as `msrs-00004N`; uint8 to [0, 1].
+def pair_of(name: str, gray: str = "") -> tuple[torch.Tensor, torch.Tensor]:
+    """A pair of the shared data by its picture's name, such as `msrs-00004N`.
 
-    The visible image is grey, as the published code reads it: luminance rounded to 8 bits.
+    Args:
+        name: `<set>-<stem>`, of msrs/dev or of another set's test split.
+        gray: "opencv" or "pillow" for a visible image that is gray already, rounded to 8 bits as
+            this library does when it reads the file; the two differ by a level, and so may outputs
+            differ. By default the visible image is in color, as `pomai fuse` gives it to a method.
+
+    Returns:
+        Infrared 1×1×H×W and visible 1×3×H×W, in [0, 1].
     """
     dataset, stem = name.split("-", 1)
     folder = Path(DATA or "") / dataset / ("dev" if dataset == "msrs" else "test")
-    files = {kind: next((folder / kind).glob(f"{stem}.*")) for kind in ("ir", "vi")}
-    infrared = read_infrared(files["ir"], None).pixels
-    visible = cv2.imread(str(files["vi"]), cv2.IMREAD_GRAYSCALE)
-    grey = [as_planes(pixels)[:1].unsqueeze(0).float() / 255 for pixels in (infrared, visible)]
-    return grey[0], rgb(grey[1])
-
-
-def color_pair_of(name: str) -> tuple[torch.Tensor, torch.Tensor]:
-    """The same with the visible image in color, for methods that are given color."""
-    dataset, stem = name.split("-", 1)
-    folder = Path(DATA or "") / dataset / ("dev" if dataset == "msrs" else "test")
-    visible = as_planes(read_visible(next((folder / "vi").glob(f"{stem}.*"))).pixels)
-    return pair_of(name)[0], visible.unsqueeze(0).float() / 255
+    infrared, visible = (next((folder / kind).glob(f"{stem}.*")) for kind in ("ir", "vi"))
+    if gray == "opencv":
+        pixels = cv2.imread(str(visible), cv2.IMREAD_GRAYSCALE)
+    elif gray == "pillow":
+        pixels = np.array(Image.open(visible).convert("L"))
+    else:
+        pixels = read_visible(visible).pixels
+    planes = as_planes(read_infrared(infrared).pixels)[:1], as_planes(pixels)
+    first, second = (plane.unsqueeze(0).float() / 255 for plane in planes)
+    return first, second
 
 
 def share_apart(fused: torch.Tensor, picture: Path, *, truncated: bool = False) -> float:

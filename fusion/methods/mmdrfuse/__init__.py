@@ -1,0 +1,5 @@
+"""MMDRFuse: see `network`."""
+
+from fusion.methods.mmdrfuse.network import MMDRFuse
+
+__all__ = ["MMDRFuse"]
