@@ -1,0 +1,5 @@
+"""SeAFusion: see `network`."""
+
+from fusion.methods.seafusion.network import SeAFusion
+
+__all__ = ["SeAFusion"]
