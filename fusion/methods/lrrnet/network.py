@@ -4,17 +4,18 @@ Two unrolled sparse codings, one a modality, and a linear decoder. Layers, width
 those of the authors' code.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import product
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import torch
 from torch import Tensor, nn
 
 from fusion.core.config import Config
 from fusion.images.color import luminance
-from fusion.methods.base import FusionMethod, register
-from fusion.methods.lrrnet.config import LRRNetConfig
+from fusion.methods.base import FusionMethod, PhaseConfig, TrainingPhase, register
+from fusion.methods.lrrnet.config import LRRNetConfig, LRRNetFusionPhaseConfig
+from fusion.methods.lrrnet.phases import LRRNetFusionPhase
 
 EPSILON = 1e-5 / 255
 """Of the stretch; the authors add 1e-5 to images of 0..255."""
@@ -104,6 +105,7 @@ class LRRNet(FusionMethod):
     """
 
     config_class: ClassVar[type[Config]] = LRRNetConfig
+    phases: ClassVar[Mapping[str, type[PhaseConfig]]] = {"fusion": LRRNetFusionPhaseConfig}
 
     def __init__(self, config: LRRNetConfig) -> None:
         super().__init__(config)
@@ -122,6 +124,13 @@ class LRRNet(FusionMethod):
 
     def _decode(self, infrared: Tensor, visible: Tensor) -> Tensor:
         return self.decoder(self.infrared(infrared), self.visible(visible)).float()
+
+    @classmethod
+    def start_phase(
+        cls, name: str, config: Config, settings: PhaseConfig, previous: FusionMethod | None
+    ) -> TrainingPhase:
+        network = cls(cast(LRRNetConfig, config))
+        return LRRNetFusionPhase(network, cast(LRRNetFusionPhaseConfig, settings))
 
 
 def _in_tiles(

@@ -4,8 +4,9 @@ Two encoders of gradient-residual dense blocks and a plain decoder. Layers, widt
 those of the authors' code.
 """
 
+from collections.abc import Mapping
 from itertools import pairwise
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -14,8 +15,15 @@ from torch.nn import functional as F
 from fusion.blocks.depthwise import DepthwiseConv2d
 from fusion.core.config import Config
 from fusion.images.color import luminance
-from fusion.methods.base import EncoderLayers, FusionMethod, register
-from fusion.methods.seafusion.config import SeAFusionConfig
+from fusion.methods.base import (
+    EncoderLayers,
+    FusionMethod,
+    PhaseConfig,
+    TrainingPhase,
+    register,
+)
+from fusion.methods.seafusion.config import SeAFusionConfig, SeAFusionFusionPhaseConfig
+from fusion.methods.seafusion.phases import SeAFusionFusionPhase
 
 SLOPE = 0.2
 RESIDUAL_SLOPE = 0.1
@@ -94,6 +102,7 @@ class SeAFusion(FusionMethod):
     """Encoders of their own for infrared and visible luminance, one decoder; any size."""
 
     config_class: ClassVar[type[Config]] = SeAFusionConfig
+    phases: ClassVar[Mapping[str, type[PhaseConfig]]] = {"fusion": SeAFusionFusionPhaseConfig}
 
     def __init__(self, config: SeAFusionConfig) -> None:
         super().__init__(config)
@@ -112,3 +121,10 @@ class SeAFusion(FusionMethod):
             for encoder in (self.infrared, self.visible)
         )
         return EncoderLayers(infrared, visible)
+
+    @classmethod
+    def start_phase(
+        cls, name: str, config: Config, settings: PhaseConfig, previous: FusionMethod | None
+    ) -> TrainingPhase:
+        network = cls(cast(SeAFusionConfig, config))
+        return SeAFusionFusionPhase(network, cast(SeAFusionFusionPhaseConfig, settings).loss)

@@ -1,0 +1,5 @@
+"""UMF: see `network`."""
+
+from fusion.methods.umf.network import UMF
+
+__all__ = ["UMF"]
