@@ -26,12 +26,13 @@ STAGES = 4
 class GradientPyramid(nn.Module):
     """|S_x ∗ x|, |S_y ∗ x| of an image and of its means over 2², 4², 8² pixels.
 
-    Stands for VGG's features where there is no file of them (choice).
+    Stands for VGG's features where there is no file of them (choice). Slopes per pixel keep the
+    terms in the order that the published weights balance.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.sobel = SobelGradient()
+        self.sobel = SobelGradient(divisor=8)
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """B×1×H×W -> B×2×H/2ᵏ×W/2ᵏ, k = 0 to 3."""
