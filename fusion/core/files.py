@@ -3,19 +3,52 @@
 import hashlib
 from pathlib import Path
 from secrets import token_hex
+from stat import S_ISREG
 
-from fusion.core.errors import InputError
+from fusion.core.errors import InputError, unreadable
 
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file so that `path` is either as before or complete."""
-    temporary = path.with_name(f".{path.name}.{token_hex(4)}")
+    # A temporary name of its own: a name of 255 bytes leaves no room for an addition.
+    temporary = path.with_name(f".{token_hex(8)}.writing")
     try:
         temporary.write_bytes(content)
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def read_bytes(path: Path, limit: int) -> bytes:
+    """Read a regular file of at most `limit` bytes.
+
+    Raises:
+        InputError: as `require_file`, or the file is larger or cannot be read.
+    """
+    require_file(path)
+    try:
+        if (size := path.stat().st_size) > limit:
+            raise InputError(path, f"has {size} bytes, more than {limit}", "give another file")
+        return path.read_bytes()
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
+def require_file(path: Path) -> None:
+    """Refuse everything but a regular file: opening a named pipe or a device may never return.
+
+    Raises:
+        InputError: nothing is there, it is not a regular file, or its folder cannot be entered.
+    """
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError as error:
+        raise InputError(path, "is missing", "add it") from error
+    except (OSError, ValueError) as error:
+        raise unreadable(path, error) from error
+    if not S_ISREG(mode):
+        raise InputError(path, "is not a regular file", "replace it with one")
 
 
 def file_digest(path: Path) -> str:

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
-from fusion.core.errors import InputError
-
 if TYPE_CHECKING:
     from fusion.core.config import RuntimeConfig
 
@@ -26,42 +24,37 @@ def fuse_video(
 ) -> None:
     """Fuse two videos, or folders of frames; an output that is already there is kept."""
     from fusion.core.runtime import pick_device
+    from fusion.inference.matching import match_streams
     from fusion.inference.pretrained import load
-    from fusion.inference.video import (
-        check_output,
-        check_streams,
-        encoded_size,
-        fuse_streams,
-        open_stream,
-        shown_size,
-    )
+    from fusion.inference.streams import open_stream, shown_size
+    from fusion.inference.video import check_output, encoded_size, fuse_streams, pick_encoder
 
     check_output(out, (ir, vi))
     if out.exists() and not overwrite:
         print(f"{out} is already there")
         return
     infrared, visible = open_stream(ir), open_stream(vi)
-    check_streams(infrared, visible)
-    rate = fps or visible.rate
-    if rate is None:
-        raise InputError(vi, "has no frame rate", "give --fps")
+    match = match_streams(infrared, visible, fps)
+    encoder = pick_encoder(out.suffix.lower())
     fuse = load(weights, pick_device(runtime), runtime.memory_gib)
+    notes = dict.fromkeys(match.notes)
     columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress("frames", *columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("frames", total=visible.count)
-        fuse_streams(
+        task = progress.add_task("frames", total=len(match.partners))
+        written = fuse_streams(
             fuse,
             infrared,
             visible,
+            match,
             out,
-            rate=rate,
             stretched=stretch,
             infrared_range=ir_range,
-            on_frame=lambda: progress.advance(task),
+            on_frames=lambda count: progress.advance(task, count),
+            on_note=lambda note: notes.setdefault(note),
         )
-    print(f"{visible.count} frames fused into {out}, {rate:g} a second")
-    for note in infrared.infrared_notes(ir_range):
-        print(f"note: {note}: {ir}")
+    print(f"{written} frames fused into {out} by {encoder}")
+    for note in notes:
+        print(f"note: {note}")
     if (encoded := encoded_size(visible.size)) != visible.size:
         kept, given = shown_size(encoded), shown_size(visible.size)
         print(f"note: videos have even sizes: {out} shows {kept} of {given} pixels")

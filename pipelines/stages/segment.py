@@ -6,6 +6,7 @@ from statistics import fmean, stdev
 
 import numpy as np
 
+from fusion.core.locks import exclusive
 from fusion.core.protocol import of_repeats
 from pipelines import params
 from pipelines.entry import run
@@ -19,6 +20,11 @@ def main(method: str, dataset: str) -> None:
     """Train and test the segmentation network on METHOD's images of DATASET, once a seed."""
     settings = params.load()
     key = f"segment-{method}-{dataset}"
+    with exclusive(RUNS / key):
+        _segment(settings, key, method, dataset)
+
+
+def _segment(settings: params.Params, key: str, method: str, dataset: str) -> None:
     results: list[SegmentationResult] = []
     for seed in settings.segmentation.seeds:
         first = not results  # its curves and pictures stand for the others'

@@ -1,0 +1,113 @@
+"""Which frames of two streams show the same moment."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+from fusion.core.errors import InputError
+from fusion.inference.streams import Stream, shown_size
+
+FASTEST = 1000.0
+"""Frames a second that containers and players take (choice)."""
+
+SAME_RATE = 0.01
+"""Frame rates that differ by a smaller share count as equal (29.97 and 30)."""
+
+
+class Match(NamedTuple):
+    """Which frames belong together.
+
+    partners: for each fused frame, the numbers of its infrared and its visible frame, both rising.
+    times: when each fused frame is shown, in seconds.
+    notes: what the user should know about the match.
+    """
+
+    partners: Sequence[tuple[int, int]]
+    times: Sequence[float]
+    notes: tuple[str, ...] = ()
+
+
+def match_streams(infrared: Stream, visible: Stream, rate: float | None = None) -> Match:
+    """Pair the frames of two streams.
+
+    Frames are paired by number if either stream is a folder, if `rate` is given, or if both videos
+    have one frame rate and evenly spaced frames. Otherwise each visible frame gets the infrared
+    frame that is nearest in time.
+
+    Args:
+        rate: frames a second of the result; by default the visible (or infrared) video's times.
+
+    Raises:
+        InputError: the sizes differ, the numbers of frames differ where frames are paired by
+            number, the videos last unequally long, the rate is impossible, or nothing says how
+            fast to play.
+    """
+    if rate is not None and not 0 < rate <= FASTEST:
+        raise InputError("--fps", f"is {rate:g}", f"give a rate above 0 and up to {FASTEST:g}")
+    if infrared.size != visible.size:
+        reason = f"shows {shown_size(infrared.size)} and {visible.path} {shown_size(visible.size)}"
+        raise InputError(
+            infrared.path, reason, "streams must be aligned pixel by pixel: register them first"
+        )
+    notes = tuple(
+        f"{stream.path} ends before its header says; its readable frames are used"
+        for stream in (infrared, visible)
+        if stream.is_cut_off
+    )
+    timed = infrared.times and visible.times
+    if rate is None and timed and not _in_step(infrared, visible):
+        return _by_time(infrared, visible, notes)
+    count = _common_count(infrared, visible)
+    times = _paces(infrared, visible, rate, count)
+    return Match([(number, number) for number in range(count)], times, notes)
+
+
+def _in_step(infrared: Stream, visible: Stream) -> bool:
+    slower, faster = sorted((infrared.rate or 0.0, visible.rate or 0.0))
+    return faster - slower <= SAME_RATE * faster and infrared.even and visible.even
+
+
+def _common_count(infrared: Stream, visible: Stream) -> int:
+    if infrared.count == visible.count:
+        return visible.count
+    if infrared.is_cut_off or visible.is_cut_off:
+        return min(infrared.count, visible.count)
+    reason = f"has {infrared.count} frames and {visible.path} has {visible.count}"
+    raise InputError(infrared.path, reason, "cut them so that frame matches frame")
+
+
+def _paces(infrared: Stream, visible: Stream, rate: float | None, count: int) -> Sequence[float]:
+    if rate is not None:
+        return [number / rate for number in range(count)]
+    for stream in (visible, infrared):
+        if stream.times:
+            return stream.times[:count]
+    raise InputError(visible.path, "has no frame rate", "give --fps")
+
+
+def _by_time(infrared: Stream, visible: Stream, notes: tuple[str, ...]) -> Match:
+    intervals = [1 / stream.rate if stream.rate else 0.0 for stream in (infrared, visible)]
+    lengths = [infrared.times[-1] + intervals[0], visible.times[-1] + intervals[1]]
+    if abs(lengths[0] - lengths[1]) > max(*intervals, 0.05 * max(lengths)):
+        reason = (
+            f"lasts {lengths[0]:.3g} s at {infrared.rate:.4g} frames a second, and {visible.path} "
+            f"{lengths[1]:.3g} s at {visible.rate:.4g}: these are not the same moments"
+        )
+        remedy = "cut or resample one, or give --fps if frame matches frame"
+        raise InputError(infrared.path, reason, remedy)
+    nearest = _nearest(infrared.times, visible.times)
+    far = max(abs(infrared.times[i] - time) for i, time in zip(nearest, visible.times, strict=True))
+    note = (
+        f"frames are paired by time, at most {far:.2g} s apart: {infrared.path} has "
+        f"{infrared.count} frames and {visible.path} {visible.count}"
+    )
+    pairs = [(partner, number) for number, partner in enumerate(nearest)]
+    return Match(pairs, visible.times, (*notes, note))
+
+
+def _nearest(times: Sequence[float], wanted: Sequence[float]) -> list[int]:
+    """Index of the nearest of some rising times for each wanted one."""
+    middles = [(first + second) / 2 for first, second in pairwise(times)]
+    return np.searchsorted(middles, wanted).tolist()
