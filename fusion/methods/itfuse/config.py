@@ -1,9 +1,9 @@
-"""Settings of ITFuse."""
+"""ITFuse's settings; imports no torch."""
 
 from pydantic import Field
 
 from fusion.core.config import Config
-from fusion.methods.base import PhaseConfig
+from fusion.methods.settings import MethodSettings, PhaseConfig
 
 
 class ITFuseConfig(Config):
@@ -14,7 +14,7 @@ class ITFuseConfig(Config):
     blocks: int = Field(3, ge=0)
 
 
-class ITFuseWeights(Config):
+class ITFuseLossConfig(Config):
     """Weights of the loss, see `ITFuseLoss`."""
 
     intensity: float = Field(1.0, ge=0)
@@ -24,4 +24,7 @@ class ITFuseWeights(Config):
 class ITFuseFusionPhaseConfig(PhaseConfig):
     """The only phase. Published: 20 epochs at a rate of 3e-4, batches of 64."""
 
-    loss: ITFuseWeights = ITFuseWeights()
+    loss: ITFuseLossConfig = ITFuseLossConfig()
+
+
+SETTINGS = MethodSettings(ITFuseConfig, {"fusion": ITFuseFusionPhaseConfig})

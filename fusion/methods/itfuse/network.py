@@ -5,23 +5,13 @@ modalities, blocks over rows of 16 values, a 1×1 head. Layers, widths and range
 authors' code.
 """
 
-from collections.abc import Mapping
-from typing import ClassVar, cast
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from fusion.core.config import Config
 from fusion.images.color import luminance
-from fusion.methods.base import (
-    FusionMethod,
-    PhaseConfig,
-    TrainingPhase,
-    register,
-)
-from fusion.methods.itfuse.config import ITFuseConfig, ITFuseFusionPhaseConfig
-from fusion.methods.itfuse.phases import ITFuseFusionPhase
+from fusion.methods.base import FusionMethod
+from fusion.methods.itfuse.config import ITFuseConfig
 
 
 def convolution(inputs: int, outputs: int) -> nn.Sequential:
@@ -96,20 +86,17 @@ class RowBlock(nn.Module):
         values = slice(2 * rows.shape[-1], None)
         normed = self.attention_norm(rows)
         rows = rows + self.project(F.linear(normed, self.qkv.weight[values], self.qkv.bias[values]))
-        return rows + self.contract(F.gelu(self.expand(self.feed_forward_norm(rows))))
+        result: Tensor = rows + self.contract(F.gelu(self.expand(self.feed_forward_norm(rows))))
+        return result
 
 
-@register("itfuse")
-class ITFuse(FusionMethod):
+class ITFuseNetwork(FusionMethod[ITFuseConfig]):
     """Interaction level by level, a gate across, blocks over rows, head.
 
     A row is what follows in memory: C horizontal neighbors of one channel, where C divides the
     width. The authors' code reinterprets B×C×H×W as B×H×W×C instead of permuting it, and weights
     learned so work only so. The output therefore depends, faintly, on a pixel's place in its row.
     """
-
-    config_class: ClassVar[type[Config]] = ITFuseConfig
-    phases: ClassVar[Mapping[str, type[PhaseConfig]]] = {"fusion": ITFuseFusionPhaseConfig}
 
     def __init__(self, config: ITFuseConfig) -> None:
         super().__init__(config)
@@ -142,10 +129,12 @@ class ITFuse(FusionMethod):
         return torch.sigmoid(fused.float())
 
     def _residual(self, features: Tensor) -> Tensor:
-        return features + self.shared(self.shared(features))
+        result: Tensor = features + self.shared(self.shared(features))
+        return result
 
     def _attend(self, features: Tensor) -> Tensor:
-        return features + self.coordinate(self.coordinate(features))
+        result: Tensor = features + self.coordinate(self.coordinate(features))
+        return result
 
     def _interact(self, infrared: Tensor, visible: Tensor, common: Tensor) -> tuple[Tensor, Tensor]:
         """Each modality's features weigh the common ones against the other modality's keys."""
@@ -162,10 +151,3 @@ class ITFuse(FusionMethod):
         for block in self.blocks:
             rows = block(rows)
         return rows.view(features.shape)
-
-    @classmethod
-    def start_phase(
-        cls, name: str, config: Config, settings: PhaseConfig, previous: FusionMethod | None
-    ) -> TrainingPhase:
-        network = cls(cast(ITFuseConfig, config))
-        return ITFuseFusionPhase(network, cast(ITFuseFusionPhaseConfig, settings).loss)

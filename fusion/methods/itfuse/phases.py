@@ -1,17 +1,13 @@
 """ITFuse's training."""
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor, nn
 
 from fusion.blocks.losses import StructuralSimilarity, weighted_sum
 from fusion.images.color import luminance
 from fusion.methods.base import Batch, TrainingPhase
-from fusion.methods.itfuse.config import ITFuseWeights
-
-if TYPE_CHECKING:
-    from fusion.methods.itfuse.network import ITFuse
+from fusion.methods.itfuse.config import ITFuseLossConfig
+from fusion.methods.itfuse.network import ITFuseNetwork
 
 
 class ITFuseLoss(nn.Module):
@@ -21,7 +17,7 @@ class ITFuseLoss(nn.Module):
     ssim: 1 − SSIM(F, X), summed over both.
     """
 
-    def __init__(self, weights: ITFuseWeights) -> None:
+    def __init__(self, weights: ITFuseLossConfig) -> None:
         super().__init__()
         self.weights = weights
         self.ssim = StructuralSimilarity()
@@ -46,9 +42,9 @@ class ITFuseFusionPhase(TrainingPhase):
     different images, as with the authors.
     """
 
-    method: "ITFuse"
+    method: ITFuseNetwork
 
-    def __init__(self, network: "ITFuse", weights: ITFuseWeights) -> None:
+    def __init__(self, network: ITFuseNetwork, weights: ITFuseLossConfig) -> None:
         super().__init__()
         self.method = network
         self.loss = ITFuseLoss(weights)

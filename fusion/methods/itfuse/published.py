@@ -14,7 +14,7 @@ from fusion.inference.published import (
     renamed_parts,
 )
 from fusion.methods.itfuse.config import ITFuseConfig
-from fusion.methods.itfuse.network import ITFuse
+from fusion.methods.itfuse.network import ITFuseNetwork
 
 CONVOLUTIONS = {"conv16": "single", "conv2_16": "joint", "conv16_16": "shared"}
 GATES = {"TS_lv1": "interact", "equalAtt": "cross"}
@@ -75,6 +75,6 @@ def convert(checkpoint: Mapping[str, Tensor]) -> Converted:
     """A `Converter`."""
     config = ITFuseConfig()
     with torch.device("meta"):
-        network = ITFuse(config)
+        network = ITFuseNetwork(config)
     weights = inside(checkpoint, "module.")
     return Converted(config, rename(weights, published_names(), network, unused=UNUSED))

@@ -1,5 +1,1 @@
 """LRRNet: see `network`."""
-
-from fusion.methods.lrrnet.network import LRRNet
-
-__all__ = ["LRRNet"]

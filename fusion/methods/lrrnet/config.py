@@ -1,9 +1,9 @@
-"""Settings of LRRNet."""
+"""LRRNet's settings; imports no torch."""
 
 from pydantic import Field
 
 from fusion.core.config import Config
-from fusion.methods.base import PhaseConfig
+from fusion.methods.settings import MethodSettings, PhaseConfig
 
 
 class LRRNetConfig(Config):
@@ -13,7 +13,7 @@ class LRRNetConfig(Config):
     steps: int = Field(4, ge=0)
 
 
-class LRRNetWeights(Config):
+class LRRNetLossConfig(Config):
     """Weights of the loss, see `LRRNetLoss`.
 
     infrared, visible: what the features of the middle terms ask of either source.
@@ -36,4 +36,7 @@ class LRRNetFusionPhaseConfig(PhaseConfig):
     """
 
     vgg16: str | None = None
-    loss: LRRNetWeights = LRRNetWeights()
+    loss: LRRNetLossConfig = LRRNetLossConfig()
+
+
+SETTINGS = MethodSettings(LRRNetConfig, {"fusion": LRRNetFusionPhaseConfig})

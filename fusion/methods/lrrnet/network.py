@@ -4,18 +4,15 @@ Two unrolled sparse codings, one a modality, and a linear decoder. Layers, width
 those of the authors' code.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from itertools import product
-from typing import ClassVar, cast
 
 import torch
 from torch import Tensor, nn
 
-from fusion.core.config import Config
 from fusion.images.color import luminance
-from fusion.methods.base import FusionMethod, PhaseConfig, TrainingPhase, register
-from fusion.methods.lrrnet.config import LRRNetConfig, LRRNetFusionPhaseConfig
-from fusion.methods.lrrnet.phases import LRRNetFusionPhase
+from fusion.methods.base import FusionMethod
+from fusion.methods.lrrnet.config import LRRNetConfig
 
 EPSILON = 1e-5 / 255
 """Of the stretch; the authors add 1e-5 to images of 0..255."""
@@ -45,7 +42,8 @@ class CodingStep(nn.Module):
         self.analysis = convolution(1, channels)
 
     def forward(self, code: Tensor, image: Tensor, momentum: Tensor) -> Tensor:
-        return momentum * code + self.analysis(image - self.synthesis(code))
+        result: Tensor = momentum * code + self.analysis(image - self.synthesis(code))
+        return result
 
 
 class Coder(nn.Module):
@@ -93,19 +91,17 @@ class Decoder(nn.Module):
             self.visible_low_rank(visible_low_rank),
         ]
         sparse = [self.infrared_sparse(infrared_sparse), self.visible_sparse(visible_sparse)]
-        return self.merge_low_rank(torch.cat(low_rank, 1)) + self.merge_sparse(torch.cat(sparse, 1))
+        merged = self.merge_low_rank(torch.cat(low_rank, dim=1))
+        result: Tensor = merged + self.merge_sparse(torch.cat(sparse, dim=1))
+        return result
 
 
-@register("lrrnet")
-class LRRNet(FusionMethod):
+class LRRNetNetwork(FusionMethod[LRRNetConfig]):
     """Both sources are stretched, coded, decoded, and what is decoded is stretched.
 
     The last stretch belongs to the method: its loss sees stretched images only, so the decoder's
     output has no scale (0.02 to 0.27 with the published weights).
     """
-
-    config_class: ClassVar[type[Config]] = LRRNetConfig
-    phases: ClassVar[Mapping[str, type[PhaseConfig]]] = {"fusion": LRRNetFusionPhaseConfig}
 
     def __init__(self, config: LRRNetConfig) -> None:
         super().__init__(config)
@@ -123,14 +119,8 @@ class LRRNet(FusionMethod):
         return _in_tiles(self._decode, *sources, reach=self.reach)
 
     def _decode(self, infrared: Tensor, visible: Tensor) -> Tensor:
-        return self.decoder(self.infrared(infrared), self.visible(visible)).float()
-
-    @classmethod
-    def start_phase(
-        cls, name: str, config: Config, settings: PhaseConfig, previous: FusionMethod | None
-    ) -> TrainingPhase:
-        network = cls(cast(LRRNetConfig, config))
-        return LRRNetFusionPhase(network, cast(LRRNetFusionPhaseConfig, settings))
+        result: Tensor = self.decoder(self.infrared(infrared), self.visible(visible)).float()
+        return result
 
 
 def _in_tiles(

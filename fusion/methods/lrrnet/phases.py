@@ -5,7 +5,6 @@ and their patches are whole images made smaller; here nothing is shrunk, and pat
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -15,10 +14,8 @@ from fusion.blocks.losses import SobelGradient, weighted_sum
 from fusion.blocks.vgg import VGGFeatures
 from fusion.images.color import luminance
 from fusion.methods.base import Batch, TrainingPhase
-from fusion.methods.lrrnet.config import LRRNetFusionPhaseConfig, LRRNetWeights
-
-if TYPE_CHECKING:
-    from fusion.methods.lrrnet.network import LRRNet
+from fusion.methods.lrrnet.config import LRRNetFusionPhaseConfig, LRRNetLossConfig
+from fusion.methods.lrrnet.network import LRRNetNetwork
 
 STAGES = 4
 
@@ -54,7 +51,7 @@ class LRRNetLoss(nn.Module):
     No term compares infrared pixels.
     """
 
-    def __init__(self, weights: LRRNetWeights, features: nn.Module) -> None:
+    def __init__(self, weights: LRRNetLossConfig, features: nn.Module) -> None:
         super().__init__()
         self.weights = weights
         self.features = features
@@ -85,9 +82,9 @@ def gram(features: Tensor) -> Tensor:
 class LRRNetFusionPhase(TrainingPhase):
     """Everything is trained, on stretched patches."""
 
-    method: "LRRNet"
+    method: LRRNetNetwork
 
-    def __init__(self, network: "LRRNet", settings: LRRNetFusionPhaseConfig) -> None:
+    def __init__(self, network: LRRNetNetwork, settings: LRRNetFusionPhaseConfig) -> None:
         super().__init__()
         self.method = network
         file = settings.vgg16

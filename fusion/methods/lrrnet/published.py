@@ -7,7 +7,7 @@ from torch import Tensor
 
 from fusion.inference.published import CONVOLUTION, Converted, inside, rename, renamed_parts
 from fusion.methods.lrrnet.config import LRRNetConfig
-from fusion.methods.lrrnet.network import LRRNet
+from fusion.methods.lrrnet.network import LRRNetNetwork
 
 CODERS = {"get_ls1": "infrared", "get_ls2": "visible"}
 DECODER = {
@@ -40,5 +40,5 @@ def convert(checkpoint: Mapping[str, Tensor]) -> Converted:
     """A `Converter`: 4 steps of 128 + 128 channels."""
     config = LRRNetConfig()
     with torch.device("meta"):
-        network = LRRNet(config)
+        network = LRRNetNetwork(config)
     return Converted(config, rename(inside(checkpoint, "module."), published_names(), network))

@@ -1,5 +1,1 @@
 """MMDRFuse: see `network`."""
-
-from fusion.methods.mmdrfuse.network import MMDRFuse
-
-__all__ = ["MMDRFuse"]

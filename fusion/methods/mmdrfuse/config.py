@@ -1,11 +1,11 @@
-"""Settings of MMDRFuse."""
+"""MMDRFuse's settings; imports no torch."""
 
 from typing import Literal
 
 from pydantic import Field
 
 from fusion.core.config import Config
-from fusion.methods.base import PhaseConfig
+from fusion.methods.settings import MethodSettings, PhaseConfig
 
 
 class MMDRFuseConfig(Config):
@@ -20,7 +20,7 @@ class MMDRFuseConfig(Config):
     teacher_width: int = Field(32, ge=1)
 
 
-class MMDRFuseWeights(Config):
+class MMDRFuseLossConfig(Config):
     """Weights of the loss, see `MMDRFuseLoss` and, for the last three, `MMDRFusePhase`."""
 
     intensity: float = Field(ge=0)
@@ -44,10 +44,16 @@ class MMDRFusePhaseConfig(PhaseConfig):
 class MMDRFuseTeacherPhaseConfig(MMDRFusePhaseConfig):
     """The first phase; it has no one to distill from."""
 
-    loss: MMDRFuseWeights = MMDRFuseWeights(intensity=2, perception=1)
+    loss: MMDRFuseLossConfig = MMDRFuseLossConfig(intensity=2, perception=1)
 
 
 class MMDRFuseStudentPhaseConfig(MMDRFusePhaseConfig):
     """The second phase: the student learns from the frozen teacher, too."""
 
-    loss: MMDRFuseWeights = MMDRFuseWeights(intensity=1, perception=2)
+    loss: MMDRFuseLossConfig = MMDRFuseLossConfig(intensity=1, perception=2)
+
+
+SETTINGS = MethodSettings(
+    MMDRFuseConfig,
+    {"teacher": MMDRFuseTeacherPhaseConfig, "student": MMDRFuseStudentPhaseConfig},
+)

@@ -95,4 +95,5 @@ def _magnitude(image: Tensor) -> Tensor:
 def pattern_distance(first: Tensor, second: Tensor) -> Tensor:
     """‖a/‖a‖ − b/‖b‖‖², norms over the whole batch: of patterns, not of brightness."""
     a, b = (x / torch.linalg.vector_norm(x).clamp_min(1e-12) for x in (first, second))
-    return (a - b).square().sum()
+    result: Tensor = (a - b).square().sum()
+    return result

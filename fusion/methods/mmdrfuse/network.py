@@ -4,23 +4,14 @@ A student of two convolutions, and the teacher that it is distilled from. Layers
 are those of the authors' code.
 """
 
-from collections.abc import Mapping
-from typing import ClassVar, cast
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fusion.blocks.padding import pad_to_multiple
-from fusion.core.config import Config
 from fusion.images.color import luminance
-from fusion.methods.base import FusionMethod, PhaseConfig, TrainingPhase, register
-from fusion.methods.mmdrfuse.config import (
-    MMDRFuseConfig,
-    MMDRFuseStudentPhaseConfig,
-    MMDRFuseTeacherPhaseConfig,
-)
-from fusion.methods.mmdrfuse.phases import MMDRFuseStudentPhase, MMDRFuseTeacherPhase
+from fusion.methods.base import FusionMethod
+from fusion.methods.mmdrfuse.config import MMDRFuseConfig
 
 
 def convolution(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
@@ -83,19 +74,12 @@ class Teacher(nn.Module):
         return hidden[..., :height, :width], image[..., :height, :width]
 
 
-@register("mmdrfuse")
-class MMDRFuse(FusionMethod):
+class MMDRFuseNetwork(FusionMethod[MMDRFuseConfig]):
     """Infrared and visible luminance, stacked, to the clipped output of student or teacher.
 
     The authors' saving stretches every image to its own full range; the paper's table is of
     images that were not stretched, and nor are these.
     """
-
-    config_class: ClassVar[type[Config]] = MMDRFuseConfig
-    phases: ClassVar[Mapping[str, type[PhaseConfig]]] = {
-        "teacher": MMDRFuseTeacherPhaseConfig,
-        "student": MMDRFuseStudentPhaseConfig,
-    }
 
     def __init__(self, config: MMDRFuseConfig) -> None:
         super().__init__(config)
@@ -109,16 +93,3 @@ class MMDRFuse(FusionMethod):
         """The last hidden features, and what is fused from them, in (−1, 1)."""
         output: tuple[Tensor, Tensor] = self.network(torch.cat([infrared, luminance(visible)], 1))
         return output
-
-    @classmethod
-    def start_phase(
-        cls, name: str, config: Config, settings: PhaseConfig, previous: FusionMethod | None
-    ) -> TrainingPhase:
-        network = cls(cast(MMDRFuseConfig, config.model_copy(update={"network": name})))
-        if name == "teacher":
-            settings = cast(MMDRFuseTeacherPhaseConfig, settings)
-            return MMDRFuseTeacherPhase(network, settings, settings.loss)
-        if previous is None:
-            raise ValueError("phase student of mmdrfuse starts from the weights of phase teacher")
-        settings = cast(MMDRFuseStudentPhaseConfig, settings)
-        return MMDRFuseStudentPhase(network, settings, settings.loss, cast(MMDRFuse, previous))

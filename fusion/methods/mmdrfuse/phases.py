@@ -1,7 +1,6 @@
 """MMDRFuse's training: the teacher, then the student, both with dynamic refresh."""
 
 from copy import deepcopy
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -9,11 +8,9 @@ from torch import Tensor, nn
 from fusion.blocks.losses import weighted_sum
 from fusion.images.color import luminance
 from fusion.methods.base import Batch, TrainingPhase
-from fusion.methods.mmdrfuse.config import MMDRFusePhaseConfig, MMDRFuseWeights
+from fusion.methods.mmdrfuse.config import MMDRFuseLossConfig, MMDRFusePhaseConfig
 from fusion.methods.mmdrfuse.loss import MMDRFuseLoss, magnitude_deviation, pattern_distance
-
-if TYPE_CHECKING:
-    from fusion.methods.mmdrfuse.network import MMDRFuse
+from fusion.methods.mmdrfuse.network import MMDRFuseNetwork
 
 
 class Memory(nn.Module):
@@ -50,10 +47,10 @@ class MMDRFusePhase(TrainingPhase):
         summed over channels.
     """
 
-    method: "MMDRFuse"
+    method: MMDRFuseNetwork
 
     def __init__(
-        self, network: "MMDRFuse", settings: MMDRFusePhaseConfig, weights: MMDRFuseWeights
+        self, network: MMDRFuseNetwork, settings: MMDRFusePhaseConfig, weights: MMDRFuseLossConfig
     ) -> None:
         super().__init__()
         self.method = network
@@ -97,10 +94,10 @@ class MMDRFuseStudentPhase(MMDRFusePhase):
 
     def __init__(
         self,
-        network: "MMDRFuse",
+        network: MMDRFuseNetwork,
         settings: MMDRFusePhaseConfig,
-        weights: MMDRFuseWeights,
-        teacher: "MMDRFuse",
+        weights: MMDRFuseLossConfig,
+        teacher: MMDRFuseNetwork,
     ) -> None:
         network.network.head.load_state_dict(teacher.network.head.state_dict())
         super().__init__(network, settings, weights)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from fusion.inference.published import CONVOLUTION, Converted, inside, rename, renamed_parts
 from fusion.methods.mmdrfuse.config import MMDRFuseConfig
-from fusion.methods.mmdrfuse.network import MMDRFuse
+from fusion.methods.mmdrfuse.network import MMDRFuseNetwork
 
 STUDENT = {"conv1.1": "network.hidden", "conv2.1": "network.head"}
 TEACHER = {
@@ -29,5 +29,5 @@ def convert(checkpoint: Mapping[str, Tensor]) -> Converted:
     is_teacher = any(name.startswith(("conv3.", "conv00.", "conv66.")) for name in weights)
     config = MMDRFuseConfig(network="teacher" if is_teacher else "student")
     with torch.device("meta"):
-        network = MMDRFuse(config)
+        network = MMDRFuseNetwork(config)
     return Converted(config, rename(weights, NAMES[config.network], network), config.network)

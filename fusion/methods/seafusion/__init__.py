@@ -1,5 +1,1 @@
 """SeAFusion: see `network`."""
-
-from fusion.methods.seafusion.network import SeAFusion
-
-__all__ = ["SeAFusion"]

@@ -1,9 +1,9 @@
-"""Settings of SeAFusion."""
+"""SeAFusion's settings; imports no torch."""
 
 from pydantic import Field
 
 from fusion.core.config import Config
-from fusion.methods.base import PhaseConfig
+from fusion.methods.settings import MethodSettings, PhaseConfig
 
 
 class SeAFusionConfig(Config):
@@ -12,7 +12,7 @@ class SeAFusionConfig(Config):
     width: int = Field(16, ge=1)
 
 
-class SeAFusionWeights(Config):
+class SeAFusionLossConfig(Config):
     """Weights of the loss, see `SeAFusionLoss`."""
 
     intensity: float = Field(1.0, ge=0)
@@ -22,4 +22,7 @@ class SeAFusionWeights(Config):
 class SeAFusionFusionPhaseConfig(PhaseConfig):
     """The only phase. Published: 10 epochs of 8 whole images, rate 1.333e-3 times 0.75 an epoch."""
 
-    loss: SeAFusionWeights = SeAFusionWeights()
+    loss: SeAFusionLossConfig = SeAFusionLossConfig()
+
+
+SETTINGS = MethodSettings(SeAFusionConfig, {"fusion": SeAFusionFusionPhaseConfig})

@@ -4,26 +4,16 @@ Two encoders of gradient-residual dense blocks and a plain decoder. Layers, widt
 those of the authors' code.
 """
 
-from collections.abc import Mapping
 from itertools import pairwise
-from typing import ClassVar, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fusion.blocks.depthwise import DepthwiseConv2d
-from fusion.core.config import Config
 from fusion.images.color import luminance
-from fusion.methods.base import (
-    EncoderLayers,
-    FusionMethod,
-    PhaseConfig,
-    TrainingPhase,
-    register,
-)
-from fusion.methods.seafusion.config import SeAFusionConfig, SeAFusionFusionPhaseConfig
-from fusion.methods.seafusion.phases import SeAFusionFusionPhase
+from fusion.methods.base import EncoderLayers, FusionMethod
+from fusion.methods.seafusion.config import SeAFusionConfig
 
 SLOPE = 0.2
 RESIDUAL_SLOPE = 0.1
@@ -45,7 +35,8 @@ class LearnedGradient(nn.Module):
             self.y.weight.copy_(SOBEL.T.expand_as(self.y.weight))
 
     def forward(self, features: Tensor) -> Tensor:
-        return self.x(features).abs() + self.y(features).abs()
+        result: Tensor = self.x(features).abs() + self.y(features).abs()
+        return result
 
 
 class GradientResidualDenseBlock(nn.Module):
@@ -77,7 +68,8 @@ class Encoder(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         features = F.leaky_relu(self.stem(image), SLOPE)
-        return self.block2(self.block1(features))
+        result: Tensor = self.block2(self.block1(features))
+        return result
 
 
 class Decoder(nn.Module):
@@ -97,12 +89,8 @@ class Decoder(nn.Module):
         return torch.tanh(last(features)) / 2 + 0.5
 
 
-@register("seafusion")
-class SeAFusion(FusionMethod):
+class SeAFusionNetwork(FusionMethod[SeAFusionConfig]):
     """Encoders of their own for infrared and visible luminance, one decoder; any size."""
-
-    config_class: ClassVar[type[Config]] = SeAFusionConfig
-    phases: ClassVar[Mapping[str, type[PhaseConfig]]] = {"fusion": SeAFusionFusionPhaseConfig}
 
     def __init__(self, config: SeAFusionConfig) -> None:
         super().__init__(config)
@@ -121,10 +109,3 @@ class SeAFusion(FusionMethod):
             for encoder in (self.infrared, self.visible)
         )
         return EncoderLayers(infrared, visible)
-
-    @classmethod
-    def start_phase(
-        cls, name: str, config: Config, settings: PhaseConfig, previous: FusionMethod | None
-    ) -> TrainingPhase:
-        network = cls(cast(SeAFusionConfig, config))
-        return SeAFusionFusionPhase(network, cast(SeAFusionFusionPhaseConfig, settings).loss)

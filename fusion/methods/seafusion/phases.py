@@ -5,8 +5,6 @@ of a segmentation network, itself trained on what the round before fused. Here o
 exists.
 """
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -14,10 +12,8 @@ from torch.nn import functional as F
 from fusion.blocks.losses import SobelMagnitude, weighted_sum
 from fusion.images.color import luminance
 from fusion.methods.base import Batch, TrainingPhase
-from fusion.methods.seafusion.config import SeAFusionWeights
-
-if TYPE_CHECKING:
-    from fusion.methods.seafusion.network import SeAFusion
+from fusion.methods.seafusion.config import SeAFusionLossConfig
+from fusion.methods.seafusion.network import SeAFusionNetwork
 
 
 class SeAFusionLoss(nn.Module):
@@ -27,7 +23,7 @@ class SeAFusionLoss(nn.Module):
     gradient: mean |S(F) − max(S(I), S(V))|, S = |Sobel_x| + |Sobel_y| with zeros beyond the border.
     """
 
-    def __init__(self, weights: SeAFusionWeights) -> None:
+    def __init__(self, weights: SeAFusionLossConfig) -> None:
         super().__init__()
         self.weights = weights
         self.edges = SobelMagnitude("constant")
@@ -47,9 +43,9 @@ class SeAFusionLoss(nn.Module):
 class SeAFusionFusionPhase(TrainingPhase):
     """Everything is trained, towards the brighter pixel and the stronger edge."""
 
-    method: "SeAFusion"
+    method: SeAFusionNetwork
 
-    def __init__(self, network: "SeAFusion", weights: SeAFusionWeights) -> None:
+    def __init__(self, network: SeAFusionNetwork, weights: SeAFusionLossConfig) -> None:
         super().__init__()
         self.method = network
         self.loss = SeAFusionLoss(weights)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from fusion.inference.published import CONVOLUTION, Converted, inside, rename, renamed_parts
 from fusion.methods.seafusion.config import SeAFusionConfig
-from fusion.methods.seafusion.network import SeAFusion
+from fusion.methods.seafusion.network import SeAFusionNetwork
 
 ENCODERS = {"vis": "visible", "inf": "infrared"}
 BLOCK = {
@@ -42,6 +42,6 @@ def convert(checkpoint: Mapping[str, Tensor]) -> Converted:
     """A `Converter`."""
     config = SeAFusionConfig()
     with torch.device("meta"):
-        network = SeAFusion(config)
+        network = SeAFusionNetwork(config)
     weights = inside(checkpoint, "module.")
     return Converted(config, rename(weights, published_names(), network, unused=UNUSED))

@@ -1,5 +1,1 @@
 """TarDAL: see `network`."""
-
-from fusion.methods.tardal.network import TarDAL
-
-__all__ = ["TarDAL"]

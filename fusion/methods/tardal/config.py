@@ -1,11 +1,11 @@
-"""Settings of TarDAL."""
+"""TarDAL's settings; imports no torch."""
 
 from typing import Literal
 
 from pydantic import Field
 
 from fusion.core.config import Config
-from fusion.methods.base import PhaseConfig
+from fusion.methods.settings import MethodSettings, PhaseConfig
 
 
 class TarDALConfig(Config):
@@ -21,7 +21,7 @@ class TarDALConfig(Config):
     statistics: Literal["image", "running"] = "image"
 
 
-class TarDALWeights(Config):
+class TarDALLossConfig(Config):
     """Weights of the loss, see `TarDALFusionPhase`."""
 
     ssim: float = Field(1.0, ge=0)
@@ -38,4 +38,7 @@ class TarDALFusionPhaseConfig(PhaseConfig):
     """
 
     target_saliency: float = Field(0.5, ge=0, le=1)
-    loss: TarDALWeights = TarDALWeights()
+    loss: TarDALLossConfig = TarDALLossConfig()
+
+
+SETTINGS = MethodSettings(TarDALConfig, {"fusion": TarDALFusionPhaseConfig})

@@ -46,7 +46,8 @@ def critic_loss(critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
         scores = critic(between).sum()
         (slopes,) = torch.autograd.grad(scores, between, create_graph=True)
     penalty = slopes.flatten(1).square().sum(1).pow(POWER / 2).mean()
-    return critic(fake).mean() - critic(real).mean() + FACTOR * penalty
+    result: Tensor = critic(fake).mean() - critic(real).mean() + FACTOR * penalty
+    return result
 
 
 def slope(images: Tensor) -> Tensor:
@@ -63,9 +64,10 @@ def dissimilarity(first: Tensor, second: Tensor, window: Tensor) -> Tensor:
     """(1 − SSIM)/2 clipped to [0, 1], at every pixel, borders reflected: B×1×H×W."""
     down, across = (filter_matrix(window, side, "reflect") for side in first.shape[-2:])
     planes = torch.cat([first, second, first**2, second**2, first * second], dim=1)
-    mean_x, mean_y, square_x, square_y, both = correlate(planes, down, across).split(1, 1)
+    mean_x, mean_y, square_x, square_y, both = correlate(planes, down, across).chunk(5, dim=1)
     c1, c2 = 0.01**2, 0.03**2
     similarity = (2 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
     variances = square_x - mean_x**2 + square_y - mean_y**2
     similarity = similarity * (2 * (both - mean_x * mean_y) + c2) / (variances + c2)
-    return ((1 - similarity) / 2).clamp(0, 1)
+    result: Tensor = ((1 - similarity) / 2).clamp(0, 1)
+    return result

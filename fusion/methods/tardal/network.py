@@ -4,18 +4,13 @@ A dense generator, trained against two critics. Layers, widths and ranges are th
 code.
 """
 
-from collections.abc import Mapping
-from typing import ClassVar, cast
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from fusion.core.config import Config
 from fusion.images.color import luminance
-from fusion.methods.base import FusionMethod, PhaseConfig, TrainingPhase, register
-from fusion.methods.tardal.config import TarDALConfig, TarDALFusionPhaseConfig
-from fusion.methods.tardal.phases import TarDALFusionPhase
+from fusion.methods.base import FusionMethod
+from fusion.methods.tardal.config import TarDALConfig
 
 
 class ImageBatchNorm(nn.BatchNorm2d):
@@ -64,15 +59,11 @@ class Generator(nn.Module):
         return torch.tanh(self.head(features).float())
 
 
-@register("tardal")
-class TarDAL(FusionMethod):
+class TarDALNetwork(FusionMethod[TarDALConfig]):
     """Infrared and visible luminance, stacked, to the generator's output; any size.
 
     What the generator puts below 0 becomes black: outputs are clipped, not scaled.
     """
-
-    config_class: ClassVar[type[Config]] = TarDALConfig
-    phases: ClassVar[Mapping[str, type[PhaseConfig]]] = {"fusion": TarDALFusionPhaseConfig}
 
     def __init__(self, config: TarDALConfig) -> None:
         super().__init__(config)
@@ -85,10 +76,3 @@ class TarDAL(FusionMethod):
         """Infrared and luminance B×1×H×W -> B×1×H×W float32 in (−1, 1)."""
         fused: Tensor = self.generator(torch.cat([infrared, visible], dim=1))
         return fused
-
-    @classmethod
-    def start_phase(
-        cls, name: str, config: Config, settings: PhaseConfig, previous: FusionMethod | None
-    ) -> TrainingPhase:
-        network = cls(cast(TarDALConfig, config))
-        return TarDALFusionPhase(network, cast(TarDALFusionPhaseConfig, settings))

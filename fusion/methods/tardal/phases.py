@@ -1,7 +1,5 @@
 """TarDAL's training: the generator and its two critics."""
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 
@@ -11,9 +9,7 @@ from fusion.images.color import luminance
 from fusion.methods.base import Batch, TrainingPhase
 from fusion.methods.tardal.config import TarDALFusionPhaseConfig
 from fusion.methods.tardal.critics import Critic, critic_loss, dissimilarity, judged, slope
-
-if TYPE_CHECKING:
-    from fusion.methods.tardal.network import TarDAL
+from fusion.methods.tardal.network import TarDALNetwork
 
 
 class TarDALFusionPhase(TrainingPhase):
@@ -30,10 +26,10 @@ class TarDALFusionPhase(TrainingPhase):
     background, where the published code takes gradients twice and the targets in its place.
     """
 
-    method: "TarDAL"
+    method: TarDALNetwork
     window: Tensor
 
-    def __init__(self, network: "TarDAL", settings: TarDALFusionPhaseConfig) -> None:
+    def __init__(self, network: TarDALNetwork, settings: TarDALFusionPhaseConfig) -> None:
         super().__init__()
         self.method = network
         self.settings = settings

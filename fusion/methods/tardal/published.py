@@ -19,7 +19,7 @@ from fusion.inference.published import (
     renamed_parts,
 )
 from fusion.methods.tardal.config import TarDALConfig
-from fusion.methods.tardal.network import TarDAL
+from fusion.methods.tardal.network import TarDALNetwork
 
 NEGLIGIBLE = 1e-20
 """Weights below it are set to zero. Most of TarDAL++'s largest layers are denormal numbers, which
@@ -46,7 +46,7 @@ def convert(checkpoint: Mapping[str, Tensor]) -> Converted:
     updates = weights.get("encoder.1.num_batches_tracked", torch.tensor(0)).item()
     config = TarDALConfig(statistics="running" if updates else "image")
     with torch.device("meta"):
-        network = TarDAL(config)
+        network = TarDALNetwork(config)
     found = rename(weights, published_names(), network, unused="use_eval")
     cleared = {name: _without_denormals(value) for name, value in found.items()}
     return Converted(config, cleared, VARIANTS.get(int(updates), ""))

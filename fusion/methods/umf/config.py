@@ -1,9 +1,9 @@
-"""Settings of UMF."""
+"""UMF's settings; imports no torch."""
 
 from pydantic import Field
 
 from fusion.core.config import Config
-from fusion.methods.base import PhaseConfig
+from fusion.methods.settings import MethodSettings, PhaseConfig
 
 
 class UMFConfig(Config):
@@ -13,7 +13,7 @@ class UMFConfig(Config):
     layers: int = Field(3, ge=1)
 
 
-class UMFWeights(Config):
+class UMFLossConfig(Config):
     """Weights of the loss, see `UMFLoss`.
 
     ssim_range: the range of intensities that the term `ssim` assumes. Published: 255, although
@@ -29,4 +29,7 @@ class UMFWeights(Config):
 class UMFFusionPhaseConfig(PhaseConfig):
     """The only phase. Published: 200 epochs at a rate of 1e-3, batches of 8, 256×256."""
 
-    loss: UMFWeights = UMFWeights()
+    loss: UMFLossConfig = UMFLossConfig()
+
+
+SETTINGS = MethodSettings(UMFConfig, {"fusion": UMFFusionPhaseConfig})

@@ -5,24 +5,13 @@ its image translation nor its registration is needed. Layers, widths and ranges 
 authors' code.
 """
 
-from collections.abc import Mapping
-from typing import ClassVar, cast
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from fusion.core.config import Config
 from fusion.images.color import luminance
-from fusion.methods.base import (
-    EncoderLayers,
-    FusionMethod,
-    PhaseConfig,
-    TrainingPhase,
-    register,
-)
-from fusion.methods.umf.config import UMFConfig, UMFFusionPhaseConfig
-from fusion.methods.umf.phases import UMFFusionPhase
+from fusion.methods.base import EncoderLayers, FusionMethod
+from fusion.methods.umf.config import UMFConfig
 
 
 def convolution(inputs: int, outputs: int) -> nn.Conv2d:
@@ -45,7 +34,8 @@ class ResidualDenseBlock(nn.Module):
         dense = features
         for layer in self.dense:
             dense = torch.cat([dense, F.relu(layer(dense))], dim=1)
-        return self.back(dense) + features
+        result: Tensor = self.back(dense) + features
+        return result
 
 
 class Interaction(nn.Module):
@@ -72,7 +62,8 @@ class Interaction(nn.Module):
 
 def _mixed(mix: nn.Module, plain: Tensor, attended: Tensor) -> Tensor:
     weights = mix(torch.cat([plain, attended], dim=1))
-    return plain * weights[:, :1] + attended * weights[:, 1:]
+    result: Tensor = plain * weights[:, :1] + attended * weights[:, 1:]
+    return result
 
 
 class Encoder(nn.Module):
@@ -88,12 +79,8 @@ class Encoder(nn.Module):
         return features
 
 
-@register("umf")
-class UMF(FusionMethod):
+class UMFNetwork(FusionMethod[UMFConfig]):
     """Encoders of their own for infrared and visible luminance, interaction, two convolutions."""
-
-    config_class: ClassVar[type[Config]] = UMFConfig
-    phases: ClassVar[Mapping[str, type[PhaseConfig]]] = {"fusion": UMFFusionPhaseConfig}
 
     def __init__(self, config: UMFConfig) -> None:
         super().__init__(config)
@@ -117,10 +104,3 @@ class UMF(FusionMethod):
             for encoder in (self.infrared, self.visible)
         )
         return EncoderLayers(infrared, visible)
-
-    @classmethod
-    def start_phase(
-        cls, name: str, config: Config, settings: PhaseConfig, previous: FusionMethod | None
-    ) -> TrainingPhase:
-        network = cls(cast(UMFConfig, config))
-        return UMFFusionPhase(network, cast(UMFFusionPhaseConfig, settings).loss)

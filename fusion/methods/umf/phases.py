@@ -1,7 +1,5 @@
 """UMF's training of the fusion network."""
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -10,10 +8,8 @@ from fusion.blocks.losses import correlate, filter_matrix, gaussian_window, weig
 from fusion.blocks.saliency import histogram_contrast
 from fusion.images.color import luminance
 from fusion.methods.base import Batch, TrainingPhase
-from fusion.methods.umf.config import UMFWeights
-
-if TYPE_CHECKING:
-    from fusion.methods.umf.network import UMF
+from fusion.methods.umf.config import UMFLossConfig
+from fusion.methods.umf.network import UMFNetwork
 
 SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 WINDOW, SIGMA = 11, 1.5
@@ -43,7 +39,7 @@ def multiscale_similarity(first: Tensor, second: Tensor, value_range: float) -> 
         window = gaussian_window(taps, SIGMA * taps / WINDOW).to(first.device)
         down, across = (filter_matrix(window, side, "constant") for side in first.shape[-2:])
         planes = torch.cat([first, second, first**2, second**2, first * second], dim=1)
-        mean_x, mean_y, square_x, square_y, both = correlate(planes, down, across).split(1, 1)
+        mean_x, mean_y, square_x, square_y, both = correlate(planes, down, across).chunk(5, dim=1)
         covariance = both - mean_x * mean_y
         variances = square_x - mean_x**2 + square_y - mean_y**2
         values = (2 * covariance + c2) / (variances + c2)
@@ -64,7 +60,7 @@ class UMFLoss(nn.Module):
 
     kernel: Tensor
 
-    def __init__(self, weights: UMFWeights) -> None:
+    def __init__(self, weights: UMFLossConfig) -> None:
         super().__init__()
         self.weights = weights
         kernel = torch.ones(1, 1, 3, 3)
@@ -92,9 +88,9 @@ class UMFLoss(nn.Module):
 class UMFFusionPhase(TrainingPhase):
     """Everything is trained, on aligned pairs: infrared stands for the registered infrared."""
 
-    method: "UMF"
+    method: UMFNetwork
 
-    def __init__(self, network: "UMF", weights: UMFWeights) -> None:
+    def __init__(self, network: UMFNetwork, weights: UMFLossConfig) -> None:
         super().__init__()
         self.method = network
         self.loss = UMFLoss(weights)

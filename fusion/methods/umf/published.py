@@ -7,7 +7,7 @@ from torch import Tensor
 
 from fusion.inference.published import CONVOLUTION, Converted, inside, rename, renamed_parts
 from fusion.methods.umf.config import UMFConfig
-from fusion.methods.umf.network import UMF
+from fusion.methods.umf.network import UMFNetwork
 
 HEADS = {"conv1_1.0": "infrared.head", "conv2_1.0": "visible.head"}
 BLOCKS = {"ir_path.0": "infrared.dense", "vi_path.0": "visible.dense"}
@@ -35,6 +35,6 @@ def convert(checkpoint: Mapping[str, Tensor]) -> Converted:
     """A `Converter`; the state dict alone, or below "net" as the authors' loader wants it."""
     config = UMFConfig()
     with torch.device("meta"):
-        network = UMF(config)
+        network = UMFNetwork(config)
     weights = inside(checkpoint, "net.", "module.")
     return Converted(config, rename(weights, published_names(), network))

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from fusion.methods.itfuse.config import ITFuseConfig
-from fusion.methods.itfuse.network import CoordinateAttention, ITFuse, RowBlock
+from fusion.methods.itfuse.method import ITFuse
+from fusion.methods.itfuse.network import CoordinateAttention, RowBlock
 from fusion.methods.itfuse.published import convert, published_names
 from tests.fusion.methods.published import (
     grid_of,

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from fusion.methods.lrrnet.config import LRRNetConfig
-from fusion.methods.lrrnet.network import Coder, LRRNet, stretch
+from fusion.methods.lrrnet.method import LRRNet
+from fusion.methods.lrrnet.network import Coder, stretch
 from fusion.methods.lrrnet.published import convert, published_names
 from tests.fusion.methods.published import (
     grid_of,

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fusion.methods.mmdrfuse.config import MMDRFuseConfig
-from fusion.methods.mmdrfuse.network import MMDRFuse
+from fusion.methods.mmdrfuse.method import MMDRFuse
 from fusion.methods.mmdrfuse.published import NAMES, convert
 from tests.fusion.methods.published import (
     grid_of,

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fusion.methods.seafusion.config import SeAFusionConfig
-from fusion.methods.seafusion.network import SeAFusion
+from fusion.methods.seafusion.method import SeAFusion
 from fusion.methods.seafusion.published import convert, published_names
 from tests.fusion.methods.published import (
     grid_of,

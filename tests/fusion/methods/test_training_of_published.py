@@ -8,15 +8,15 @@ from skimage.metrics import structural_similarity
 
 from fusion import methods
 from fusion.methods.files import load_model, save_model
-from fusion.methods.itfuse.config import ITFuseWeights
+from fusion.methods.itfuse.config import ITFuseLossConfig
 from fusion.methods.itfuse.phases import ITFuseLoss
-from fusion.methods.lrrnet.config import LRRNetWeights
+from fusion.methods.lrrnet.config import LRRNetLossConfig
 from fusion.methods.lrrnet.phases import GradientPyramid, LRRNetLoss
 from fusion.methods.mmdrfuse.loss import magnitude_deviation, pattern_distance
-from fusion.methods.seafusion.config import SeAFusionWeights
+from fusion.methods.seafusion.config import SeAFusionLossConfig
 from fusion.methods.seafusion.phases import SeAFusionLoss
 from fusion.methods.tardal.critics import Critic, critic_loss, dissimilarity, judged, slope
-from fusion.methods.umf.config import UMFWeights
+from fusion.methods.umf.config import UMFLossConfig
 from fusion.methods.umf.phases import UMFLoss, multiscale_similarity, saliency_target
 from tests.fusion.toys import SCHEDULE, parameters, smooth_batch, state, train_briefly
 
@@ -63,7 +63,7 @@ def planes(*images):
 
 def test_seafusion_loss_is_its_two_equations():
     fused, infrared, visible = triple()
-    losses = SeAFusionLoss(SeAFusionWeights())(fused, infrared, visible)
+    losses = SeAFusionLoss(SeAFusionLossConfig())(fused, infrared, visible)
 
     def edges(image):
         return sum(abs(ndimage.sobel(image, axis, mode="constant")) for axis in (0, 1))
@@ -77,7 +77,7 @@ def test_seafusion_loss_is_its_two_equations():
 
 def test_itfuse_loss_is_its_two_equations():
     fused, infrared, visible = triple()
-    losses = ITFuseLoss(ITFuseWeights())(fused, infrared, visible)
+    losses = ITFuseLoss(ITFuseLossConfig())(fused, infrared, visible)
     expected = 0.0
     for source in (infrared, visible):
         for a, b in zip(*planes(fused, source), strict=True):
@@ -110,7 +110,7 @@ def test_umf_target_weighs_sources_by_how_much_their_gray_levels_stand_out():
 
 def test_umf_gradient_is_of_the_stronger_laplacian():
     fused, infrared, visible = triple()
-    losses = UMFLoss(UMFWeights())(fused, infrared, visible)
+    losses = UMFLoss(UMFLossConfig())(fused, infrared, visible)
     kernel = np.array([[1, 1, 1], [1, -8, 1], [1, 1, 1]]) / 16
 
     def edges(image):
@@ -132,7 +132,7 @@ def test_umf_similarity_is_nearly_constant_with_the_published_range():
 
 def test_lrrnet_sees_infrared_through_features_only():
     fused, infrared, visible = triple()
-    loss = LRRNetLoss(LRRNetWeights(), GradientPyramid())
+    loss = LRRNetLoss(LRRNetLossConfig(), GradientPyramid())
     before, after = loss(fused, infrared, visible), loss(fused, infrared.flip(-1), visible)
     unchanged = {name for name in before if torch.equal(before[name], after[name])}
     assert unchanged == {"pixel", "shallow"}

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from fusion.methods.umf.config import UMFConfig
-from fusion.methods.umf.network import UMF, Interaction
+from fusion.methods.umf.method import UMF
+from fusion.methods.umf.network import Interaction
 from fusion.methods.umf.published import convert, published_names
 from tests.fusion.methods.published import (
     grid_of,
