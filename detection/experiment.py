@@ -18,9 +18,9 @@ from detection.offline import prepare
 from detection.protocol import protocol
 from detection.weights import check_weights
 from detection.workspace import Workspace
+from fusion.core.code import code_digest
 from fusion.core.config import RuntimeConfig
 from fusion.core.errors import InputError
-from fusion.core.files import code_digest
 from fusion.core.protocol import protocol_digest
 from fusion.core.runtime import pick_device
 from fusion.images.panels import spread

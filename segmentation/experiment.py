@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from fusion.core.code import code_digest
 from fusion.core.config import RuntimeConfig
-from fusion.core.files import code_digest
 from fusion.core.protocol import protocol_digest
 from fusion.core.runtime import pick_device
 from fusion.images.panels import spread

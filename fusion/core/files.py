@@ -61,12 +61,3 @@ def file_digest(path: Path) -> str:
         raise InputError(path, "is missing", "give the path of the file")
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def code_digest(*sources: Path) -> str:
-    """SHA-256 of Python files; of folders, all below. What a run computed is no other code's."""
-    digest = hashlib.sha256()
-    for source in sources:
-        for file in sorted(source.rglob("*.py")) if source.is_dir() else [source]:
-            digest.update(file_digest(file).encode())
-    return digest.hexdigest()

@@ -122,6 +122,21 @@ def renamed_parts(parts: Names, entries: Iterable[str]) -> dict[str, str]:
     }
 
 
+def names_below(parts: Names, network: nn.Module) -> dict[str, str]:
+    """A table for parts of a network whose entries keep their names, however deep they lie.
+
+    >>> names_below({"conv": "stem"}, nn.ModuleDict({"stem": nn.PReLU(), "head": nn.PReLU()}))
+    {'conv.weight': 'stem.weight'}
+    """
+    state = network.state_dict()
+    return {
+        f"{theirs}{name.removeprefix(ours)}": name
+        for theirs, ours in parts.items()
+        for name in state
+        if name.startswith(f"{ours}.")
+    }
+
+
 CONVOLUTION = ("weight", "bias")
 BATCH_NORM = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
 """Entries of these modules, for `renamed_parts`."""

@@ -12,8 +12,8 @@ from safetensors import torch as safetensors
 from torch import Tensor
 
 from fusion.core.checkpoints import Snapshot, SnapshotFolder
+from fusion.core.code import code_digest
 from fusion.core.config import RuntimeConfig
-from fusion.core.files import code_digest
 from fusion.methods import PhaseConfig
 from fusion.methods.base import TrainingPhase
 from fusion.methods.files import weights_of
@@ -72,15 +72,8 @@ def run_identity(
     """
     digest = hashlib.sha256(settings.model_dump_json().encode())
     digest.update(phase.method.config.model_dump_json().encode())
-    package, method = Path(__file__).parent.parent, Path(inspect.getfile(type(phase))).parent
-    rooms = (
-        "blocks",
-        "methods/base.py",
-        "images/color.py",
-        "training/sampler.py",
-        "training/loop.py",
-    )
-    digest.update(code_digest(method, *(package / room for room in rooms)).encode())
+    own = (Path(inspect.getfile(type(part))) for part in (phase, phase.method))
+    digest.update(code_digest(Path(__file__).with_name("loop.py"), *own).encode())
     speed = runtime.precision, runtime.compile, runtime.channels_last, torch.__version__
     digest.update(repr((type(phase).__name__, seed, speed, store.names)).encode())
     for tensor in (store.heights, store.widths, store.pixels, store.fused):

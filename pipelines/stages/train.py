@@ -7,7 +7,7 @@ import torch
 from lightning.fabric import Fabric
 
 from fusion import methods
-from fusion.core.files import code_digest
+from fusion.core.code import code_digest
 from fusion.core.locks import exclusive
 from fusion.core.processes import launch
 from fusion.images.prepared import training_sets

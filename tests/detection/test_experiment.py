@@ -278,16 +278,15 @@ def test_whatever_of_a_run_is_damaged_the_result_is_the_same(whole, shapes, home
     killed = shutil.copytree(work, tmp_path / "killed")
     expected = json.loads(whole)
     newest = max((work / "train/checkpoints").glob("*-step-*")).name
-    for damage in (cut, flip):
-        for name in ("state.pt", "best.pt", "run.json"):
-            shutil.rmtree(work)
-            shutil.copytree(killed, work)
-            damage(work / "train/checkpoints" / newest / name)
-            caplog.clear()
-            result = again(shapes, work)
-            assert f"{newest} is damaged" in caplog.text
-            assert result.curve == expected["curve"]
-            assert result.summary() == {key: expected[key] for key in result.summary()}
+    for damage, name in ((cut, "state.pt"), (flip, "best.pt"), (flip, "run.json")):
+        shutil.rmtree(work)
+        shutil.copytree(killed, work)
+        damage(work / "train/checkpoints" / newest / name)
+        caplog.clear()
+        result = again(shapes, work)
+        assert f"{newest} is damaged" in caplog.text
+        assert result.curve == expected["curve"]
+        assert result.summary() == {key: expected[key] for key in result.summary()}
 
 
 @pytest.mark.slow

@@ -24,7 +24,6 @@ from fusion.inference.fuse import as_planes
 
 REFERENCE = os.environ.get("FUSION_REFERENCE")
 DATA = os.environ.get("FUSION_DATA")
-RULES = Path(__file__).with_name("rules")
 
 needs_reference = pytest.mark.skipif(
     not REFERENCE, reason="FUSION_REFERENCE, the folder of published references, is not set"
@@ -80,7 +79,10 @@ def sine_inputs(height: int = 64, width: int = 80) -> tuple[torch.Tensor, torch.
 
 
 def noise_rule(shapes: Mapping[str, Sequence[int]], gain: float) -> dict[str, torch.Tensor]:
-    """The rule of caf (gain 1), defusion (0.6), tim (0.7) and umf (0.5)."""
+    """The rule of caf (gain 1), defusion (0.6), tim (0.7) and umf (0.5).
+
+    Also that of cddfuse (0.6), emma (0.6) and mmaunet (1), module by module.
+    """
     return {
         name: _tensor(_noise_values(name, shapes[name], index, gain), shapes[name])
         for index, name in enumerate(sorted(shapes))
@@ -98,6 +100,8 @@ def _noise_values(name: str, shape: Sequence[int], index: int, gain: float) -> n
         return 1 + 0.5 * s * s
     if entry == "running_mean":
         return 0.05 * s
+    if entry in ("scale", "temperature"):
+        return 1 + 0.5 * s
     if count > 1 and len(shape) >= 2:
         return gain * np.sqrt(6 / (count / shape[0])) * s
     if entry != "weight":
@@ -127,6 +131,21 @@ def published_shapes(network, names: Mapping[str, str]) -> dict[str, tuple[int, 
     return {published: tuple(state[ours].shape) for published, ours in names.items()}
 
 
+def part_by_part(
+    shapes: Mapping[str, Sequence[int]], gain: float, parts: Sequence[str]
+) -> dict[str, torch.Tensor]:
+    """`noise_rule` for a checkpoint of several files or modules: each has its own order."""
+    filled: dict[str, torch.Tensor] = {}
+    for part in parts:
+        below = {
+            name.removeprefix(part): shape
+            for name, shape in shapes.items()
+            if name.startswith(part)
+        }
+        filled |= {f"{part}{name}": value for name, value in noise_rule(below, gain).items()}
+    return filled
+
+
 # Comparisons.
 
 
@@ -137,21 +156,19 @@ def load_converted(method, converted):
     return network.eval()
 
 
-def ruled_numbers(kind: str) -> dict[str, list[float]]:
-    """What `grid_of` gives for a network under its rule, by a name of the output.
-
-    Kept after the network was compared with the published code.
-    """
-    numbers: dict[str, list[float]] = json.loads((RULES / f"{kind}.json").read_text())
-    return numbers
-
-
 def grid_of(image: torch.Tensor) -> list[float]:
     """Mean, standard deviation and 5×5 pixels of 1×1×H×W, corners included: 27 numbers."""
     plane = image.double()[0, 0]
     rows, columns = (torch.linspace(0, side - 1, 5).round().long() for side in plane.shape)
     pixels = plane[rows][:, columns].flatten()
     return [plane.mean().item(), plane.std().item(), *pixels.tolist()]
+
+
+def committed(kind: str) -> dict[str, list[float]]:
+    """`grid_of` the stored outputs of a method, by name: parity without the references."""
+    path = Path(__file__).parent / "outputs" / f"{kind}.json"
+    outputs: dict[str, list[float]] = json.loads(path.read_bytes())
+    return outputs
 
 
 def rgb(luminance: torch.Tensor) -> torch.Tensor:

@@ -9,6 +9,7 @@ from fusion.methods.itfuse.method import ITFuse
 from fusion.methods.itfuse.network import CoordinateAttention, RowBlock
 from fusion.methods.itfuse.published import convert, published_names
 from tests.fusion.methods.published import (
+    committed,
     grid_of,
     load_converted,
     needs_pairs,
@@ -18,7 +19,6 @@ from tests.fusion.methods.published import (
     published_shapes,
     reference,
     rgb,
-    ruled_numbers,
     share_apart,
     stored,
 )
@@ -45,7 +45,7 @@ def test_network_under_the_rule_gives_the_published_numbers():
     infrared, visible = noise_inputs(33, 47)
     with torch.inference_mode():
         fused = ruled()(infrared, rgb(visible))
-    assert grid_of(fused) == pytest.approx(ruled_numbers("itfuse")["fused"], abs=1e-5)
+    assert grid_of(fused) == pytest.approx(committed("itfuse")["fused"], abs=1e-5)
 
 
 @needs_pairs

@@ -7,6 +7,7 @@ from fusion.methods.mmdrfuse.config import MMDRFuseConfig
 from fusion.methods.mmdrfuse.method import MMDRFuse
 from fusion.methods.mmdrfuse.published import NAMES, convert
 from tests.fusion.methods.published import (
+    committed,
     grid_of,
     load_converted,
     needs_pairs,
@@ -16,7 +17,6 @@ from tests.fusion.methods.published import (
     published_shapes,
     reference,
     rgb,
-    ruled_numbers,
     share_apart,
     stored,
 )
@@ -45,7 +45,7 @@ def test_network_under_the_rule_gives_the_published_numbers(network):
     infrared, visible = noise_inputs(48, 64)
     with torch.inference_mode():
         _, fused = ruled(network).encode(infrared, rgb(visible))
-    assert grid_of(fused) == pytest.approx(ruled_numbers("mmdrfuse")[network], abs=1e-5)
+    assert grid_of(fused) == pytest.approx(committed("mmdrfuse")[network], abs=1e-5)
 
 
 @needs_pairs

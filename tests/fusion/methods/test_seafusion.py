@@ -7,6 +7,7 @@ from fusion.methods.seafusion.config import SeAFusionConfig
 from fusion.methods.seafusion.method import SeAFusion
 from fusion.methods.seafusion.published import convert, published_names
 from tests.fusion.methods.published import (
+    committed,
     grid_of,
     load_converted,
     needs_pairs,
@@ -15,7 +16,6 @@ from tests.fusion.methods.published import (
     published_shapes,
     reference,
     rgb,
-    ruled_numbers,
     share_apart,
     sine_inputs,
     sine_rule,
@@ -52,7 +52,7 @@ def test_network_under_the_rule_gives_the_published_numbers():
     infrared, visible = sine_inputs()
     with torch.inference_mode():
         fused = ruled()(infrared, rgb(visible))
-    assert grid_of(fused) == pytest.approx(ruled_numbers("seafusion")["fused"], abs=1e-5)
+    assert grid_of(fused) == pytest.approx(committed("seafusion")["fused"], abs=1e-5)
 
 
 @needs_reference

@@ -7,6 +7,7 @@ from fusion.methods.tardal.config import TarDALConfig
 from fusion.methods.tardal.method import TarDAL
 from fusion.methods.tardal.published import convert, published_names
 from tests.fusion.methods.published import (
+    committed,
     grid_of,
     load_converted,
     needs_pairs,
@@ -14,7 +15,6 @@ from tests.fusion.methods.published import (
     pair_of,
     published_shapes,
     reference,
-    ruled_numbers,
     share_apart,
     sine_inputs,
     sine_rule,
@@ -52,7 +52,7 @@ def test_published_network_has_the_published_numbers_of_parameters():
 def test_network_under_the_rule_gives_the_published_numbers(statistics):
     with torch.inference_mode():
         fused = ruled(statistics).fuse(*sine_inputs())
-    assert grid_of(fused) == pytest.approx(ruled_numbers("tardal")[statistics], abs=1e-5)
+    assert grid_of(fused) == pytest.approx(committed("tardal")[statistics], abs=1e-5)
 
 
 @needs_reference

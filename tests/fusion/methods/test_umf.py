@@ -9,6 +9,7 @@ from fusion.methods.umf.method import UMF
 from fusion.methods.umf.network import Interaction
 from fusion.methods.umf.published import convert, published_names
 from tests.fusion.methods.published import (
+    committed,
     grid_of,
     load_converted,
     needs_pairs,
@@ -18,7 +19,6 @@ from tests.fusion.methods.published import (
     pair_of,
     published_shapes,
     reference,
-    ruled_numbers,
     share_apart,
     stored,
 )
@@ -46,7 +46,7 @@ def test_published_network_has_the_published_number_of_parameters():
 def test_network_under_the_rule_gives_the_published_numbers():
     with torch.inference_mode():
         fused = ruled().fuse(*noise_inputs(33, 47))
-    assert grid_of(fused) == pytest.approx(ruled_numbers("umf")["fused"], abs=1e-5)
+    assert grid_of(fused) == pytest.approx(committed("umf")["fused"], abs=1e-5)
 
 
 @needs_reference
