@@ -16,6 +16,7 @@ class ITFuse(ITFuseNetwork):
 
     config_class: ClassVar[type[Config]] = SETTINGS.config
     phases: ClassVar[Mapping[str, type[PhaseConfig]]] = SETTINGS.phases
+    whole_image: ClassVar[bool] = True
 
     @classmethod
     def start_phase(

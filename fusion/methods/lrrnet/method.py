@@ -16,6 +16,8 @@ class LRRNet(LRRNetNetwork):
 
     config_class: ClassVar[type[Config]] = SETTINGS.config
     phases: ClassVar[Mapping[str, type[PhaseConfig]]] = SETTINGS.phases
+    whole_image: ClassVar[bool] = True
+    tiles_itself: ClassVar[bool] = True
 
     @classmethod
     def start_phase(

@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
+from fusion.inference.tiles import Tiling, WholeImageError, fuse_in_tiles, plan_memory
 from fusion.methods.lrrnet.config import LRRNetConfig
 from fusion.methods.lrrnet.method import LRRNet
 from fusion.methods.lrrnet.network import Coder, stretch
@@ -89,6 +90,13 @@ def test_tiles_are_the_whole_image(monkeypatch):
     torch.testing.assert_close(tiled, whole, atol=1e-5, rtol=0)
     monkeypatch.setattr(network, "reach", network.reach - 2)
     assert not torch.allclose(network(infrared, visible), whole, atol=1e-5, rtol=0)
+
+
+def test_memory_does_not_limit_the_size_of_an_image():
+    plan = plan_memory(0.5, LRRNet(TINY), torch.device("cpu"))
+    assert plan.tiling(2000, 3000) is None
+    with pytest.raises(WholeImageError):
+        fuse_in_tiles(LRRNet(TINY), *pair(32, 32), Tiling(16))
 
 
 @settings(max_examples=8, deadline=None)
