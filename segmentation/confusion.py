@@ -40,7 +40,9 @@ def iou(matrices: NDArray[np.number]) -> NDArray[np.float64]:
     """
     intersection = np.diagonal(matrices, axis1=-2, axis2=-1).astype(np.float64)
     union = matrices.sum(-1) + matrices.sum(-2) - intersection
-    return np.divide(intersection, union, out=np.full_like(intersection, np.nan), where=union > 0)
+    values = np.full_like(intersection, np.nan)
+    np.divide(intersection, union, out=values, where=union > 0)
+    return values
 
 
 def mean_iou(matrices: NDArray[np.number]) -> NDArray[np.float64]:
@@ -49,7 +51,9 @@ def mean_iou(matrices: NDArray[np.number]) -> NDArray[np.float64]:
     present = ~np.isnan(values)
     total = np.where(present, values, 0).sum(-1)
     number = present.sum(-1)
-    return np.divide(total, number, out=np.full_like(total, np.nan), where=number > 0)
+    mean: NDArray[np.float64] = np.full_like(total, np.nan)
+    np.divide(total, number, out=mean, where=number > 0)
+    return mean
 
 
 @dataclass(frozen=True)

@@ -164,22 +164,22 @@ def committed(kind: str) -> dict[str, list[float]]:
 
 
 def rgb(luminance: torch.Tensor) -> torch.Tensor:
-    """Grey B×1×H×W as the visible image of a method, B×3×H×W."""
+    """Gray B×1×H×W as the visible image of a method, B×3×H×W."""
     return luminance.expand(-1, 3, -1, -1)
 
 
 def pair_of(name: str) -> tuple[torch.Tensor, torch.Tensor]:
     """A pair of the shared data by its picture's name, such as `msrs-00004N`; uint8 to [0, 1].
 
-    The visible image is grey, as the published code reads it: luminance rounded to 8 bits.
+    The visible image is gray, as the published code reads it: luminance rounded to 8 bits.
     """
     dataset, stem = name.split("-", 1)
     folder = Path(DATA or "") / dataset / ("dev" if dataset == "msrs" else "test")
     files = {kind: next((folder / kind).glob(f"{stem}.*")) for kind in ("ir", "vi")}
     infrared = read_infrared(files["ir"], None).pixels
     visible = cv2.imread(str(files["vi"]), cv2.IMREAD_GRAYSCALE)
-    grey = [as_planes(pixels)[:1].unsqueeze(0).float() / 255 for pixels in (infrared, visible)]
-    return grey[0], rgb(grey[1])
+    gray = [as_planes(pixels)[:1].unsqueeze(0).float() / 255 for pixels in (infrared, visible)]
+    return gray[0], rgb(gray[1])
 
 
 def color_pair_of(name: str) -> tuple[torch.Tensor, torch.Tensor]:
