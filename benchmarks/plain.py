@@ -1,7 +1,7 @@
 """PoMAI and its training written the plain way: what the measurements compare with.
 
 The network computes what `fusion.methods.pomai` computes, with the same weights, as published
-code of the field does: images permuted and copied for every layer norm, q and k normalised over all
+code of the field does: images permuted and copied for every layer norm, q and k normalized over all
 pixels, every product an operation of its own, softmax attention written out. The loop decodes and
 crops image by image.
 """
@@ -33,7 +33,7 @@ def layer_norm(norm: nn.LayerNorm, features: Tensor) -> Tensor:
 
 
 def transposed_attention(attention: TransposedAttention, features: Tensor) -> Tensor:
-    """MDTA; q and k normalised over all pixels."""
+    """MDTA; q and k normalized over all pixels."""
     qkv = attention.depthwise(attention.expand(features))
     heads = len(attention.temperature)
     query, key, value = (part.flatten(2).unflatten(1, (heads, -1)) for part in qkv.chunk(3, dim=1))

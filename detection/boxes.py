@@ -145,8 +145,8 @@ def _is_of_another_scheme(child: Element, has_objects: bool) -> bool:
     """Whether an element below the root may hold an object that VOC's `<object>` does not name."""
     if child.tag in _HEADER:
         return False
-    misspelt = child.tag.rpartition("}")[2].lower() == "object"
-    return misspelt or (not has_objects and bool(len(child) or child.attrib))
+    misspelled = child.tag.rpartition("}")[2].lower() == "object"
+    return misspelled or (not has_objects and bool(len(child) or child.attrib))
 
 
 def _require_pixels(path: Path, box: Sequence[float], image_size: tuple[int, int]) -> None:

@@ -87,7 +87,7 @@ def _train(
         report(record)
     if not training.finished:
         training.add_callback("on_fit_epoch_end", lambda _: report(training.curve[-1]))
-        training.train()
+        training.train()  # type: ignore[no-untyped-call]
     weights = trainer.strip(training.best_weights)
     contents = {_CURVE: json.dumps(training.curve).encode(), BEST.name: weights}
     result = Snapshot(len(training.curve) + 1, contents)

@@ -87,7 +87,7 @@ class ResumableTrainer(DetectionTrainer):
 
     def _setup_train(self) -> None:
         with redirect_stdout(io.StringIO()):  # the progress of caching heeds no verbosity
-            super()._setup_train()
+            super()._setup_train()  # type: ignore[no-untyped-call]
         if self.args.mosaic > 0 and self.train_loader.dataset.cache != "ram":
             raise InputError(
                 "detection.mosaic",
@@ -102,7 +102,7 @@ class ResumableTrainer(DetectionTrainer):
                 "does not fit into the memory of the device",
                 "lower it, or image_size, for all methods",
             )
-        super()._build_train_pipeline()
+        super()._build_train_pipeline()  # type: ignore[no-untyped-call]
 
     def _seed_epoch(self) -> None:
         words = np.random.SeedSequence([self.args.seed, self.epoch]).generate_state(1)
@@ -117,7 +117,7 @@ class ResumableTrainer(DetectionTrainer):
         self.train_loader.reset()
 
     def _close_dataloader_mosaic(self) -> None:
-        super()._close_dataloader_mosaic()
+        super()._close_dataloader_mosaic()  # type: ignore[no-untyped-call]
         self._seed_epoch()
 
     def _handle_nan_recovery(self, epoch: int) -> bool:
@@ -136,7 +136,7 @@ class ResumableTrainer(DetectionTrainer):
     def save_model(self) -> bool:
         """Keep the state, with the best weights so far, in one checkpoint."""
         if best_epoch(self.curve) == self.epoch + 1:
-            super().save_model()
+            super().save_model()  # type: ignore[no-untyped-call]
             self.best_weights = self.last.read_bytes()
             for file in (self.last, self.best):
                 file.unlink(missing_ok=True)
@@ -162,7 +162,7 @@ class ResumableTrainer(DetectionTrainer):
     def resume_training(self, ckpt: dict[str, Any] | None) -> None:
         if self._state is not None:
             self.resume = True
-            super().resume_training(self._state)
+            super().resume_training(self._state)  # type: ignore[no-untyped-call]
 
     def _load_checkpoint_state(self, ckpt: dict[str, Any]) -> None:
         unwrap_model(self.model).load_state_dict(ckpt["model"])

@@ -125,4 +125,5 @@ def _results(data: Mapping[str, Any] | None) -> Mapping[str, Mapping[str, float]
     if not data or RESULTS not in (data["metrics"] or {}):
         return {}
     content: Mapping[str, Any] = data["metrics"][RESULTS].get("data", {})  # or an "error"
-    return content.get(METHOD, {})
+    found: Mapping[str, Mapping[str, float]] = content.get(METHOD, {})
+    return found

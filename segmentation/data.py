@@ -22,7 +22,7 @@ IGNORE = 255
 
 
 @dataclass(frozen=True)
-class LabelledImages:
+class LabeledImages:
     """A split in memory.
 
     Attributes:
@@ -42,9 +42,9 @@ class LabelledImages:
     def __len__(self) -> int:
         return len(self.stems)
 
-    def subset(self, indices: Sequence[int]) -> "LabelledImages":
+    def subset(self, indices: Sequence[int]) -> "LabeledImages":
         """The images at `indices`, in that order."""
-        return LabelledImages(
+        return LabeledImages(
             *([column[index] for index in indices] for column in vars(self).values())
         )
 
@@ -61,11 +61,11 @@ def split_stems(dataset: Path, split: str) -> list[str]:
     return stems
 
 
-def load(images: Path, dataset: Path, split: str) -> LabelledImages:
+def load(images: Path, dataset: Path, split: str) -> LabeledImages:
     """Read a split's fused images and labels, in parallel.
 
     Args:
-        images: folder of one method's fused images, `<split>/<stem>.png`; grey or RGB.
+        images: folder of one method's fused images, `<split>/<stem>.png`; gray or RGB.
         dataset: the prepared data set, `dataset.json` and `<split>/labels/<stem>.png`.
         split: "train" or "test".
 
@@ -88,7 +88,7 @@ def load(images: Path, dataset: Path, split: str) -> LabelledImages:
         )
     with ThreadPoolExecutor() as pool:  # decoding and hashing release the interpreter lock
         columns = zip(*pool.map(_read_pair, pairs), strict=True)
-    return LabelledImages(stems, *map(list, columns))
+    return LabeledImages(stems, *map(list, columns))
 
 
 def _read_pair(pair: tuple[Path, Path]) -> tuple[Tensor, Tensor, str, str]:
@@ -115,8 +115,8 @@ def _digest(pixels: NDArray[np.uint8]) -> str:
 
 
 def hold_out(
-    data: LabelledImages, fraction: float, seed: int
-) -> tuple[LabelledImages, LabelledImages]:
+    data: LabeledImages, fraction: float, seed: int
+) -> tuple[LabeledImages, LabeledImages]:
     """Cut a validation part off: (training, validation), the same for the same stems and seed.
 
     Raises:
@@ -130,7 +130,7 @@ def hold_out(
 
 
 def augmented_batch(
-    data: LabelledImages,
+    data: LabeledImages,
     indices: Sequence[int],
     crop: int,
     scale: Sequence[float],

@@ -8,14 +8,14 @@ from numpy.typing import NDArray
 
 from fusion.images.decode import read_infrared, read_visible, to_rgb, write_image
 from fusion.images.panels import side_by_side
-from segmentation.data import LabelledImages
+from segmentation.data import LabeledImages
 from segmentation.labels import colorize
 
 _TITLES = ("visible", "infrared", "fused", "truth", "prediction")
 
 
 def draw(
-    dataset: Path, data: LabelledImages, predicted: Mapping[str, NDArray[np.uint8]], folder: Path
+    dataset: Path, data: LabeledImages, predicted: Mapping[str, NDArray[np.uint8]], folder: Path
 ) -> None:
     """Write `folder/<stem>.png` for each image of `data`: five panels with captions.
 

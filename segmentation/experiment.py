@@ -20,7 +20,7 @@ from fusion.images.prepared import PreparedSet
 from segmentation import train
 from segmentation.config import SegmentationConfig
 from segmentation.confusion import Matrices, Scores, scores
-from segmentation.data import LabelledImages, hold_out, load
+from segmentation.data import LabeledImages, hold_out, load
 from segmentation.drawing import draw
 from segmentation.evaluate import per_image_confusion, predictions
 from segmentation.labels import CLASSES
@@ -179,7 +179,7 @@ def _part(
     return scores(per_image[inside]) if inside.any() else None
 
 
-def _fingerprint(shared: str, model: Segmenter, *splits: LabelledImages) -> str:
+def _fingerprint(shared: str, model: Segmenter, *splits: LabeledImages) -> str:
     """Digest of all that a training run starts from, so that only its own checkpoint resumes."""
     digest = hashlib.sha256(f"{shared} {code_digest(Path(train.__file__))}".encode())
     for split in splits:

@@ -108,7 +108,8 @@ def _from_colors(path: Path, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
             f"a label is a single-channel PNG of class indices 0..{len(CLASSES) - 1}, "
             "or an RGB image in the palette's colors",
         )
-    return label.astype(np.uint8)
+    classes: NDArray[np.uint8] = label.astype(np.uint8)
+    return classes
 
 
 def _pack(rgb: NDArray[np.uint8]) -> NDArray[np.uint32]:

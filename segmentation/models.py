@@ -186,7 +186,7 @@ def _create(config: SegmentationConfig, pretrained: str | bool | None, **argumen
 
 
 def _check_options(config: SegmentationConfig) -> None:
-    """The library takes unknown keywords in silence; a misspelt option must not pass."""
+    """The library takes unknown keywords in silence; a misspelled option must not pass."""
     allowed = set(inspect.signature(getattr(smp, config.architecture).__init__).parameters)
     allowed -= _OWN_ARGUMENTS
     for name in config.own_options():

@@ -9,7 +9,7 @@ from fusion.core.files import file_digest
 from fusion.core.protocol import library_versions, protocol_digest
 from fusion.images.prepared import PreparedSet
 from segmentation.config import SegmentationConfig
-from segmentation.data import LabelledImages
+from segmentation.data import LabeledImages
 
 _WITHOUT_EFFECT = {"seeds", "pictures", "options"}
 
@@ -36,7 +36,7 @@ def protocol(
     runtime: RuntimeConfig,
     seed: int,
     prepared: PreparedSet,
-    splits: Mapping[str, LabelledImages],
+    splits: Mapping[str, LabeledImages],
 ) -> dict[str, Any]:
     """All that methods must share; everything but their images.
 

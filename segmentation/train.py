@@ -25,7 +25,7 @@ from fusion.core.files import write_bytes
 from fusion.core.runtime import autocast, pick_device
 from segmentation.config import SegmentationConfig
 from segmentation.confusion import mean_iou
-from segmentation.data import IGNORE, LabelledImages, augmented_batch
+from segmentation.data import IGNORE, LabeledImages, augmented_batch
 from segmentation.evaluate import per_image_confusion
 from segmentation.models import Segmenter
 
@@ -64,8 +64,8 @@ def segmentation_loss(logits: Tensor, labels: Tensor, kind: str) -> Tensor:
 
 def fit(
     model: Segmenter,
-    training: LabelledImages,
-    validation: LabelledImages,
+    training: LabeledImages,
+    validation: LabeledImages,
     config: SegmentationConfig,
     seed: int,
     runtime: RuntimeConfig,
@@ -150,7 +150,7 @@ def _validated(record: Record) -> float:
 def train_epoch(
     model: Segmenter,
     optimizer: torch.optim.Optimizer,
-    data: LabelledImages,
+    data: LabeledImages,
     config: SegmentationConfig,
     seed: int,
     epoch: int,

@@ -1,4 +1,4 @@
-"""Linear centred kernel alignment (CKA) between the layers of two encoders.
+"""Linear centered kernel alignment (CKA) between the layers of two encoders.
 
 Kornblith et al. 2019, "Similarity of Neural Network Representations Revisited"; MMA-UNet's
 analysis of infrared against visible layers.
@@ -30,7 +30,7 @@ class LayerSimilarity(NamedTuple):
 
 
 def linear_cka(first: Tensor, second: Tensor) -> Tensor:
-    """‖YᵀX‖² / (‖XᵀX‖ ‖YᵀY‖) of centred features, in Frobenius norms.
+    """‖YᵀX‖² / (‖XᵀX‖ ‖YᵀY‖) of centered features, in Frobenius norms.
 
     In feature space: memory is C×D, never N×N. Invariant to orthogonal maps and to one scale.
 

@@ -45,4 +45,5 @@ class DepthwiseConv2d(nn.Conv2d):
                 return super().forward(features.float())
         # a weight of one input channel is in both formats at once, and its strides decide
         weight = self.weight.flatten().view_as(self.weight)
-        return self._conv_forward(features.contiguous(), weight, self.bias)
+        output: Tensor = self._conv_forward(features.contiguous(), weight, self.bias)
+        return output

@@ -59,7 +59,7 @@ def median_filter(image: Tensor, size: int) -> Tensor:
 
 
 def laplacian(image: Tensor) -> Tensor:
-    """The four neighbours' sum less four times the pixel; borders are replicated."""
+    """The four neighbors' sum less four times the pixel; borders are replicated."""
     padded = F.pad(image, (1, 1, 1, 1), mode="replicate")
     rows = padded[..., :-2, 1:-1] + padded[..., 2:, 1:-1]
     columns = padded[..., 1:-1, :-2] + padded[..., 1:-1, 2:]
@@ -67,7 +67,7 @@ def laplacian(image: Tensor) -> Tensor:
 
 
 def guided_filter(guide: Tensor, image: Tensor, radius: int, epsilon: float) -> Tensor:
-    """Guided filter with a grey guide (He, Sun & Tang 2013, equations 5, 6 and 8).
+    """Guided filter with a gray guide (He, Sun & Tang 2013, equations 5, 6 and 8).
 
     In every window of (2·radius + 1)², image ≈ a·guide + b by ridge regression, penalty
     epsilon·a²; a pixel's output uses the mean a and b of all windows that contain it. Windows end

@@ -14,7 +14,8 @@ LUMA = (0.299, 0.587, 0.114)
 def luminance(rgb: Tensor) -> Tensor:
     """BT.601 luma: B×3×H×W in [0, 1] -> B×1×H×W in [0, 1]."""
     red, green, blue = rgb.split(1, dim=1)
-    return LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue
+    luma: Tensor = LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue
+    return luma
 
 
 def restore_color(fused: Tensor, visible: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 The exported function is the method's `forward`: infrared B×1×H×W and visible B×3×H×W (RGB), both
 float32 in [0, 1], to fused luminance B×1×H×W; any B, H and W where the method's operations allow,
-else one pair of a fixed size. Colour is the caller's:
+else one pair of a fixed size. Color is the caller's:
 `fusion.images.color.restore_color` is one line in any language.
 """
 

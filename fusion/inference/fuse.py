@@ -40,8 +40,8 @@ def fuse_batch(
         tiles: fuse tile by tile; by default the whole image at once.
 
     Returns:
-        B×3×H×W uint8 RGB; three equal channels where the visible image is grey or the method
-        does not restore colour.
+        B×3×H×W uint8 RGB; three equal channels where the visible image is gray or the method
+        does not restore color.
 
     Raises:
         FloatingPointError: the network's output has undefined values.
@@ -75,7 +75,7 @@ def fuse_pairs(
     """Fuse pairs into `output/<name><suffix>`; reading and writing overlap with the network.
 
     Pairs of one size share batches. An image that does not fit into `runtime.memory_gib` is fused
-    in tiles. Files are 8-bit RGB, or grey where the result is grey. `infrared_range` is what
+    in tiles. Files are 8-bit RGB, or gray where the result is gray. `infrared_range` is what
     `read_infrared` calls the declared range. `plan` is the method's, for callers that come again;
     by default it is made from `runtime.memory_gib`. The files are PNG, whatever case `suffix` is
     in. `on_note` gets each file of which more had to be done than to decode it, and what
@@ -152,8 +152,8 @@ def _read(
         for path, image in zip((pair.infrared, pair.visible), images, strict=True):
             for note in image.notes:
                 on_note(path, note)
-    grey = torch.stack([torch.tensor(image.pixels) for image in infrared])
-    return grey.unsqueeze(1), torch.stack([as_planes(image.pixels) for image in visible])
+    gray = torch.stack([torch.tensor(image.pixels) for image in infrared])
+    return gray.unsqueeze(1), torch.stack([as_planes(image.pixels) for image in visible])
 
 
 def as_planes(pixels: np.ndarray) -> Tensor:
@@ -164,7 +164,7 @@ def as_planes(pixels: np.ndarray) -> Tensor:
 
 def _check(pair: Pair, fused: Tensor, sources: Sequence[Tensor]) -> None:
     if _flat(fused) and not any(map(_flat, sources)):  # of a flat one, a maximum may be flat
-        reason = "its fused image is one flat colour, though neither source is"
+        reason = "its fused image is one flat color, though neither source is"
         raise InputError(pair.visible, reason, "check the method's weights")
 
 
@@ -173,6 +173,6 @@ def _flat(image: Tensor) -> bool:
 
 
 def write_fused(path: Path, image: Tensor) -> None:
-    """Write 3×H×W uint8, as a grey file where the channels are equal."""
-    grey = bool((image == image[:1]).all())
-    write_image(path, image[0].numpy() if grey else image.permute(1, 2, 0).contiguous().numpy())
+    """Write 3×H×W uint8, as a gray file where the channels are equal."""
+    gray = bool((image == image[:1]).all())
+    write_image(path, image[0].numpy() if gray else image.permute(1, 2, 0).contiguous().numpy())

@@ -110,4 +110,5 @@ def _by_time(infrared: Stream, visible: Stream, notes: tuple[str, ...]) -> Match
 def _nearest(times: Sequence[float], wanted: Sequence[float]) -> list[int]:
     """Index of the nearest of some rising times for each wanted one."""
     middles = [(first + second) / 2 for first, second in pairwise(times)]
-    return np.searchsorted(middles, wanted).tolist()
+    indices: list[int] = np.searchsorted(middles, wanted).tolist()
+    return indices

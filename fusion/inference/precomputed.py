@@ -34,7 +34,7 @@ def adopt_images(
 ) -> None:
     """Bring fused images into the form that `fusion.inference.fuse.fuse_pairs` leaves.
 
-    A grey image gets the visible image's colour, as every fused luminance does; a coloured one
+    A gray image gets the visible image's color, as every fused luminance does; a colored one
     keeps its own.
 
     Args:
@@ -69,8 +69,8 @@ def adopt_images(
 
 
 def _colored(fused: Tensor, source: Tensor, stretched: bool) -> Tensor:
-    """The luminance of one image in the colour of another, 3×H×W uint8 each."""
+    """The luminance of one image in the color of another, 3×H×W uint8 each."""
     planes, colors = fused[None] / 255, source[None] / 255
-    grey = luminance(planes)
-    colored = restore_color(stretch(grey) if stretched else grey, colors)[0]
+    gray = luminance(planes)
+    colored = restore_color(stretch(gray) if stretched else gray, colors)[0]
     return (colored * 255).round().to(torch.uint8)

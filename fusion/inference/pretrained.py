@@ -18,20 +18,20 @@ from fusion.inference.tiles import MemoryPlan, plan_memory
 from fusion.methods.base import FusionMethod
 from fusion.methods.files import CARD, WEIGHTS, files_of, load_model
 
-BOX = Path(str(files("fusion"))) / "weights"
+RELEASED = Path(str(files("fusion"))) / "weights"
 """Networks that come with the package: `<name>.safetensors` and its card, `<name>.json`."""
 
 
-def in_the_box() -> list[str]:
+def released_networks() -> list[str]:
     """Names that `load` knows without a file."""
-    return sorted(weights.stem for weights in BOX.glob("*.safetensors"))
+    return sorted(weights.stem for weights in RELEASED.glob("*.safetensors"))
 
 
 def load(name: str | Path, device: str | torch.device = "cpu", memory_gib: float = 10.0) -> "Fuser":
     """Load a trained method.
 
     Args:
-        name: a name in the box (`in_the_box()`), a file `<name>.safetensors` with its card
+        name: a released network (`released_networks()`), a file `<name>.safetensors` with its card
             `<name>.json` beside it, a folder with `weights.safetensors` and `card.json` (what
             training leaves in `models/<method>`), or a Hugging Face repository `owner/name` that
             holds these two; only this one asks the network. A `Path` is a file or folder.
@@ -50,10 +50,11 @@ def load(name: str | Path, device: str | torch.device = "cpu", memory_gib: float
 
 
 def _find(name: str | Path) -> FusionMethod:
-    if name in in_the_box():
-        return load_model(BOX / f"{name}.safetensors")
+    if name in released_networks():
+        return load_model(RELEASED / f"{name}.safetensors")
     if not str(name).strip() or "\0" in str(name):
-        raise InputError(repr(name), "is no model's name", f"give one of {', '.join(in_the_box())}")
+        remedy = f"give one of {', '.join(released_networks())}"
+        raise InputError(repr(name), "is not the name of a model", remedy)
     try:
         return _find_path(name)
     except OSError as error:  # a name too long, a folder that may not be entered, a loop of links
@@ -75,7 +76,7 @@ def _find_path(name: str | Path) -> FusionMethod:
     local = isinstance(name, Path) or path.suffix == ".safetensors" or name[:1] in ("/", ".", "~")
     if not local and str(name).count("/") == 1:
         return load_model(_download(str(name)))
-    known = ", ".join(in_the_box())
+    known = ", ".join(released_networks())
     remedy = f"give one of {known}, a .safetensors file, a folder with {CARD}, or owner/name"
     raise InputError(name, "is no model: no such file or folder is here", remedy)
 
@@ -147,7 +148,7 @@ class Fuser:
             stretch: stretch each fused image to its full range.
 
         Returns:
-            As given: NumPy uint8 H×W×3 (H×W for a grey visible image), or torch uint8 B×3×H×W.
+            As given: NumPy uint8 H×W×3 (H×W for a gray visible image), or torch uint8 B×3×H×W.
 
         Raises:
             TypeError: not uint8, or NumPy and torch mixed.
@@ -157,14 +158,14 @@ class Fuser:
             return self._fuse(infrared, visible, stretch)
         if not (isinstance(infrared, np.ndarray) and isinstance(visible, np.ndarray)):
             raise TypeError("give two NumPy arrays or two torch tensors")
-        grey = visible.ndim == 2
-        colour = np.repeat(visible[..., None], 3, axis=2) if grey else visible
-        batch = torch.from_numpy(np.ascontiguousarray(colour)).permute(2, 0, 1)[None]
+        gray = visible.ndim == 2
+        color = np.repeat(visible[..., None], 3, axis=2) if gray else visible
+        batch = torch.from_numpy(np.ascontiguousarray(color)).permute(2, 0, 1)[None]
         fused = self._fuse(
             torch.from_numpy(np.ascontiguousarray(infrared))[None, None], batch, stretch
         )
         pixels = fused[0].permute(1, 2, 0).numpy()
-        return np.ascontiguousarray(pixels[..., 0] if grey else pixels)
+        return np.ascontiguousarray(pixels[..., 0] if gray else pixels)
 
     def _fuse(self, infrared: Tensor, visible: Tensor, stretch: bool) -> Tensor:
         if infrared.dtype != torch.uint8 or visible.dtype != torch.uint8:

@@ -2,7 +2,7 @@
 
 What tiling changes: a tile sees only itself. A method of local operations gives the same image
 (its receptive field must fit into a quarter of the overlap); one with global operations (PoMAI's
-channel attention and hash groups, squeeze-excitation, normalisation over the image) takes its
+channel attention and hash groups, squeeze-excitation, normalization over the image) takes its
 statistics from the tile instead of the image, or, where its class says `whole_image`, is refused.
 """
 
@@ -33,7 +33,7 @@ _GAPS = 1.9
 ones fit only in part: 1.4 (PoMAI) to 1.85 (CDDFuse) times the tensors' own bytes were seen at
 width 64."""
 
-_IMAGE_BYTES = 64  # a pixel: both inputs, the sum of tiles, and colour while it is restored
+_IMAGE_BYTES = 64  # a pixel: both inputs, the sum of tiles, and color while it is restored
 
 
 class WholeImageError(RuntimeError):
@@ -120,7 +120,7 @@ def _windows(length: int, tiles: Tiling, device: torch.device) -> list[tuple[sli
     weights = torch.zeros(len(spans), length, device=device)
     for weight, span in zip(weights, spans, strict=True):
         inside = torch.arange(side, device=device) + 0.5
-        # an image's own border has no neighbour: full weight
+        # an image's own border has no neighbor: full weight
         near = inside if span.start else torch.full_like(inside, length)
         far = side - inside if span.stop < length else torch.full_like(inside, length)
         edge, ramp = tiles.overlap / 4, tiles.overlap / 2
@@ -158,7 +158,8 @@ def bytes_per_pixel(method: nn.Module, device: torch.device) -> float:
     linear in pixels, and what convolutions take besides is too little to see.
     """
     infrared, visible = (torch.zeros(1, planes, _PROBE, _PROBE, device=device) for planes in (1, 3))
-    with _TensorBytes([infrared, visible]) as count:
+    count = _TensorBytes([infrared, visible])
+    with count:
         method(infrared, visible)
     return count.peak / _PROBE**2
 
@@ -167,7 +168,7 @@ class _TensorBytes(TorchDispatchMode):
     """Counts the bytes of living tensors that operations under it made, views of inputs aside."""
 
     def __init__(self, inputs: Sequence[Tensor]) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.peak = 0
         self._living = {tensor.untyped_storage().data_ptr(): 0 for tensor in inputs}
 

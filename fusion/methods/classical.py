@@ -1,4 +1,4 @@
-"""What the classical fusion methods share: two grey images in float32, no parameters."""
+"""What the classical fusion methods share: two gray images in float32, no parameters."""
 
 from typing import Annotated
 
@@ -12,7 +12,7 @@ from fusion.methods.base import FusionMethod
 
 def _odd(size: int) -> int:
     if size % 2 == 0:
-        raise ValueError(f"{size} must be odd, so that the window has a centre")
+        raise ValueError(f"{size} must be odd, so that the window has a center")
     return size
 
 
@@ -31,7 +31,7 @@ class ClassicalMethod(FusionMethod):
         return self.fuse(infrared.float(), luminance(visible.float())).clamp(0, 1)
 
     def fuse(self, infrared: Tensor, visible: Tensor) -> Tensor:
-        """Fuse two grey images.
+        """Fuse two gray images.
 
         Args:
             infrared: B×1×H×W, float32 in [0, 1].

@@ -18,8 +18,8 @@ from fusion.core.config import Config
 from fusion.methods.base import register
 from fusion.methods.classical import ClassicalMethod, larger_magnitude
 
-CENTRE = 0.4
-KERNEL = (0.25 - CENTRE / 2, 0.25, CENTRE, 0.25, 0.25 - CENTRE / 2)
+CENTER = 0.4
+KERNEL = (0.25 - CENTER / 2, 0.25, CENTER, 0.25, 0.25 - CENTER / 2)
 
 
 class LaplacianConfig(Config):

@@ -13,7 +13,7 @@ from fusion.metrics import CORE, METRICS, compute
 class FusionMetrics(Metric):
     """Means of fusion metrics over everything seen, on one process or many.
 
-    `update(fused, infrared, visible)` takes B×1×H×W grey levels 0..255 (whole numbers); batches
+    `update(fused, infrared, visible)` takes B×1×H×W gray levels 0..255 (whole numbers); batches
     may differ in size. `compute()` gives name → mean (float64); undefined values are left out, and
     a metric that was never defined is NaN. Processes are reduced by sums, so the result does not
     depend on how images are shared out.

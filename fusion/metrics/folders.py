@@ -35,7 +35,7 @@ def evaluate_folders(
 ) -> pd.DataFrame:
     """Measure every fused image of a set against its pair; files are matched by stem.
 
-    Colour becomes round(0.299 R + 0.587 G + 0.114 B). Files are read ahead by several threads.
+    Color becomes round(0.299 R + 0.587 G + 0.114 B). Files are read ahead by several threads.
 
     Args:
         device: where to compute, the CPU by default.

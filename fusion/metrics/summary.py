@@ -43,7 +43,7 @@ class FusionSummary(Config):
     stretching: dict[str, float]
 
 
-def summarise(frame: pd.DataFrame, resamples: int = 2000) -> FusionSummary:
+def summarize(frame: pd.DataFrame, resamples: int = 2000) -> FusionSummary:
     """Means over the images with 95 % bootstrap intervals; undefined values left out and counted.
 
     Args:

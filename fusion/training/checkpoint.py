@@ -27,7 +27,7 @@ class Checkpoint:
     """A run after `step` updates.
 
     weights: of the phase.
-    state: whatever else the run needs to go on (optimiser, means of the running epoch): tensors,
+    state: whatever else the run needs to go on (optimizer, means of the running epoch): tensors,
         numbers, strings and containers of these, so that it can be loaded as data, not as code.
     """
 

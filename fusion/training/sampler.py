@@ -155,7 +155,7 @@ def _decode(pair: Pair, block: NDArray[np.uint8]) -> None:
     """Fill a block of rows of four bytes with a pair's pixels."""
     infrared, visible = read_infrared(pair.infrared).pixels, read_visible(pair.visible).pixels
     block[:, 0] = infrared.reshape(-1)
-    block[:, 1:] = visible.reshape(len(block), -1)  # grey fills all three channels
+    block[:, 1:] = visible.reshape(len(block), -1)  # gray fills all three channels
 
 
 def _fused_images(teacher: Path, names: Sequence[str]) -> list[Path]:

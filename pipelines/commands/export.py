@@ -13,7 +13,7 @@ SUFFIXES = {"onnx": ".onnx", "torch": ".pt2"}
 def export(
     out: Annotated[Path, typer.Option(help="File to write: .onnx, or .pt2 for torch.")],
     weights: Annotated[
-        str, typer.Option(help="A name in the box, a model's folder, or owner/name.")
+        str, typer.Option(help="Name of a released network, a model folder, or owner/name.")
     ] = "pomai-tiny",
     format: Annotated[
         Literal["onnx", "torch"], typer.Option(help="ONNX, or a torch.export program.")

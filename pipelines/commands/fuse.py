@@ -25,7 +25,7 @@ def fuse(
     vi: Annotated[Path, typer.Option(help="Visible image or video, or a folder.")],
     out: Annotated[Path, typer.Option(help="Fused image (.png) or video, or a folder.")],
     weights: Annotated[
-        str, typer.Option(help="A name in the box, a model's folder, or owner/name.")
+        str, typer.Option(help="Name of a released network, a model folder, or owner/name.")
     ] = "pomai-tiny",
     stretch: Annotated[bool, typer.Option(help="Stretch each image to its full range.")] = False,
     ir_range: Annotated[

@@ -1,4 +1,4 @@
-"""Readers of data sets as they are published: a folder -> labelled pairs by split."""
+"""Readers of data sets as they are published: a folder -> labeled pairs by split."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -161,10 +161,10 @@ def _boxes(root: Path, config: M3FDConfig | BoxesConfig, problems: Problems) -> 
     if isinstance(config, BoxesConfig) and config.is_published:
         source.protocol = "official"
         for split, folders in _published(root, config, names, _ANY_SPLIT).items():
-            source.items += _labelled(split, folders, problems)
+            source.items += _labeled(split, folders, problems)
         return source
     _require_images_in(root / names[0], names[0])
-    source.items = _labelled(UNDECIDED, [root / name for name in names], problems)
+    source.items = _labeled(UNDECIDED, [root / name for name in names], problems)
     if config.split != "grouped":
         with problems.collected():
             draw(source, config)
@@ -190,7 +190,7 @@ def draw(source: Source, config: DatasetConfig, groups: Mapping[str, int] | None
     source.items = [Item(split_of[item.pair.name], item.pair, item.label) for item in source.items]
 
 
-def _labelled(split: str, folders: Sequence[Path], problems: Problems) -> list[Item]:
+def _labeled(split: str, folders: Sequence[Path], problems: Problems) -> list[Item]:
     infrared, visible, labels = folders
     pairs = _find(infrared, visible, problems)
     with problems.collected():

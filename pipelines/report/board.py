@@ -36,8 +36,8 @@ class Board:
             yield "evaluate", dataset, {name: _protocol(row) for name, row in rows.items()}
         for dataset, found in self.detection.items():
             yield "detect", dataset, {name: row.protocol for name, row in found.items()}
-        for dataset, labelled in self.segmentation.items():
-            yield "segment", dataset, {name: row.protocol for name, row in labelled.items()}
+        for dataset, labeled in self.segmentation.items():
+            yield "segment", dataset, {name: row.protocol for name, row in labeled.items()}
 
 
 def read_board(

@@ -43,8 +43,8 @@ def day_night(board: Board) -> pd.DataFrame:
         for method, scores in detected.items():
             names = {"dataset": dataset, "score": "AP@0.5", "method": method}
             rows += [names | row for row in _detection(scores)]
-    for dataset, labelled in board.segmentation.items():
-        for method, found in labelled.items():
+    for dataset, labeled in board.segmentation.items():
+        for method, found in labeled.items():
             names = {"dataset": dataset, "score": "IoU", "method": method}
             rows += [names | row for row in _segmentation(found)]
     table = pd.DataFrame(rows, columns=COLUMNS)
@@ -68,11 +68,11 @@ def _detected(part: DetectionPart | None) -> _Part | None:
 
 def _segmentation(scores: SegmentationScores) -> Iterator[_Row]:
     runs = scores.seeds.values()
-    yield from _rows("day", [_labelled(run.day) for run in runs])
-    yield from _rows("night", [_labelled(run.night) for run in runs])
+    yield from _rows("day", [_labeled(run.day) for run in runs])
+    yield from _rows("night", [_labeled(run.night) for run in runs])
 
 
-def _labelled(part: SegmentationPart | None) -> _Part | None:
+def _labeled(part: SegmentationPart | None) -> _Part | None:
     return _Part(part.miou, part.iou, part.pixels, part.images) if part else None
 
 

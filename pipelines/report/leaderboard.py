@@ -97,9 +97,9 @@ def leaderboard(board: Board) -> Leaderboard:
         found[fine] = {method: row.map50_95 for method, row in detected.items()}
         spreads[coarse] = {method: row.map50_sd for method, row in detected.items()}
         spreads[fine] = {method: row.map50_95_sd for method, row in detected.items()}
-    for dataset, labelled in board.segmentation.items():
-        found[dataset, "mIoU"] = {method: row.miou for method, row in labelled.items()}
-        spreads[dataset, "mIoU"] = {method: row.miou_sd for method, row in labelled.items()}
+    for dataset, labeled in board.segmentation.items():
+        found[dataset, "mIoU"] = {method: row.miou for method, row in labeled.items()}
+        spreads[dataset, "mIoU"] = {method: row.miou_sd for method, row in labeled.items()}
     return Leaderboard(
         {
             method: {column: _number(values.get(method)) for column, values in found.items()}

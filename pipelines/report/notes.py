@@ -33,15 +33,15 @@ def conditions(board: Board) -> list[str]:
     ]
     for dataset, detected in board.detection.items():
         found += [f"{dataset}: detection by {row.conditions}" for row in detected.values()]
-    for dataset, labelled in board.segmentation.items():
-        found += [f"{dataset}: segmentation by {row.conditions}" for row in labelled.values()]
+    for dataset, labeled in board.segmentation.items():
+        found += [f"{dataset}: segmentation by {row.conditions}" for row in labeled.values()]
     return list(dict.fromkeys(found))
 
 
 def absent_classes(board: Board) -> list[str]:
     """The classes that have no value, by data set and task, and the rows that this is true of."""
     detected = "the test images have no object of {}: no average precision, left out of mAP"
-    labelled = "{} neither occurs in the test images nor was predicted: no IoU, left out of mIoU"
+    labeled = "{} neither occurs in the test images nor was predicted: no IoU, left out of mIoU"
     sentences = []
     for dataset, found in board.detection.items():
         absent = {
@@ -54,7 +54,7 @@ def absent_classes(board: Board) -> list[str]:
             method: _absent([run.test.iou for run in row.seeds.values()])
             for method, row in rows.items()
         }
-        sentences += _by_class(dataset, absent, labelled)
+        sentences += _by_class(dataset, absent, labeled)
     return sentences
 
 

@@ -263,7 +263,7 @@ def test_any_size_is_predicted_at_its_own_size(architecture, size):
 
 
 def test_padding_mirrors_and_is_cut_off_again(tiny):
-    """A network that answers each pixel with itself must give the normalised image back."""
+    """A network that answers each pixel with itself must give the normalized image back."""
     model = build(tiny)
     seen = []
 

@@ -58,7 +58,7 @@ class CDDFuseReconstructionPhase(TrainingPhase):
 
 
 class CDDFuseFusionPhase(TrainingPhase):
-    """Everything is trained, towards the brighter pixel and the stronger edge.
+    """Everything is trained, toward the brighter pixel and the stronger edge.
 
     intensity: mean |F − max(I, V)|.
     gradient: mean | |∇F| − max(|∇I|, |∇V|) |, |∇x| = |S_x∗x| + |S_y∗x| (choice: reflect padding).

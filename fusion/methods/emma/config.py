@@ -45,7 +45,7 @@ class EMMASensingPhaseConfig(TaughtPhaseConfig):
     contrast: float = Field(0.1, ge=0, le=1)
 
     @model_validator(mode="after")
-    def _enough_for_batch_normalisation(self) -> Self:
+    def _enough_for_batch_normalization(self) -> Self:
         require_pixels(self.batch_size * len(self.teachers), self.crop)
         return self
 

@@ -19,7 +19,7 @@ def random_shifts(images: Tensor, count: int) -> list[Tensor]:
 
 
 def rotations(images: Tensor, count: int) -> list[Tensor]:
-    """Rotations around the centre by `count` evenly spaced angles from 10 degrees on.
+    """Rotations around the center by `count` evenly spaced angles from 10 degrees on.
 
     Counter-clockwise, bilinear, zero where the image does not reach; three are 10, 130 and 250
     degrees.

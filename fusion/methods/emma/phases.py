@@ -14,7 +14,7 @@ from fusion.methods.emma.sensing import SensingNetworks, low_contrast
 class EMMASensingPhase(TrainingPhase):
     """A_i and A_v, mean squared error; patches of low contrast have weight zero (choice).
 
-    They still pass through the networks, so batch normalisation's statistics contain them.
+    They still pass through the networks, so batch normalization's statistics contain them.
     """
 
     method: EMMANetwork

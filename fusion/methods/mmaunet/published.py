@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from fusion.blocks.unet import LEVELS
+from fusion.blocks.config import LEVELS
 from fusion.inference.published import Converted, inside, names_below, rename
 from fusion.methods.mmaunet.config import MMAUNetConfig
 from fusion.methods.mmaunet.network import MMAUNetNetwork

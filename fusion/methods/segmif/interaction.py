@@ -52,9 +52,9 @@ class Modality(nn.Module):
             semantic: attention to the semantic features; `own` is their context.
         """
         keys, queries = F.relu(self.expand(tokens)).chunk(2, dim=2)
-        towards_modality = self.attention.attend(semantic_queries, self.attention.context(keys))
-        towards_semantics = semantic.attend(queries, own)
-        both = torch.cat([towards_modality, towards_semantics], dim=2)
+        toward_modality = self.attention.attend(semantic_queries, self.attention.context(keys))
+        toward_semantics = semantic.attend(queries, own)
+        both = torch.cat([toward_modality, toward_semantics], dim=2)
         output: Tensor = self.norm(tokens + self.project(both))
         return output
 

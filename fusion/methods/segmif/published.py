@@ -2,7 +2,7 @@
 
 They are two files: the fusion network (`modelfusion-final2.pth`), and the segmenter, of which the
 first two stages of the encoder act (`model-fusion_add_final2.pth`). `convert` takes the entries of
-both. The second file's licence, NVIDIA's for SegFormer, is for non-commercial use only.
+both. The second file's license, NVIDIA's for SegFormer, is for non-commercial use only.
 """
 
 from collections.abc import Mapping

@@ -85,7 +85,7 @@ def test_every_frame_is_fused_with_its_partner(videos, folders, tmp_path, kinds,
     assert {frame.shape for frame in frames} == {(32, 48, 3)}
 
 
-def test_colours_survive(tmp_path):
+def test_colors_survive(tmp_path):
     visible = flat(40)
     visible[:, 24:, 0] = 200  # red on the right
     fused, _ = fuse(

@@ -208,7 +208,7 @@ def test_pictures_are_made_on_schedule_and_leave_no_trace(folder, tmp_path):
     assert list(seen) == [2, 3]
     assert seen[2].shape == (4 * 16, 3 * 16, 3)
     assert seen[2].dtype == np.uint8
-    assert (seen[2][:, :16] == seen[2][:, :16, :1]).all(), "infrared is grey"
+    assert (seen[2][:, :16] == seen[2][:, :16, :1]).all(), "infrared is gray"
     assert not (seen[2] == seen[3]).all()
 
 

@@ -15,7 +15,7 @@ from pipelines.scores.segmentation import SegmentationScores
 from tests.pipelines.report.boards import (
     confusions,
     detection,
-    labelled,
+    labeled,
     part,
     random_matches,
     segmentation,
@@ -29,7 +29,7 @@ ALL = {
         runs=[{"night": NIGHT}, {}], matches={0: random_matches(0), 1: random_matches(1)}
     ),
     "segment": segmentation(
-        runs=[{"day": labelled(None, {"car": None})}], confusions={0: confusions(0, 0.5)}
+        runs=[{"day": labeled(None, {"car": None})}], confusions={0: confusions(0, 0.5)}
     ),
 }
 FILES = {"evaluate": "images.csv", "detect": "matches-1.npz", "segment": "per-image-0.npz"}
