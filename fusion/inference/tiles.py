@@ -134,7 +134,10 @@ def plan_memory(gib: float, method: nn.Module, device: torch.device) -> MemoryPl
 
     But for a CUDA device that has less than `gib` free: there it is what fits into that.
     """
-    network_bytes = _GAPS * bytes_per_pixel(method, device)
+    if isinstance(method, FusionMethod) and method.tiles_itself:
+        network_bytes = 0.0
+    else:
+        network_bytes = _GAPS * bytes_per_pixel(method, device)
     return MemoryPlan(min(gib, _free_gib(device)), network_bytes)
 
 

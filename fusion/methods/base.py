@@ -79,6 +79,8 @@ class FusionMethod(nn.Module, Generic[ConfigT]):
         trivial: a baseline that fuses nothing cleverly; what others must beat.
         whole_image: whether a tile would be fused otherwise than as a part of its image, so that
             the method is never given tiles.
+        tiles_itself: whether the method works through an image in small tiles of its own, so that
+            its memory does not grow with the image.
     """
 
     kind: ClassVar[str]
@@ -87,6 +89,7 @@ class FusionMethod(nn.Module, Generic[ConfigT]):
     restores_color: ClassVar[bool] = True
     trivial: ClassVar[bool] = False
     whole_image: ClassVar[bool] = False
+    tiles_itself: ClassVar[bool] = False
     config: ConfigT
 
     def __init__(self, config: ConfigT) -> None:
