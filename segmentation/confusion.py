@@ -40,7 +40,10 @@ def iou(matrices: NDArray[np.number]) -> NDArray[np.float64]:
     """
     intersection = np.diagonal(matrices, axis1=-2, axis2=-1).astype(np.float64)
     union = matrices.sum(-1) + matrices.sum(-2) - intersection
-    return np.divide(intersection, union, out=np.full_like(intersection, np.nan), where=union > 0)
+    shares: NDArray[np.float64] = np.divide(
+        intersection, union, out=np.full_like(intersection, np.nan), where=union > 0
+    )
+    return shares
 
 
 def mean_iou(matrices: NDArray[np.number]) -> NDArray[np.float64]:
@@ -49,7 +52,10 @@ def mean_iou(matrices: NDArray[np.number]) -> NDArray[np.float64]:
     present = ~np.isnan(values)
     total = np.where(present, values, 0).sum(-1)
     number = present.sum(-1)
-    return np.divide(total, number, out=np.full_like(total, np.nan), where=number > 0)
+    means: NDArray[np.float64] = np.divide(
+        total, number, out=np.full_like(total, np.nan), where=number > 0
+    )
+    return means
 
 
 @dataclass(frozen=True)

@@ -119,4 +119,5 @@ def _pack(rgb: NDArray[np.uint8]) -> NDArray[np.uint32]:
 
 def colorize(label: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Paint class indices (H×W, 0..8) in the colors of `PALETTE`: RGB, H×W×3."""
-    return PALETTE[label]
+    painted: NDArray[np.uint8] = PALETTE[label]
+    return painted

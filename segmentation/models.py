@@ -116,9 +116,8 @@ def _with_named_weights(config: SegmentationConfig, name: str) -> Segmenter:
     """Weights that the libraries download, or find in their cache."""
     encoder = config.encoder
     if is_timm(encoder) and name != "imagenet":
-        remedy = (
-            f"give it with the encoder, {encoder.partition('.')[0]}.{name}, and set imagenet here"
-        )
+        tagged = f"{encoder.partition('.')[0]}.{name}"
+        remedy = f"give it with the encoder, {tagged}, and set imagenet here"
         raise InputError(f"encoder_weights: {name}", "is not a name for a timm encoder", remedy)
     try:
         statistics = statistics_of_name(encoder, name)

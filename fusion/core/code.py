@@ -26,6 +26,7 @@ NO_RESULT: Mapping[str, str] = {
     "fusion/core/code.py": "finds code; the code that it finds is watched itself",
     "fusion/core/errors.py": "words of error messages",
     "fusion/core/memory.py": "speed only",
+    "fusion/images/panels.py": "draws pictures",
     "fusion/inference/published.py": "renames weights on import; no stage runs it",
     "fusion/training/preview.py": "draws pictures",
     "detection/drawing.py": "draws pictures",

@@ -182,13 +182,14 @@ def test_tasks_that_a_set_cannot_serve_are_refused_before_anything_runs(
 def test_weight_files_that_are_not_there_are_refused_before_anything_runs(composed, tmp_path, key):
     file = tmp_path / "start.pt"
     changes = {key: str(file)}
-    with pytest.raises(
-        InputError, match=rf"{key.replace('/', '.')}: there is no file '.*start\.pt"
-    ):
+    with pytest.raises(InputError, match=rf"{key.replace('/', '.')}: .*start\.pt: does not exist"):
         params.load(edited(composed(), tmp_path / "broken.yaml", changes))
     unused = {**changes, "detect_on": [], "segment_on": []}
     params.load(edited(composed(), tmp_path / "unused.yaml", unused))
-    file.touch()
+    file.write_text("no weights")
+    with pytest.raises(InputError, match=rf"{key.replace('/', '.')}: .*: is no \.pt file"):
+        params.load(edited(composed(), tmp_path / "text.yaml", changes))
+    file.write_bytes(b"PK\x03\x04")
     params.load(edited(composed(), tmp_path / "there.yaml", changes))
 
 
