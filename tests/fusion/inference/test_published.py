@@ -98,6 +98,7 @@ def test_damaged_and_missing_files_are_named(tmp_path, checkpoint, name):
         read_checkpoint(tmp_path / name)
 
 
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
 def test_damaged_and_endless_files_are_refused_in_words(tmp_path):
     """Torch's unpickler fails at them with errors of many classes."""
     path = tmp_path / "damaged.pth"
