@@ -10,6 +10,7 @@ from pipelines.commands.analyze import analyze
 from pipelines.commands.evaluate import evaluate
 from pipelines.commands.export import export
 from pipelines.commands.fuse import fuse
+from pipelines.commands.import_ import import_
 from pipelines.commands.prepare import prepare
 from pipelines.commands.publish import publish
 from pipelines.entry import guard, new_app
@@ -25,6 +26,7 @@ app.command("analyse", hidden=True)(analyze)  # the British spelling works too
 app.command()(evaluate)
 app.command()(export)
 app.command()(fuse)
+app.command("import")(import_)
 app.command()(prepare)
 app.command()(publish)
 

@@ -1,6 +1,7 @@
 """Files of tensors that others wrote, opened so that no code in them can run."""
 
 import pickle
+import struct
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,18 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from fusion.core.errors import InputError
+
+_DAMAGE = (
+    RuntimeError,
+    EOFError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    AssertionError,
+    struct.error,
+)
+"""What torch raises at damaged files: its unpickler trusts their structure."""
 
 
 def read_checkpoint(path: Path) -> dict[str, Tensor]:
@@ -29,12 +42,19 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         reason = "holds more than tensors, and opening such a file can run code from it"
-        remedy = "where you trust it, open it with torch and save its state_dict() alone"
+        remedy = (
+            "where you trust it, open it in the authors' environment and save the network's state "
+            "dict alone: torch.save(network.state_dict(), 'weights.pth')"
+        )
         raise InputError(path, reason, remedy) from error
-    except (OSError, SafetensorError, RuntimeError, EOFError, ValueError) as error:
+    except (OSError, SafetensorError, *_DAMAGE) as error:
         reason = f"cannot be read as a checkpoint ({error})"
         raise InputError(path, reason, "download it again, or give another file") from error
-    return dict(_tensors(content))
+    try:
+        return dict(_tensors(content))
+    except RecursionError as error:
+        reason = "cannot be read as a checkpoint (it is nested without end)"
+        raise InputError(path, reason, "give another file") from error
 
 
 def _tensors(content: Any, prefix: str = "") -> Iterator[tuple[str, Tensor]]:

@@ -1,7 +1,9 @@
 """Checkpoints that the authors of a method published, renamed to this project's networks.
 
 A method that can read its authors' files has a module `fusion.methods.<kind>.published` with a
-function `convert`, a `Converter`. It states names as data and leaves checking to `rename`.
+function `convert`, a `Converter`. It states names as data and leaves checking to `rename`. Where
+files of one checkpoint share names, the module has `PARTS`: each file's entries then stand below
+the name of its part.
 """
 
 import re

@@ -1,12 +1,12 @@
 """`pomai publish`: writes a trained network, its card and its scores as one folder."""
 
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fusion.core.errors import InputError, list_names
+from pipelines.commands.new_folder import new_folder, require_new
 
 if TYPE_CHECKING:
     from dvc.repo import Repo
@@ -31,17 +31,13 @@ def publish(
 
     settings = params.load()
     _check_trained(settings, method)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(folder, "exists", "give the name of a new folder")
+    require_new(folder)
     card = describe(settings, method)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
-        made = Path(temporary) / folder.name
+    with new_folder(folder) as made:
         copy_model(MODELS / method, made)
         write_bytes(made / "README.md", render_card(folder.name, card).encode())
         save_card(made, card.pop("method"), card)
         load_model(made)
-        made.replace(folder)
     scored = ", ".join(card["metrics"]) or "nothing"
     print(f"{folder}: {method}, {card['parameters']:,} parameters, measured on {scored}")
 

@@ -34,6 +34,7 @@ def test_only_trained_rows_can_be_published(settings):
     content["methods"]["others"] = {"kind": "precomputed", "source": "x"}
     content["methods"]["given"] = {"kind": "pomai", "source": "shared/pomai"}
     (settings / "params.yaml").write_text(yaml.safe_dump(content))
+    (settings / "shared/pomai").mkdir(parents=True)
     for method in ("others", "given"):
         with pytest.raises(InputError, match=f"{method}: is no row that is trained here"):
             publish(method, settings / "new")
