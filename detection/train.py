@@ -9,10 +9,10 @@ from typing import Any
 from detection.config import DetectionConfig
 from detection.curve import Record
 from detection.protocol import used_precision
-from fusion.core.checkpoints import Snapshot, SnapshotFolder
 from fusion.core.config import RuntimeConfig
 from fusion.core.files import write_bytes
 from fusion.core.runtime import pick_device
+from fusion.core.snapshots import Snapshot, SnapshotFolder
 
 BEST = Path("weights/best.pt")
 """The best weights, in the folder of a run."""

@@ -17,8 +17,8 @@ from ultralytics.models.yolo.detect import DetectionTrainer
 from ultralytics.utils.torch_utils import strip_optimizer, unwrap_model
 
 from detection.curve import Record, best_epoch
-from fusion.core.checkpoints import Snapshot, SnapshotFolder
 from fusion.core.errors import InputError
+from fusion.core.snapshots import Snapshot, SnapshotFolder
 
 _STATE, _BEST = "state.pt", "best.pt"
 

@@ -18,11 +18,11 @@ from safetensors.torch import load, save
 from segmentation_models_pytorch.losses import DiceLoss
 from torch import Tensor
 
-from fusion.core.checkpoints import Snapshot, SnapshotFolder
 from fusion.core.config import RuntimeConfig
 from fusion.core.errors import InputError
 from fusion.core.files import write_bytes
 from fusion.core.runtime import autocast, pick_device
+from fusion.core.snapshots import Snapshot, SnapshotFolder
 from segmentation.config import SegmentationConfig
 from segmentation.confusion import mean_iou
 from segmentation.data import IGNORE, LabeledImages, augmented_batch

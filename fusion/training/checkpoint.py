@@ -11,9 +11,9 @@ import torch
 from safetensors import torch as safetensors
 from torch import Tensor
 
-from fusion.core.checkpoints import Snapshot, SnapshotFolder
 from fusion.core.code import code_digest
 from fusion.core.config import RuntimeConfig
+from fusion.core.snapshots import Snapshot, SnapshotFolder
 from fusion.methods import PhaseConfig
 from fusion.methods.base import TrainingPhase
 from fusion.methods.files import weights_of
@@ -37,7 +37,7 @@ class Checkpoint:
 
 
 class CheckpointFolder:
-    """The last two checkpoints of one run; see `fusion.core.checkpoints.SnapshotFolder`.
+    """The last two checkpoints of one run; see `fusion.core.snapshots.SnapshotFolder`.
 
     Args:
         path: the folder; made when needed.

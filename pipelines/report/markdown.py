@@ -9,8 +9,8 @@ from fusion.metrics.names import LOWER_IS_BETTER
 from pipelines.report.board import Board
 from pipelines.report.day_night import ALL
 from pipelines.report.leaderboard import Column, Leaderboard
-from pipelines.report.results import Results
 from pipelines.report.significance import as_good_as_best
+from pipelines.report.tables import Results
 
 Ties = Mapping[Column, Collection[str]]
 

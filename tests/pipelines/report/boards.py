@@ -8,8 +8,8 @@ import pandas as pd
 from detection.matches import Matches
 from fusion.metrics.summary import FusionSummary, MetricSummary
 from pipelines.report.board import Board
-from pipelines.report.results import assess
 from pipelines.report.significance import agreement
+from pipelines.report.tables import assess
 from pipelines.scores.detection import DetectionPart, DetectionRun, DetectionScores
 from pipelines.scores.fusion import FusionScores
 from pipelines.scores.segmentation import (
