@@ -36,8 +36,8 @@ def restore_color(fused: Tensor, visible: Tensor) -> Tensor:
 def stretch(fused: Tensor) -> Tensor:
     """Stretch every image to its own full range: minimum -> 0, maximum -> 1.
 
-    What the test code of CDDFuse and EMMA does before saving. It alone adds 20-41 % to SD, SF and
-    AG, so a leaderboard uses it for every method or for none. A constant image is left as it is.
+    The test code of CDDFuse and EMMA does this before saving. Stretching alone adds 20-41 % to SD,
+    SF and AG, so a leaderboard uses it for every method or for none. Constant images do not change.
 
     Args:
         fused: B×1×H×W.

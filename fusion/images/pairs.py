@@ -13,7 +13,7 @@ EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp
 
 @dataclass(frozen=True)
 class Pair:
-    """An infrared and a visible image of one scene, known by their common stem."""
+    """An infrared and a visible image of one scene, identified by their common stem."""
 
     name: str
     infrared: Path
@@ -21,7 +21,7 @@ class Pair:
 
 
 def list_folder(folder: Path, remedy: str) -> list[Path]:
-    """What a folder holds, sorted.
+    """The entries of a folder, sorted.
 
     Raises:
         InputError: it is not a folder (the message ends with `remedy`), or it cannot be read.
@@ -84,7 +84,7 @@ def check_same_size(pair: Pair) -> None:
     """Refuse a pair whose images differ in size.
 
     Raises:
-        InputError: they differ; pairs must be registered.
+        InputError: the sizes differ; pairs must be registered.
     """
     sizes = [image_size(pair.infrared), image_size(pair.visible)]
     if sizes[0] != sizes[1]:

@@ -19,15 +19,15 @@ from fusion.core.config import Config
 from fusion.core.errors import InputError, list_names
 
 Names = Mapping[str, str]
-"""Published name -> name in our state dict."""
+"""Published name -> name in this project's state dict."""
 
 
 class Converted(NamedTuple):
-    """A published checkpoint as one of our methods.
+    """A published checkpoint, renamed to a method of this project.
 
-    config: the settings of the network that the weights belong to.
+    config: settings of the network.
     weights: its complete state dict.
-    variant: which of the authors' checkpoints this is; empty where there is only one.
+    variant: which of the authors' checkpoints this is; empty if there is only one.
     """
 
     config: Config
@@ -36,13 +36,14 @@ class Converted(NamedTuple):
 
 
 class Converter(Protocol):
-    """What `fusion.methods.<kind>.published.convert` is."""
+    """The type of `fusion.methods.<kind>.published.convert`."""
 
     def __call__(self, checkpoint: Mapping[str, Tensor]) -> Converted:
         """Rename a checkpoint, as `read_checkpoint` returns it.
 
         Raises:
-            ValueError: it is none of this method; lists what is missing, unknown or misshapen.
+            ValueError: the checkpoint is of another method; lists missing, unknown and misshapen
+                entries.
         """
 
 
@@ -62,7 +63,7 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         reason = "holds more than tensors, and opening such a file can run code from it"
-        remedy = "where you trust it, open it with torch and save its state_dict() alone"
+        remedy = "if you trust it, open it with torch and save only its state_dict()"
         raise InputError(path, reason, remedy) from error
     except (OSError, SafetensorError, RuntimeError, EOFError, ValueError) as error:
         reason = f"cannot be read as a checkpoint ({error})"
