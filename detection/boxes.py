@@ -62,6 +62,11 @@ def read_annotation(
         InputError: the file is missing, malformed or of another scheme, was made for an image of
             another size, has boxes in another unit than its format's, or names a class that is
             not in `classes`.
+
+    >>> _ = (folder / "00001.txt").write_text("1 0.5 0.5 0.2 0.5\\n")
+    >>> annotation = read_annotation(folder / "00001.txt", ["People", "Car"], (100, 80))
+    >>> annotation.labels, annotation.boxes.tolist()
+    ([1], [[40.0, 20.0, 60.0, 60.0]])
     """
     content = read_bytes(path, _LIMIT)
     if path.suffix.lower() == ".xml":

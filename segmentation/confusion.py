@@ -78,7 +78,14 @@ class Scores:
 
 
 def scores(per_image: Matrices) -> Scores:
-    """Score a set of images by the sum of their confusion matrices (N×9×9)."""
+    """Score a set of images by the sum of their confusion matrices (N×9×9).
+
+    >>> truth = torch.tensor([[[0, 0, 1, 1]]])
+    >>> found = torch.tensor([[[0, 0, 0, 1]]])
+    >>> result = scores(confusion_matrices(found, truth).numpy())
+    >>> round(result.miou, 4), result.pixel_accuracy
+    (0.5833, 0.75)
+    """
     matrix = per_image.sum(0)
     by_class = dict(zip(CLASSES, map(_none_for_nan, iou(matrix)), strict=True))
     total = int(matrix.sum())

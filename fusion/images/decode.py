@@ -58,6 +58,11 @@ def read_infrared(path: Path, declared_range: tuple[float, float] | None = None)
     Raises:
         InputError: the file is missing, unreadable, truncated or too small, or the range is not two
             finite numbers in order.
+
+    >>> write_image(folder / "infrared.png", np.full((20, 30), 7, np.uint8))
+    >>> image = read_infrared(folder / "infrared.png")
+    >>> image.pixels.shape, int(image.pixels.max()), image.notes
+    ((20, 30), 7, ())
     """
     if declared_range:
         _require_range(declared_range)

@@ -59,6 +59,12 @@ def find_pairs(infrared_folder: Path, visible_folder: Path) -> list[Pair]:
 
     Raises:
         InputError: as `find_images`, or an image has no partner.
+
+    >>> for name in ("ir/10.png", "ir/9.png", "vi/9.jpg", "vi/10.jpg"):
+    ...     (folder / name).parent.mkdir(exist_ok=True)
+    ...     (folder / name).touch()
+    >>> [pair.name for pair in find_pairs(folder / "ir", folder / "vi")]
+    ['10', '9']
     """
     infrared, visible = find_images(infrared_folder), find_images(visible_folder)
     if infrared.keys() != visible.keys():

@@ -38,6 +38,14 @@ class PreparedSet(Config):
         checksum: SHA-256 of `splits`.
         notes: counts of the conversions and findings of preparation.
         night: sorted names of the pairs taken at night; None if unknown.
+
+    >>> example = PreparedSet(
+    ...     name="street", layout="pairs", classes=None, splits={"test": ["00001D"]},
+    ...     split_protocol="official", checksum="", notes={}, night=None,
+    ... )
+    >>> example.save(folder)
+    >>> [pair.visible.name for pair in PreparedSet.load(folder).pairs("test")]
+    ['00001D.png']
     """
 
     name: str

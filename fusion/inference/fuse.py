@@ -85,6 +85,16 @@ def fuse_pairs(
         InputError: an image cannot be read, memory runs out, or the fused image has undefined
             values, or is flat although neither of its sources is.
         OSError: a file cannot be written.
+
+    >>> from fusion.inference.pretrained import load
+    >>> ramp = torch.arange(32 * 32).view(32, 32).div(4).byte().numpy()
+    >>> write_image(folder / "ir.png", ramp)
+    >>> write_image(folder / "vi.png", ramp.T)
+    >>> pair = Pair("street", folder / "ir.png", folder / "vi.png")
+    >>> method = load("pomai-tiny").method
+    >>> fuse_pairs(method, [pair], folder, stretched=False, batch_size=1, runtime=RuntimeConfig())
+    >>> (folder / "street.png").is_file()
+    True
     """
     device = pick_device(runtime)
     method = method.to(device).eval()

@@ -42,6 +42,12 @@ def load(name: str | Path, device: str | torch.device = "cpu", memory_gib: float
     Raises:
         InputError: the model or device does not exist, the model's files are damaged or do not
             match each other, or the memory is not a positive number.
+
+    >>> fuse = load("pomai-tiny")
+    >>> infrared = torch.full((1, 1, 32, 48), 200, dtype=torch.uint8)
+    >>> visible = torch.full((1, 3, 32, 48), 90, dtype=torch.uint8)
+    >>> fuse(infrared, visible).shape
+    torch.Size([1, 3, 32, 48])
     """
     if not isinstance(memory_gib, int | float) or not 0 < memory_gib < inf:
         reason = "is not an amount of memory"

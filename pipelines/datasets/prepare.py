@@ -76,6 +76,16 @@ def prepare(
     Raises:
         InputError: files cannot be used (the message lists up to twenty problems), an output
             folder contains anything but a prepared data set, or it cannot be written.
+
+    >>> from fusion.images.decode import write_image
+    >>> from pipelines.datasets.config import PairsConfig
+    >>> ramp = torch.arange(256, dtype=torch.uint8).view(16, 16).numpy()
+    >>> for kind in ("ir", "vi"):
+    ...     (folder / "raw" / kind).mkdir(parents=True)
+    ...     write_image(folder / "raw" / kind / "1.png", ramp)
+    >>> config = PairsConfig(layout="pairs", source=str(folder / "raw"), fuse=["test"])
+    >>> prepare("street", config, folder / "prepared", folder / "train").splits
+    {'test': 1}
     """
     if not _NAME.fullmatch(name):
         remedy = "take up to 64 letters, digits, _ and -, and begin with a letter or digit"

@@ -36,6 +36,11 @@ def make_split(
 
     Raises:
         InputError: there are fewer images, blocks or groups than parts to fill.
+
+    >>> names = [str(number) for number in range(10)]
+    >>> parts = make_split(names, "random", (0.6, 0.2, 0.2), seed=0)
+    >>> {part: len(members) for part, members in parts.items()}
+    {'train': 6, 'val': 2, 'test': 2}
     """
     ordered = sorted(names)
     if protocol == "random":
