@@ -109,7 +109,7 @@ def fuse(network: PoMAI, infrared: Tensor, visible: Tensor, rotation: Tensor) ->
 
 
 def train(phase: PoMAIPhase, folder: Path, batch_size: int, crop: int) -> Iterator[float]:
-    """Train the plain network, where its weights are, for as long as losses are asked for."""
+    """Train the plain network on its device; yield losses as long as the caller iterates."""
     device = next(phase.parameters()).device
     optimizer = torch.optim.Adam(phase.parameters(), lr=1e-4, foreach=False)
     names = sorted(path.name for path in (folder / "ir").iterdir())

@@ -1,4 +1,4 @@
-"""ultralytics' detection trainer, made to continue a killed run exactly.
+"""Ultralytics' detection trainer with exact resumption of a killed run.
 
 Imported only after `detection.offline.prepare`.
 """
@@ -34,24 +34,24 @@ _CURVE = {
 
 
 class ResumableTrainer(DetectionTrainer):
-    """Trains as its base does, but what is needed to go on is kept in full precision.
+    """Trains like its base class, and keeps the state for resumption in full precision.
 
     The base resumes from the averaged weights rounded to half precision and repeats the random
     numbers of the first epochs. Here all randomness is a function of seed and epoch, and each
-    epoch's checkpoint holds weights, averages and optimizer as they were, so that a killed run ends
-    with the numbers of one that was not. (With gradients accumulated over several batches, the
-    ones of an epoch's last, incomplete update are lost.) Where albumentations is installed, the
-    base blurs and grays some images unasked; here it does not. What cannot be the same for all
-    methods is an error: a batch that had to shrink, a loss that is not finite, a mosaic of images
-    that do not fit into memory, as the base would choose them by what it read last.
+    epoch's checkpoint holds the exact weights, averages and optimizer state, so that a resumed run
+    ends with the numbers of an uninterrupted one. (If gradients are accumulated over several
+    batches, those of an epoch's last, incomplete update are lost.) If albumentations is installed,
+    the base class blurs and grays some images by default; this class does not. Anything that would
+    differ between methods is an error: a batch that had to shrink, a loss that is not finite, or a
+    mosaic of images that do not fit into memory (the base class would choose among recent ones).
 
     Args:
-        checkpoints: where the run is kept; nowhere by default.
-        resume_from: the last checkpoint of a run that is continued.
-        arguments, options: of the base.
+        checkpoints: where checkpoints are written; none by default.
+        resume_from: the last checkpoint of the run to resume.
+        arguments, options: passed to the base class.
 
     Attributes:
-        curve: one entry an epoch: learning rate, losses, val mAP.
+        curve: one entry per epoch: learning rate, losses, val mAP.
         best_weights: a checkpoint of ultralytics with the weights of the best epoch.
         finished: whether the last epoch is over.
     """
@@ -173,14 +173,14 @@ class ResumableTrainer(DetectionTrainer):
         self.stopper.best_fitness, self.stopper.best_epoch = ckpt["stopper"]
 
     def final_eval(self) -> None:
-        """Nothing: the best epoch was validated when it was reached."""
+        """Do nothing: the best epoch has already been validated."""
 
 
 def strip(weights: bytes) -> bytes:
     """A checkpoint of ultralytics without optimizer, Git facts and paths.
 
     Args:
-        weights: written by `ResumableTrainer`, and verified: it is unpickled.
+        weights: verified file of `ResumableTrainer`, because it is unpickled.
     """
     with TemporaryDirectory() as folder:
         file = Path(folder) / _BEST

@@ -23,7 +23,7 @@ def draw(
         dataset: the prepared data set, with `test/{vi,ir}/<stem>.png`.
         data: fused test images and their labels.
         predicted: class indices, H×W by stem.
-        folder: made where it does not exist.
+        folder: created if missing.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for stem, fused, truth in zip(data.stems, data.images, data.labels, strict=True):

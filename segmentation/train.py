@@ -1,6 +1,6 @@
 """Training a segmenter: SGD, cosine schedule, best checkpoint by validation, resumable.
 
-Device and precision are plain PyTorch: one device and autocast need no more, and importing
+Device and precision use plain PyTorch, which suffices for one device and autocast; importing
 Lightning takes longer than training on the sample.
 """
 
@@ -73,16 +73,16 @@ def fit(
     fingerprint: str,
     log: Callable[[Record], None] | None = None,
 ) -> list[Record]:
-    """Train `model`; it ends with the weights of the best validated epoch.
+    """Train `model` in place; it ends with the weights of the best validated epoch.
 
-    Every `validate_every` epochs, and after the last, the model is validated, and all that is
-    needed to continue goes to a checkpoint in `work/checkpoints`. A run with the same
-    `fingerprint` continues there and ends as if it had never stopped: all randomness is a function
-    of the seed, the epoch and the step. Checkpoints are verified when they are read: damage is
-    reported, and the one before used. Those of another fingerprint are removed.
+    Every `validate_every` epochs, and after the last, the model is validated, and a checkpoint is
+    written to `work/checkpoints`. A run with the same `fingerprint` resumes there, with the same
+    result as an uninterrupted run: all randomness is a function of the seed, the epoch and the
+    step. Checkpoints are verified when they are read; if one is damaged, this is reported and the
+    previous one is used. Checkpoints of another fingerprint are removed.
 
     Args:
-        model: as `segmentation.models.build` made it, on any device.
+        model: result of `segmentation.models.build`, on any device.
         training: images to learn from.
         validation: images that choose the checkpoint by mIoU.
         config: the experiment's settings.
@@ -90,8 +90,8 @@ def fit(
         runtime: where and how to compute.
         work: folder of the run; `BEST` in it are the weights that the model ends with.
         fingerprint: identifies settings and data; see `segmentation.experiment`.
-        log: called with each epoch's record, after its checkpoint is written; first with those of
-            the run that is continued.
+        log: called with each epoch's record after its checkpoint is written, starting with the
+            records of the resumed run.
 
     Returns:
         The curve, one record for each epoch.
@@ -201,7 +201,7 @@ def _snapshot(
 def _resume(
     found: Snapshot, model: Segmenter, optimizer: torch.optim.Optimizer, device: torch.device
 ) -> tuple[list[Record], bytes]:
-    """Put model and optimizer back; the curve so far and the best weights."""
+    """Restore model and optimizer; return the curve so far and the best weights."""
     state = torch.load(io.BytesIO(found.contents[_STATE]), map_location=device, weights_only=True)
     model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])

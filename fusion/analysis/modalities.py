@@ -1,7 +1,7 @@
 """Sparsity and divergence of infrared and visible images (PoMAI, Figure 1).
 
-The paper names the measures and leaves the formulas open; what stands here is a choice. Visible
-images are taken as luminance, rounded to 8 bits; all measures are of gray levels 0..255.
+The paper names the measures but not the formulas; the formulas here are a choice. Visible images
+are luminance, rounded to 8 bits; all measures are of gray levels 0..255.
 """
 
 from collections.abc import Callable, Sequence
@@ -42,7 +42,7 @@ def entropy(image: Gray) -> float:
 
 
 def l1_norm(image: Gray) -> float:
-    """Mean absolute gray level: the L1 norm a pixel (choice), so that size does not matter."""
+    """Mean absolute gray level: the L1 norm per pixel (choice), independent of size."""
     return float(image.mean())
 
 
@@ -75,7 +75,7 @@ class Clusters(NamedTuple):
 
 
 def cluster(values: Sequence[float], count: int = 3) -> Clusters:
-    """The best K-means of single numbers.
+    """The optimal K-means clustering of numbers.
 
     The groups of the best one are runs of the sorted values, so the ends of all runs are tried, by
     dynamic programming (choice: Lloyd's iterations can leave a group empty). Fewer distinct values
@@ -109,7 +109,7 @@ def measure_pairs(
     """All measures of all pairs.
 
     Returns:
-        One row a pair: name, "<measure> infrared" and "<measure> visible" for every measure of
+        One row per pair: name, "<measure> infrared" and "<measure> visible" for every measure of
         `SPARSITY`, and JS.
 
     Raises:
@@ -124,7 +124,7 @@ def measure_pairs(
 
 
 def summarize(frame: pd.DataFrame) -> dict[str, Any]:
-    """What Figure 1 shows, ready for JSON.
+    """The content of Figure 1, ready for JSON.
 
     Returns:
         pairs: their number.

@@ -1,4 +1,4 @@
-"""The analyses as pictures (PNG)."""
+"""Plots of the analyses (PNG)."""
 
 from collections.abc import Mapping
 from io import BytesIO

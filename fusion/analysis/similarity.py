@@ -60,7 +60,7 @@ def layer_similarity(
     of height and width, so that layers of any resolution see the same places.
 
     Raises:
-        InputError: the method names no encoder layers, or an image cannot be used.
+        InputError: the method has no encoder layers, or an image cannot be used.
     """
     layers = method.encoder_layers()
     if not layers.infrared or not layers.visible:
@@ -88,7 +88,7 @@ def layer_similarity(
 
 
 def _outputs(method: FusionMethod, modules: set[nn.Module], pair: Pair) -> dict[nn.Module, Tensor]:
-    """What the modules put out for one pair: B×C×H×W, B = 2 (infrared first) where it is shared.
+    """Outputs of the modules for one pair: B×C×H×W, B = 2 (infrared first) if shared.
 
     A shared layer may see both images in one batch or one after the other.
     """

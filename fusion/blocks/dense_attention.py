@@ -87,4 +87,4 @@ PUBLISHED_NAMES = {
     "mlp.dwconv.weight": "feed_forward.pairwise.weight",
     "mlp.project_out.weight": "feed_forward.project.weight",
 }
-"""What the authors of CDDFuse and EMMA call the entries of `DenseAttentionBlock`."""
+"""Published names (CDDFuse, EMMA) of the entries of `DenseAttentionBlock`."""

@@ -80,7 +80,7 @@ def channel_cosines(query: Tensor, key: Tensor, heads: int) -> Tensor:
 def _row_norms(rows: Tensor) -> Tensor:
     """Euclidean norms, B×C×L -> B×C float32, at least 1e-12; zero rows have no gradient.
 
-    In `channels_last`, torch's own norm of them takes seven times as long on a CPU.
+    In `channels_last`, torch's own norm takes seven times as long on a CPU.
     """
     return (rows * rows).sum(-1, dtype=torch.float32).clamp_min(1e-24).sqrt()
 

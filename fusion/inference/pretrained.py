@@ -23,7 +23,7 @@ RELEASED = Path(str(files("fusion"))) / "weights"
 
 
 def released_networks() -> list[str]:
-    """Names that `load` knows without a file."""
+    """Names of the released networks, sorted."""
     return sorted(weights.stem for weights in RELEASED.glob("*.safetensors"))
 
 
@@ -32,19 +32,26 @@ def load(name: str | Path, device: str | torch.device = "cpu", memory_gib: float
 
     Args:
         name: a released network (`released_networks()`), a file `<name>.safetensors` with its card
-            `<name>.json` beside it, a folder with `weights.safetensors` and `card.json` (what
-            training leaves in `models/<method>`), or a Hugging Face repository `owner/name` that
-            holds these two; only this one asks the network. A `Path` is a file or folder.
-        device: where to fuse.
-        memory_gib: ceiling of what fusing holds in tensors; larger images are fused in tiles
-            (`fusion.inference.tiles` says what that changes).
+            `<name>.json` beside it, a folder with `weights.safetensors` and `card.json` (training
+            writes them to `models/<method>`), or a Hugging Face repository `owner/name` that holds
+            these two files. Only a repository needs the network. A `Path` is a file or a folder.
+        device: the device to fuse on.
+        memory_gib: memory limit for tensors, GiB; larger images are fused in tiles
+            (`fusion.inference.tiles` describes the effect).
 
     Raises:
-        InputError: there is no such model or device, the model's files are damaged or do not
-            belong together, or the memory is not a positive number.
+        InputError: the model or device does not exist, the model's files are damaged or do not
+            match each other, or the memory is not a positive number.
+
+    >>> fuse = load("pomai-tiny")
+    >>> infrared = torch.full((1, 1, 32, 48), 200, dtype=torch.uint8)
+    >>> visible = torch.full((1, 3, 32, 48), 90, dtype=torch.uint8)
+    >>> fuse(infrared, visible).shape
+    torch.Size([1, 3, 32, 48])
     """
     if not isinstance(memory_gib, int | float) or not 0 < memory_gib < inf:
-        raise InputError(f"memory_gib {memory_gib!r}", "is no amount of memory", "give GiB above 0")
+        reason = "is not an amount of memory"
+        raise InputError(f"memory_gib {memory_gib!r}", reason, "give GiB above 0")
     method = _find(name).to(require_device(device)).to(memory_format=torch.channels_last)
     return Fuser(method, memory_gib)
 
@@ -72,13 +79,13 @@ def _find_path(name: str | Path) -> FusionMethod:
         return load_model(path)
     if path.exists():
         remedy = f"give a .safetensors file or a folder with {WEIGHTS} and {CARD}"
-        raise InputError(path, "is no model", remedy)
+        raise InputError(path, "is not a model", remedy)
     local = isinstance(name, Path) or path.suffix == ".safetensors" or name[:1] in ("/", ".", "~")
     if not local and str(name).count("/") == 1:
         return load_model(_download(str(name)))
     known = ", ".join(released_networks())
     remedy = f"give one of {known}, a .safetensors file, a folder with {CARD}, or owner/name"
-    raise InputError(name, "is no model: no such file or folder is here", remedy)
+    raise InputError(name, "is not a model: this file or folder does not exist", remedy)
 
 
 def _download(repository: str) -> Path:
@@ -89,20 +96,20 @@ def _download(repository: str) -> Path:
         hf_hub_download(repository, WEIGHTS)
         return Path(hf_hub_download(repository, CARD)).parent
     except (HfHubHTTPError, HFValidationError, OSError) as error:
-        reason = f"is no file or folder here, and on Hugging Face {_why(error)}"
+        reason = f"is not a file or folder, and on Hugging Face {_why(error)}"
         remedy = "check the name, the working folder and the network"
         raise InputError(repository, reason, remedy) from error
 
 
 def _why(error: Exception) -> str:
-    """What an error of huggingface_hub means; its own messages are several lines long."""
+    """The meaning of a huggingface_hub error in a few words."""
     from huggingface_hub import errors
 
     meanings: list[tuple[type[Exception], str]] = [  # the first that fits
         (errors.LocalEntryNotFoundError, "it cannot be reached (offline?)"),
         (errors.OfflineModeIsEnabled, "it cannot be reached (HF_HUB_OFFLINE is set)"),
-        (errors.EntryNotFoundError, f"the repository lacks {WEIGHTS} or {CARD}"),
-        (errors.GatedRepoError, "the repository asks for permission"),
+        (errors.EntryNotFoundError, f"the repository does not have {WEIGHTS} or {CARD}"),
+        (errors.GatedRepoError, "the repository requires permission"),
         (errors.RepositoryNotFoundError, "there is no such repository, or it is private"),
         (errors.HFValidationError, "no repository can have this name"),
     ]
@@ -111,11 +118,11 @@ def _why(error: Exception) -> str:
 
 
 class Fuser:
-    """A fusion method that takes images as people have them.
+    """A trained method that fuses uint8 images: NumPy arrays or torch tensors.
 
     Attributes:
         method: the network, in eval mode.
-        memory_gib: ceiling of what fusing holds in tensors.
+        memory_gib: memory limit for tensors, GiB.
     """
 
     def __init__(self, method: FusionMethod, memory_gib: float = 10.0) -> None:
@@ -124,7 +131,7 @@ class Fuser:
 
     @cached_property
     def plan(self) -> MemoryPlan:
-        """What fits into memory; measured once, when something is fused."""
+        """The memory plan; measured once, on the first call."""
         return plan_memory(self.memory_gib, self.method, self._device())
 
     def _device(self) -> torch.device:
@@ -148,10 +155,11 @@ class Fuser:
             stretch: stretch each fused image to its full range.
 
         Returns:
-            As given: NumPy uint8 H×W×3 (H×W for a gray visible image), or torch uint8 B×3×H×W.
+            Like the input: NumPy uint8 H×W×3 (H×W for a gray visible image), or torch uint8
+            B×3×H×W.
 
         Raises:
-            TypeError: not uint8, or NumPy and torch mixed.
+            TypeError: the images are not uint8, or one is NumPy and the other torch.
             ValueError: the sizes differ, or a side is below 16.
         """
         if isinstance(infrared, Tensor) and isinstance(visible, Tensor):

@@ -24,7 +24,7 @@ def save_model(folder: Path, kind: str, method: FusionMethod, facts: dict[str, A
     """Write a method so that `load_model` can rebuild it.
 
     Args:
-        folder: gets `weights.safetensors` (if the method has weights) and, last, `card.json`.
+        folder: receives `weights.safetensors` (if the method has weights) and, last, `card.json`.
         kind: the method's registered name.
         method: what to save.
         facts: JSON-able additions to the card: data, training, commit.
@@ -48,7 +48,7 @@ def save_card(folder: Path, kind: str, facts: dict[str, Any]) -> None:
 
 
 def weights_of(module: nn.Module) -> dict[str, Tensor]:
-    """A module's state on the CPU, every tensor contiguous and its own: safetensors asks for that.
+    """A module's state on the CPU; tensors are contiguous and separate, as safetensors requires.
 
     Modules may share tensors (one stem for both modalities); here they are copies.
     """
@@ -62,11 +62,11 @@ def load_model(source: Path) -> FusionMethod:
     """Rebuild a saved method, in eval mode on the CPU.
 
     Args:
-        source: what `files_of` takes.
+        source: as in `files_of`.
 
     Raises:
         InputError: a file is missing or damaged, the method is unknown, or weights and settings
-            do not belong together.
+            do not match.
     """
     weights, card_path = files_of(source)
     card = read_card(source)
@@ -76,7 +76,7 @@ def load_model(source: Path) -> FusionMethod:
     except InputError:  # the method's own code
         raise
     except (KeyError, ValueError, ValidationError) as error:
-        reason = f"describes no method known here ({error})"
+        reason = f"describes an unknown method ({error})"
         raise InputError(card_path, reason, "train again") from error
     if method.state_dict():
         _load_weights(method, weights)
@@ -117,11 +117,11 @@ def copy_model(source: Path, folder: Path) -> None:
 
 def _load_weights(method: FusionMethod, path: Path) -> None:
     if not path.is_file():
-        raise InputError(path, "is missing, though its card is there", "put it beside the card")
+        raise InputError(path, "is missing, but its card exists", "put it beside the card")
     try:
         method.load_state_dict(load_file(path))
     except (OSError, SafetensorError) as error:
         raise InputError(path, f"cannot be read ({error})", "train again") from error
     except RuntimeError as error:
-        reason = f"has other weights than its card says ({error})"
+        reason = f"does not match its card ({error})"
         raise InputError(path, reason, "train again") from error

@@ -38,7 +38,7 @@ class GuidedFilterConfig(Config):
 
 @register("guided_filter")
 class GuidedFilter(ClassicalMethod):
-    """Weighted means of bases and of details; weights: who is more salient, refined by edges."""
+    """Weighted means of bases and of details; weights follow saliency, refined along edges."""
 
     config_class: ClassVar[type[Config]] = GuidedFilterConfig
     config: GuidedFilterConfig

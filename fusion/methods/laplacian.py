@@ -53,7 +53,7 @@ def decompose(image: Tensor, levels: int) -> list[Tensor]:
 
 
 def reconstruct(pyramid: Sequence[Tensor]) -> Tensor:
-    """The image that `decompose` gives this pyramid for, up to rounding."""
+    """The image of a pyramid; inverts `decompose` up to rounding."""
     *details, image = pyramid
     for detail in reversed(details):
         image = detail + expand(image, detail.shape[-2:])

@@ -13,7 +13,7 @@ from fusion.metrics.triplet import Triplet
 
 WINDOW = 3
 CHUNK = 1 << 15
-"""Windows handled at once: bounds memory to some tens of MiB."""
+"""Windows per chunk; limits memory to some tens of MiB."""
 
 
 def pixel_mutual_information(images: Triplet) -> Tensor:

@@ -1,4 +1,4 @@
-"""A fused image with its two sources, and what several metrics need of them, computed once."""
+"""A fused image with its two sources, and quantities that several metrics share."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -33,7 +33,7 @@ class Triplet:
 
     Raises:
         ValueError: shapes differ, or a value is not a whole number 0..255. Metrics of images in
-            0..1 or of unrounded network outputs are other numbers than the ones in the papers.
+            0..1 or of unrounded network outputs are not comparable with the papers.
     """
 
     def __init__(self, fused: Tensor, infrared: Tensor, visible: Tensor) -> None:
@@ -46,7 +46,7 @@ class Triplet:
         """uint8, three of B×H×W: fused, infrared, visible."""
 
     def undefined(self) -> Tensor:
-        """One NaN an image: what a metric is worth that images of this size do not have."""
+        """One NaN per image: the value of a metric that is undefined for this size."""
         fused = self.levels[0]
         return torch.full((len(fused),), torch.nan, dtype=torch.float64, device=fused.device)
 

@@ -1,4 +1,4 @@
-"""A picture of how a method does on a few fixed pairs, to look at while it trains."""
+"""A picture of a method's output on a few fixed pairs, for monitoring training."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ from fusion.training.sampler import PairStore
 
 @contextmanager
 def evaluating(module: nn.Module) -> Iterator[None]:
-    """Eval mode for a while; then every submodule is in the mode it was in."""
+    """Switch to eval mode within the block, then restore the mode of every submodule."""
     modes = [(part, part.training) for part in module.modules()]
     module.eval()
     try:

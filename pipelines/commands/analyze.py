@@ -1,4 +1,4 @@
-"""`pomai analyze`: how infrared and visible images of any set of pairs differ."""
+"""`pomai analyze`: differences between infrared and visible images of any set of pairs."""
 
 import json
 from pathlib import Path
@@ -25,9 +25,9 @@ def analyze(
         typer.Option(help="Trained method (models/pomai, or its weights): CKA of its encoders."),
     ] = None,
     cka_pairs: Annotated[
-        int, typer.Option(min=1, help="Pairs that CKA looks at, evenly spread over the set.")
+        int, typer.Option(min=1, help="Number of pairs for CKA, evenly spread over the set.")
     ] = 32,
-    seed: Annotated[int, typer.Option(help="Of the positions that CKA looks at.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the positions for CKA.")] = 0,
     accelerator: Annotated[
         Literal["auto", "cpu", "cuda"], typer.Option(help="Where the method runs.")
     ] = "auto",

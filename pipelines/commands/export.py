@@ -31,7 +31,8 @@ def export(
     """
     suffix = SUFFIXES[format]
     if out.suffix.lower() != suffix:
-        raise InputError(out, f"is no name for {format}", f"give --out a name ending in {suffix}")
+        remedy = f"give --out a name ending in {suffix}"
+        raise InputError(out, f"is not a name for {format}", remedy)
     if out.is_dir():
         raise InputError(out, "is a folder", f"give --out a file's name ending in {suffix}")
     if not out.parent.is_dir():

@@ -81,10 +81,10 @@ def find_source(config: DatasetConfig, problems: Problems) -> Source:
     """Find the pairs and labels of a data set in its layout.
 
     Missing or empty folders, and images without partner or label, go to `problems`; the source
-    then lacks what they concern.
+    does not contain them.
 
     Raises:
-        InputError: there is no such folder, it cannot be read, or nothing of this layout is in it.
+        InputError: the folder is missing, cannot be read, or contains nothing of this layout.
     """
     root = Path(config.source)
     try:
@@ -107,7 +107,7 @@ def _read(root: Path, config: DatasetConfig, problems: Problems) -> Source:
 
 
 def _night(listing: Path, names: Sequence[str]) -> list[str] | None:
-    """As listed, a name a line, else by MSRS's names; None where neither says so of every pair."""
+    """Night pairs from the list (one name per line) or MSRS's names; None if neither covers all."""
     if listing.exists():
         listed = {line.strip() for line in _text(listing).splitlines()} - {""}
         if unknown := listed.difference(names):
@@ -172,11 +172,11 @@ def _boxes(root: Path, config: M3FDConfig | BoxesConfig, problems: Problems) -> 
 
 
 def draw(source: Source, config: DatasetConfig, groups: Mapping[str, int] | None = None) -> None:
-    """Decide the splits of a data set that comes without them.
+    """Draw the splits of a data set that is published without them.
 
     Args:
-        source: gets them.
-        config: how they are drawn.
+        source: receives the splits.
+        config: settings of the draw.
         groups: a group number for every name, where the split is by groups.
 
     Raises:
@@ -203,7 +203,7 @@ def _labeled(split: str, folders: Sequence[Path], problems: Problems) -> list[It
 
 
 def _annotations(folder: Path, names: Sequence[str]) -> dict[str, Path]:
-    """VOC XML or YOLO text by stem; files of other names than the images' do not matter."""
+    """VOC XML or YOLO text by stem; files with other stems than the images are ignored."""
     found: defaultdict[str, list[Path]] = defaultdict(list)
     for path in list_folder(folder, "set `labels` to the folder of annotations"):
         if path.suffix.lower() in BOXES:
@@ -260,7 +260,7 @@ def _below(root: Path, names: Sequence[str], split: str) -> list[Path]:
 
 
 def _require_images_in(folder: Path, name: str) -> None:
-    """Refuse a folder of splits where one of images is wanted, and say how to name it."""
+    """Reject a folder of splits in place of images, with the correct name in the message."""
     if found := [split for split in SPLITS if (folder / split).is_dir()]:
         reason = f"holds the splits {' and '.join(found)}, not images"
         remedy = f"write `infrared: {name}/{SPLIT_FIELD}`, and {SPLIT_FIELD} in the other folders"
@@ -270,7 +270,7 @@ def _require_images_in(folder: Path, name: str) -> None:
 def _unread(
     root: Path, config: PublishedSplits, names: Sequence[str], official: Mapping[str, str]
 ) -> Iterator[str]:
-    """A note for every split that lies there and is not the layout's."""
+    """A note for every split in the folder that the layout does not have."""
     for split in SPLITS:
         if (
             config.splits is None

@@ -1,4 +1,4 @@
-"""What fusion is worth by day and at night: the downstream scores of both parts of the test set."""
+"""Downstream scores by day and at night."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class _Part:
 
 
 def day_night(board: Board) -> pd.DataFrame:
-    """Average precision and IoU of every class, day and night images apart.
+    """Average precision and IoU of every class, separately for day and night images.
 
     Returns:
         Columns dataset, score (AP@0.5 or IoU), class (`all classes` is the mean over those that
@@ -77,7 +77,7 @@ def _labeled(part: SegmentationPart | None) -> _Part | None:
 
 
 def _rows(subset: Subset, seeds: Sequence[_Part | None]) -> Iterator[_Row]:
-    """A row a class; images and amounts are the same for every seed."""
+    """One row per class; images and amounts are the same for every seed."""
     parts = [part for part in seeds if part]
     if len(parts) < len(seeds):
         return

@@ -1,4 +1,4 @@
-"""The leaderboard: a row a method, a column a fusion metric or downstream score."""
+"""The leaderboard: one row per method, one column per fusion metric or downstream score."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -79,7 +79,7 @@ class Leaderboard:
 
 
 def higher_is_better(column: Column) -> bool:
-    """Downstream scores all are; of the fusion metrics most are."""
+    """Whether higher is better: true for downstream scores and most fusion metrics."""
     return column[1] not in LOWER_IS_BETTER
 
 

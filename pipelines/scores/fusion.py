@@ -41,5 +41,5 @@ class FusionScores(Scores):
             raise unreadable(path, error) from error
         missing = {"name", *self.summary.metrics} - {*images.columns}
         if missing or len(images) != self.summary.images:
-            raise InputError(path, f"does not belong to the {self.file} beside it", REMEDY)
+            raise InputError(path, f"does not match the {self.file} beside it", REMEDY)
         return {"images": images}

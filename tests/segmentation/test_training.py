@@ -228,7 +228,7 @@ def test_files_that_hold_no_weights_of_the_encoder_are_refused(tmp_path, tiny):
         build(changed(tiny, encoder_weights=str(tmp_path / "nowhere.pth")))
 
     (tmp_path / "text.pth").write_text("no weights")
-    with pytest.raises(InputError, match=r"text\.pth: is no \.pth file: it begins with"):
+    with pytest.raises(InputError, match=r"text\.pth: is not a \.pth file: it begins with"):
         build(changed(tiny, encoder_weights=str(tmp_path / "text.pth")))
 
     save_file({"conv1.weight": torch.zeros(3)}, tmp_path / "other.safetensors")

@@ -1,6 +1,6 @@
 """Transforms under which natural images stay natural (EMMA; Zhao et al. 2024).
 
-Fusing what two sensors see of a transformed scene must give the transformed fused image. All
+Fusing both sensors' views of a transformed scene must give the transformed fused image. All
 transforms keep the size and are differentiable: B×C×H×W -> B×C×H×W.
 """
 

@@ -1,4 +1,4 @@
-"""PoMAI's Neighbor-Group Matching Model: attention between similar pixels, wherever they are."""
+"""PoMAI's Neighbor-Group Matching Model: attention between similar pixels at any distance."""
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +18,7 @@ class NeighborGroupMatching(nn.Module):
 
     HFN hashes the right branch (directions only: the unit sphere) and sorts pixels into groups of
     K neighbors in feature space; GAM attends inside each group, with cosines of the right branch
-    as scores and the left branch as values. The hash rotation is drawn anew for every training
+    as scores and the left branch as values. A new hash rotation is drawn for every training
     forward; at inference it is a saved buffer, so the result is a function of weights and input.
     """
 

@@ -8,7 +8,7 @@ from fusion.methods.segmif.semantic import image_of, tokens_of
 
 
 class ContextualAttention(nn.Module):
-    """Linear attention: queries of one map to a small matrix a head, the context of another."""
+    """Linear attention: queries of one map, and a context (a small matrix per head) of another."""
 
     def __init__(self, channels: int, heads: int) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class ContextualAttention(nn.Module):
 
 
 class Modality(nn.Module):
-    """What one modality has of its own in the attention."""
+    """The layers of one modality in the attention."""
 
     def __init__(self, channels: int, heads: int) -> None:
         super().__init__()

@@ -157,7 +157,7 @@ def test_nothing_is_trained(name):
         ("guided_filter", {"mean_size": 30}, "30 must be odd"),
         ("guided_filter", {"detail_epsilon": 0.0}, "greater than 0"),
         ("two_scale", {"median_size": 4}, "4 must be odd"),
-        ("wavelet", {"wavelet": "morl"}, "'morl' is no discrete wavelet"),
+        ("wavelet", {"wavelet": "morl"}, "'morl' is not a discrete wavelet"),
         ("wavelet", {"level": 3}, "not permitted"),
     ],
 )

@@ -239,7 +239,7 @@ def test_a_batch_that_processes_cannot_share_evenly_is_refused(folder, tmp_path)
 
 def test_missing_devices_are_named():
     wanted = torch.cuda.device_count() + 1
-    with pytest.raises(InputError, match=f"{wanted} CUDA devices are wanted"):
+    with pytest.raises(InputError, match=f"{wanted} CUDA devices are requested"):
         launch(RuntimeConfig(accelerator="cuda", devices=wanted))
 
 

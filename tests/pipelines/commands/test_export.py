@@ -69,7 +69,7 @@ def test_a_torch_program_of_a_wanted_size(monkeypatch, capsys, folder):
 @pytest.mark.parametrize(
     ("out", "options", "message"),
     [
-        ("mean.pt2", (), r"mean.pt2: is no name for onnx; give --out a name ending in .onnx"),
+        ("mean.pt2", (), r"mean.pt2: is not a name for onnx; give --out a name ending in .onnx"),
         ("nowhere/mean.onnx", (), "nowhere: is not a folder; make it first"),
         ("mean.onnx", ("--size", "8", "40"), "--size: is too small; sides must be at least 16"),
         ("taken.onnx", (), "taken.onnx: is a folder"),

@@ -102,7 +102,7 @@ def test_missing_and_damaged_files_are_named(saved, content):
 def test_images_of_another_run_are_refused(tmp_path):
     ALL["evaluate"].save(tmp_path)
     FRAME.head(1).to_csv(tmp_path / "images.csv", index=False)
-    with pytest.raises(InputError, match=r"images.csv: does not belong to the scores.json"):
+    with pytest.raises(InputError, match=r"images.csv: does not match the scores.json"):
         FusionScores.load(tmp_path)
 
 
