@@ -15,7 +15,8 @@ import typer
 
 from fusion import methods
 from fusion.core.memory import keep_freed_memory
-from fusion.methods import Batch, PhaseConfig, TaughtPhaseConfig, TrainingPhase
+from fusion.methods import PhaseConfig, TaughtPhaseConfig
+from fusion.methods.base import Batch, TrainingPhase
 from pipelines import params
 
 WARM_UP, COUNTED = 2, 6

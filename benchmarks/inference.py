@@ -32,7 +32,7 @@ from fusion.core.config import RuntimeConfig
 from fusion.core.memory import keep_freed_memory
 from fusion.core.runtime import autocast, pick_device
 from fusion.inference.pretrained import load
-from fusion.methods.pomai.network import PoMAI
+from fusion.methods.pomai.method import PoMAI
 
 PLAIN = "plain"
 SETTINGS: dict[str, dict[str, Any]] = {

@@ -17,12 +17,10 @@ from torch.nn import functional as F
 
 from fusion.blocks.layers import GatedFeedForward, RestormerBlock, TransposedAttention
 from fusion.images.color import luminance
-from fusion.methods.pomai.network import (
-    ContextAwareModeling,
-    NeighborGroupMatching,
-    PoMAI,
-    PoMAIPhase,
-)
+from fusion.methods.pomai.context import ContextAwareModeling
+from fusion.methods.pomai.method import PoMAI
+from fusion.methods.pomai.neighbor_groups import NeighborGroupMatching
+from fusion.methods.pomai.phases import PoMAIPhase
 
 
 def layer_norm(norm: nn.LayerNorm, features: Tensor) -> Tensor:

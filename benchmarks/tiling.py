@@ -20,7 +20,7 @@ from fusion.images.pairs import Pair, find_pairs
 from fusion.inference.fuse import as_planes, fuse_batch
 from fusion.inference.pretrained import load
 from fusion.inference.tiles import Tiling
-from fusion.methods import FusionMethod
+from fusion.methods.base import FusionMethod
 from fusion.metrics import compute
 
 METRICS = ("SD", "SF", "AG", "VIF")

@@ -22,8 +22,10 @@ from fusion.core.config import RuntimeConfig
 from fusion.core.memory import keep_freed_memory
 from fusion.core.runtime import pick_device
 from fusion.images.decode import write_image
-from fusion.methods import Batch
-from fusion.methods.pomai.network import PoMAI, PoMAIConfig, PoMAIPhase, StageOne
+from fusion.methods.base import Batch
+from fusion.methods.pomai.config import PoMAIConfig, PoMAIStageOnePhaseConfig
+from fusion.methods.pomai.method import PoMAI
+from fusion.methods.pomai.phases import PoMAIPhase
 
 SETTINGS = {
     "fp32": {"channels_last": False},
@@ -50,7 +52,9 @@ def main(
 ) -> None:
     """Measure all settings, or ONLY some; print the result as JSON (and write it to OUT)."""
     config = PoMAIConfig(channels=channels, heads=heads)
-    settings = StageOne(epochs=rounds + 2, batch_size=batch_size, crop=crop, learning_rate=1e-4)
+    settings = PoMAIStageOnePhaseConfig(
+        epochs=rounds + 2, batch_size=batch_size, crop=crop, learning_rate=1e-4
+    )
     device = pick_device(RuntimeConfig())
     flops = flops_per_image(config, crop)
     moved = bytes_per_image(config, settings)
@@ -95,7 +99,7 @@ def make_pairs(folder: Path, count: int, side: int) -> None:
             write_image(folder / kind / f"{index:04d}.png", pixels)
 
 
-def new_phase(config: PoMAIConfig, settings: StageOne) -> PoMAIPhase:
+def new_phase(config: PoMAIConfig, settings: PoMAIStageOnePhaseConfig) -> PoMAIPhase:
     """Stage one with always the same first weights."""
     torch.manual_seed(0)
     return PoMAI.start_phase("stage_one", config, settings, None)
@@ -113,7 +117,7 @@ def flops_per_image(config: PoMAIConfig, crop: int) -> float:
     return 3 * flops
 
 
-def bytes_per_image(config: PoMAIConfig, settings: StageOne) -> float:
+def bytes_per_image(config: PoMAIConfig, settings: PoMAIStageOnePhaseConfig) -> float:
     """Bytes that the operations of one crop's forward and backward pass read and write, eager."""
     phase = new_phase(config, settings)
     infrared, visible = (torch.rand(1, planes, settings.crop, settings.crop) for planes in (1, 3))
@@ -133,7 +137,7 @@ def largest_difference(config: PoMAIConfig) -> float:
 
 
 def measure(
-    config: PoMAIConfig, settings: StageOne, folder: Path, setting: str, steps: int
+    config: PoMAIConfig, settings: PoMAIStageOnePhaseConfig, folder: Path, setting: str, steps: int
 ) -> dict[str, object]:
     """Speed, peak memory and slowest kernels of one setting; the last epoch is for the kernels."""
     machine.use_tf32("tf32" in setting)
@@ -168,7 +172,7 @@ def measure(
 
 def _train(
     phase: PoMAIPhase,
-    settings: StageOne,
+    settings: PoMAIStageOnePhaseConfig,
     folder: Path,
     runtime: RuntimeConfig,
     note: Callable[[], None],

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detection.boxes import read_annotation
-from fusion.images.decode import read_infrared, read_visible, write_image
+from fusion.images.decode import read_infrared, read_visible, to_rgb, write_image
 
 _GAP, _CAPTION = 4, 18
 _TITLES = ("visible", "infrared", "truth", "detections")
@@ -63,23 +63,19 @@ def draw(
     """
     folder.mkdir(parents=True, exist_ok=True)
     for stem, found in detections.items():
-        fused = _color(read_visible(images / f"{stem}.png").pixels)
+        fused = to_rgb(read_visible(images / f"{stem}.png").pixels)
         size = (fused.shape[1], fused.shape[0])
         truth = read_annotation(dataset / "labels" / f"{stem}.txt", classes, size)
         sure = [f"{value:.2f}" for value in found.confidences]
         panels = (
-            _color(read_visible(dataset / "vi" / f"{stem}.png").pixels),
-            _color(read_infrared(dataset / "ir" / f"{stem}.png").pixels),
+            to_rgb(read_visible(dataset / "vi" / f"{stem}.png").pixels),
+            to_rgb(read_infrared(dataset / "ir" / f"{stem}.png").pixels),
             _boxed(fused, truth.boxes, truth.labels, [classes[label] for label in truth.labels]),
             _boxed(fused, found.boxes, found.labels, sure),
         )
         pairs = zip(_TITLES, panels, strict=True)
         row = np.hstack([_captioned(title, panel) for title, panel in pairs])
         write_image(folder / f"{stem}.png", np.ascontiguousarray(row[:, _GAP:]))
-
-
-def _color(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
 
 
 def _boxed(

@@ -11,7 +11,6 @@ from fusion.core.config import RuntimeConfig
 from fusion.core.files import file_digest
 from fusion.core.protocol import library_versions, protocol_digest
 from fusion.core.runtime import pick_device
-from pipelines.datasets.splits import split_checksum
 
 _WITHOUT_EFFECT = {"seeds", "pictures", "workers", "weights"}
 
@@ -48,7 +47,7 @@ def protocol(
         "data": {
             "name": workspace.name,
             "split": workspace.split_protocol,
-            "split_sha256": split_checksum(workspace.splits),
+            "split_sha256": protocol_digest(workspace.splits),
             "images": {split: len(stems) for split, stems in workspace.splits.items()},
             "classes": workspace.classes,
             "labels_sha256": workspace.label_digest,

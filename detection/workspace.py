@@ -5,7 +5,6 @@ labels, so this is a folder of its own and no tracked folder is touched.
 """
 
 import hashlib
-import json
 import os
 import shutil
 from collections.abc import Iterable
@@ -15,7 +14,7 @@ from pathlib import Path
 import yaml
 
 from fusion.core.errors import InputError, list_names
-from pipelines.datasets.splits import SPLITS
+from fusion.images.prepared import SPLITS, PreparedSet
 
 
 @dataclass(frozen=True)
@@ -60,10 +59,11 @@ def build_workspace(images: Path, dataset: Path, folder: Path) -> Workspace:
             would be 0 whatever is detected), or images or labels of a split are missing; all
             missing names are counted before anything is made.
     """
-    facts = json.loads((dataset / "dataset.json").read_text())
+    prepared = PreparedSet.load(dataset)
+    if prepared.classes is None:
+        raise InputError(dataset, "has no boxes", "detect on a data set with boxes")
     for split in SPLITS:
-        stems = facts["splits"].get(split)
-        if not stems:
+        if not (stems := prepared.names(split)):
             raise InputError(dataset, f"has no {split} images", "detection needs train, val, test")
         _require(dataset / split / "labels", stems, ".txt", "detect on a data set with boxes")
         _require(images / split, stems, ".png", "fuse the whole data set")
@@ -76,7 +76,7 @@ def build_workspace(images: Path, dataset: Path, folder: Path) -> Workspace:
     for split in SPLITS:
         for kind in ("images", "labels"):
             (folder / kind / split).mkdir(parents=True)
-        for stem in facts["splits"][split]:
+        for stem in prepared.names(split):
             label, image = f"{split}/{stem}.txt", f"{split}/{stem}.png"
             _link(images / image, folder / "images" / image)
             shutil.copyfile(dataset / split / "labels" / f"{stem}.txt", folder / "labels" / label)
@@ -84,20 +84,20 @@ def build_workspace(images: Path, dataset: Path, folder: Path) -> Workspace:
     content = {
         "path": str(folder),
         **{split: f"images/{split}" for split in SPLITS},
-        "names": dict(enumerate(facts["classes"])),
+        "names": dict(enumerate(prepared.classes)),
     }
     description.write_text(yaml.safe_dump(content))
     return Workspace(
-        name=facts["name"],
-        split_protocol=facts["split_protocol"],
+        name=prepared.name,
+        split_protocol=prepared.split_protocol,
         images=images,
         dataset=dataset,
         description=description,
-        classes=facts["classes"],
-        splits={split: sorted(facts["splits"][split]) for split in SPLITS},
+        classes=prepared.classes,
+        splits={split: sorted(prepared.names(split)) for split in SPLITS},
         label_digest=_digest(folder / "labels"),
         image_digest=_digest(folder / "images"),
-        night=facts["night"],
+        night=prepared.night,
     )
 
 

@@ -1,13 +1,16 @@
 """Hydra composition of params.yaml, byte for byte what `dvc exp run -S …` writes."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
+import yaml
 from dvc.utils.hydra import compose_and_dump
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from fusion.core.errors import InputError
+from pipelines.strict_yaml import read_yaml
 
 
 def compose(output: Path, overrides: Sequence[str] = (), config: Path = Path("conf")) -> None:
@@ -19,14 +22,33 @@ def compose(output: Path, overrides: Sequence[str] = (), config: Path = Path("co
         config: folder of the composition.
 
     Raises:
-        InputError: an override names nothing that exists, or is not an override.
+        InputError: an override names nothing that exists, or is not an override; a file of the
+            composition is not UTF-8 without a byte order mark, or not valid YAML.
     """
     if not config.is_dir():
         raise InputError(config, "is missing", "run from the project's root folder")
+    _refuse_byte_order_marks(config)
     try:
         compose_and_dump(str(output), str(config.resolve()), None, "config", "", list(overrides))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        named = set(re.findall(r"[\w-]+", " ".join(overrides)))
+        for file in sorted(_files(config), key=lambda file: file.stem not in named):
+            read_yaml(file)  # names the file and the line, which Hydra does not
+        raise InputError(config, f"is not valid YAML: {error}", "correct it") from error
     except (HydraException, OmegaConfBaseException) as error:
         reason = " ".join(str(error).split("Config search path")[0].split())
         raise InputError(
             config, f"{' '.join(overrides)} cannot be composed: {reason}", "correct the overrides"
         ) from error
+
+
+def _files(config: Path) -> list[Path]:
+    return sorted(config.rglob("*.yaml"))
+
+
+def _refuse_byte_order_marks(config: Path) -> None:
+    """Hydra composes such a file without a word, at the wrong place: the mark hides `@package`."""
+    for file in _files(config):
+        if file.read_bytes().startswith(b"\xef\xbb\xbf"):
+            reason = "begins with a byte order mark, which hides its first line"
+            raise InputError(file, reason, "save it as UTF-8 without a byte order mark")

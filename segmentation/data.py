@@ -1,12 +1,10 @@
 """Fused images with labels: loaded once into memory, cropped and scaled at random for training."""
 
 import hashlib
-import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fusion.core.errors import InputError
-from fusion.images.decode import read_visible
+from fusion.images.decode import read_visible, to_rgb
+from fusion.images.prepared import PreparedSet
 from segmentation.labels import read_label
 
 IGNORE = 255
@@ -50,33 +49,16 @@ class LabelledImages:
         )
 
 
-def manifest(dataset: Path) -> dict[str, Any]:
-    """`dataset.json` of a prepared data set: name, splits, pairs at night.
-
-    Raises:
-        InputError: the data set is not prepared.
-    """
-    listing = dataset / "dataset.json"
-    if not listing.is_file():
-        raise InputError(listing, "is missing", "prepare the data set first")
-    facts: dict[str, Any] = json.loads(listing.read_text())
-    return facts
-
-
 def split_stems(dataset: Path, split: str) -> list[str]:
-    """Names of a split's images, as `dataset/dataset.json` lists them.
+    """Names of a split's images.
 
     Raises:
         InputError: the data set is not prepared, or has no such split or an empty one.
     """
-    stems = manifest(dataset)["splits"].get(split)
-    if not stems:
-        raise InputError(
-            dataset / "dataset.json",
-            f"has no '{split}' images",
-            "segmentation needs both a train and a test split",
-        )
-    return list(stems)
+    if not (stems := PreparedSet.load(dataset).names(split)):
+        remedy = "segmentation needs both a train and a test split"
+        raise InputError(dataset, f"has no '{split}' images", remedy)
+    return stems
 
 
 def load(images: Path, dataset: Path, split: str) -> LabelledImages:
@@ -111,7 +93,7 @@ def load(images: Path, dataset: Path, split: str) -> LabelledImages:
 
 def _read_pair(pair: tuple[Path, Path]) -> tuple[Tensor, Tensor, str, str]:
     image_path, label_path = pair
-    image = np.array(as_rgb(read_visible(image_path).pixels))  # a copy that tensors may share
+    image = np.array(to_rgb(read_visible(image_path).pixels))  # a copy that tensors may share
     label = read_label(label_path)
     if image.shape[:2] != label.shape:
         raise InputError(
@@ -126,11 +108,6 @@ def _read_pair(pair: tuple[Path, Path]) -> tuple[Tensor, Tensor, str, str]:
         _digest(image),
         _digest(label),
     )
-
-
-def as_rgb(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Grey H×W as three equal channels; RGB H×W×3 as it is."""
-    return pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=-1)
 
 
 def _digest(pixels: NDArray[np.uint8]) -> str:

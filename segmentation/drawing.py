@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fusion.images.decode import read_infrared, read_visible, write_image
-from segmentation.data import LabelledImages, as_rgb
+from fusion.images.decode import read_infrared, read_visible, to_rgb, write_image
+from segmentation.data import LabelledImages
 from segmentation.labels import colourise
 
 _GAP, _CAPTION = 4, 18
@@ -34,8 +34,8 @@ def draw(
     folder.mkdir(parents=True, exist_ok=True)
     for stem, fused, truth in zip(data.stems, data.images, data.labels, strict=True):
         panels = (
-            as_rgb(read_visible(dataset / "test" / "vi" / f"{stem}.png").pixels),
-            as_rgb(read_infrared(dataset / "test" / "ir" / f"{stem}.png").pixels),
+            to_rgb(read_visible(dataset / "test" / "vi" / f"{stem}.png").pixels),
+            to_rgb(read_infrared(dataset / "test" / "ir" / f"{stem}.png").pixels),
             fused.movedim(0, -1).numpy(),
             colourise(truth.numpy()),
             colourise(predicted[stem]),

@@ -15,9 +15,10 @@ from fusion.core.config import RuntimeConfig
 from fusion.core.files import code_digest
 from fusion.core.protocol import protocol_digest
 from fusion.core.runtime import pick_device
+from fusion.images.prepared import PreparedSet
 from segmentation.config import SegmentationConfig
 from segmentation.confusion import Matrices, Scores, scores
-from segmentation.data import LabelledImages, hold_out, load, manifest
+from segmentation.data import LabelledImages, hold_out, load
 from segmentation.drawing import chosen, draw
 from segmentation.evaluate import per_image_confusion, predictions
 from segmentation.labels import CLASSES
@@ -105,7 +106,7 @@ def train_and_test(
         load(images, dataset, "train"), config.validation_fraction, config.validation_seed
     )
     test = load(images, dataset, "test")
-    facts = manifest(dataset)
+    prepared = PreparedSet.load(dataset)
     device = pick_device(runtime)
     with repeatable(), torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
@@ -116,7 +117,7 @@ def train_and_test(
         lowest, narrowest = min(sizes), min(sizes, key=lambda size: size[1])
         require_sizes(model, {(config.crop, config.crop), lowest, narrowest})
         splits = {"train": training, "val": validation, "test": test}
-        shared = protocol(config, runtime, seed, facts, splits)
+        shared = protocol(config, runtime, seed, prepared, splits)
         fingerprint = _fingerprint(protocol_digest(shared), model, training, validation)
         curve = fit(model, training, validation, config, seed, runtime, work, fingerprint, log)
         per_image = per_image_confusion(model, test, config.batch_size, runtime)
@@ -126,8 +127,8 @@ def train_and_test(
             draw(dataset, shown, predicted, pictures)
     return SegmentationResult(
         test=scores(per_image),
-        day=_part(facts["night"], test.stems, per_image, night=False),
-        night=_part(facts["night"], test.stems, per_image, night=True),
+        day=_part(prepared.night, test.stems, per_image, night=False),
+        night=_part(prepared.night, test.stems, per_image, night=True),
         best_epoch=best_epoch(curve),
         curve=curve,
         protocol=shared,

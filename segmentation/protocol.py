@@ -7,6 +7,7 @@ from typing import Any
 from fusion.core.config import RuntimeConfig
 from fusion.core.files import file_digest
 from fusion.core.protocol import library_versions, protocol_digest
+from fusion.images.prepared import PreparedSet
 from segmentation.config import SegmentationConfig
 from segmentation.data import LabelledImages
 
@@ -34,7 +35,7 @@ def protocol(
     config: SegmentationConfig,
     runtime: RuntimeConfig,
     seed: int,
-    facts: Mapping[str, Any],
+    prepared: PreparedSet,
     splits: Mapping[str, LabelledImages],
 ) -> dict[str, Any]:
     """All that methods must share; everything but their images.
@@ -43,18 +44,18 @@ def protocol(
         config: the experiment's settings.
         runtime: where and how to compute.
         seed: the training seed.
-        facts: `dataset.json` of the prepared data set.
+        prepared: the data set.
         splits: images to learn from, to validate on and to test.
     """
     names = {split: data.stems for split, data in splits.items()}
     labels = {split: data.label_digests for split, data in splits.items()}
-    night = facts["night"]
+    night = prepared.night
     return {
         **conditions(config, runtime),
         "seed": seed,
         "data": {
-            "name": facts["name"],
-            "split": facts["split_protocol"],
+            "name": prepared.name,
+            "split": prepared.split_protocol,
             "split_sha256": protocol_digest(names),
             "images": {split: len(data) for split, data in splits.items()},
             "labels_sha256": protocol_digest(labels),

@@ -17,7 +17,7 @@ def pytest_collection_modifyitems(items):
 def start_process():
     """A function that calls another one in a process in which the slow imports are done."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["fusion.training.loop", "fusion.methods.pomai.network"])
+    context.set_forkserver_preload(["fusion.training.loop", "fusion.methods.pomai.method"])
 
     def start(target, *args):
         process = context.Process(target=target, args=args)

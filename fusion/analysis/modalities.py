@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fusion.images.decode import read_infrared, read_visible, to_grey
+from fusion.images.decode import read_infrared, read_visible, to_gray
 from fusion.images.pairs import Pair, check_same_size
 
 Grey = NDArray[np.uint8]
@@ -154,7 +154,7 @@ def summarise(frame: pd.DataFrame) -> dict[str, Any]:
 def _measure(pair: Pair) -> dict[str, Any]:
     check_same_size(pair)
     infrared = read_infrared(pair.infrared).pixels
-    visible = to_grey(read_visible(pair.visible).pixels)
+    visible = to_gray(read_visible(pair.visible).pixels)
     row: dict[str, Any] = {"name": pair.name}
     for name, measure in SPARSITY.items():
         row |= {f"{name} infrared": measure(infrared), f"{name} visible": measure(visible)}

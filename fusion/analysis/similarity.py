@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from fusion.core.errors import InputError
 from fusion.images.decode import read_infrared, read_visible
 from fusion.images.pairs import Pair, check_same_size
-from fusion.methods import FusionMethod
+from fusion.methods.base import FusionMethod
 
 
 class LayerSimilarity(NamedTuple):

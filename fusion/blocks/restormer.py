@@ -1,30 +1,10 @@
 """The cascade of Restormer blocks and the decoder that CDDFuse and PoMAI have in common."""
 
-from typing import Self
-
 import torch
-from pydantic import Field, model_validator
 from torch import Tensor, nn
 
+from fusion.blocks.config import RestormerConfig
 from fusion.blocks.layers import RestormerBlock
-from fusion.core.config import Config
-
-
-class RestormerConfig(Config):
-    """Widths of the blocks: `channels` split into `heads`, feed-forward `expansion` · channels."""
-
-    channels: int = Field(64, ge=2, multiple_of=2)
-    heads: int = Field(8, ge=1)
-    blocks: int = Field(4, ge=1)
-    expansion: float = Field(2.0, gt=0)
-
-    @model_validator(mode="after")
-    def _heads_divide_channels(self) -> Self:
-        if self.channels % self.heads:
-            raise ValueError(
-                f"channels ({self.channels}) must be a multiple of heads ({self.heads})"
-            )
-        return self
 
 
 def restormer_blocks(config: RestormerConfig) -> nn.Sequential:

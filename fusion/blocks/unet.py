@@ -6,31 +6,12 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-LEVELS = 5
-MULTIPLE = 2 ** (LEVELS - 1)
-"""What the sides of an image must divide by."""
+from fusion.blocks.config import LEVELS
 
 
 def level_widths(width: int) -> list[int]:
     """Channels of the five levels, finest first: width, 2·width, …, 16·width."""
     return [width * 2**level for level in range(LEVELS)]
-
-
-def require_pixels(images: int, crop: int) -> None:
-    """Refuse a batch that gives batch normalisation one value a channel to learn from.
-
-    Args:
-        images: in a batch.
-        crop: their sides, before they are padded to `MULTIPLE`.
-
-    Raises:
-        ValueError: there is a single pixel at the deepest level.
-    """
-    if images == 1 and crop <= MULTIPLE:
-        raise ValueError(
-            f"one crop of {crop} leaves batch normalisation a single pixel at the deepest "
-            "level: raise batch_size or crop"
-        )
 
 
 def double_conv(inputs: int, outputs: int, *, bias: bool) -> nn.Sequential:

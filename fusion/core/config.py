@@ -6,12 +6,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Config(BaseModel):
-    """An immutable settings object that refuses unknown keys and wrong types.
+    """An immutable settings object that refuses unknown keys and wrong types, infinities and NaN.
 
     Libraries take these as typed arguments; only `pipelines` reads them from a file.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class RuntimeConfig(Config):
@@ -35,11 +35,11 @@ class RuntimeConfig(Config):
     """
 
     accelerator: Literal["auto", "cpu", "cuda"] = "auto"
-    devices: int = Field(1, ge=1)
-    num_nodes: int = Field(1, ge=1)
+    devices: int = Field(1, ge=1, le=1024)
+    num_nodes: int = Field(1, ge=1, le=1024)
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
     channels_last: bool = True
     compile: bool = False
     device_cache: Literal["auto", "ram", "device"] = "auto"
-    memory_gib: float = Field(10.0, gt=0)
-    checkpoint_seconds: float = Field(60.0, ge=0)
+    memory_gib: float = Field(10.0, gt=0, le=2**20)
+    checkpoint_seconds: float = Field(60.0, ge=0, le=10**7)

@@ -18,6 +18,12 @@ def unwritable(path: Path, error: OSError) -> InputError:
     return InputError(path, reason, "look at its permissions and whether the disk is full")
 
 
+def unreadable(path: Path, error: Exception) -> InputError:
+    """What to raise where a file or folder could not be opened."""
+    reason = f"cannot be read ({getattr(error, 'strerror', None) or error})"
+    return InputError(path, reason, "check its name and its permissions")
+
+
 def list_names(names: Iterable[str], limit: int = 10) -> str:
     """Sorted names for a message; the rest beyond `limit` as a count."""
     ordered = sorted(names)

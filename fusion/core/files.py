@@ -3,8 +3,9 @@
 import hashlib
 from pathlib import Path
 from secrets import token_hex
+from stat import S_ISREG
 
-from fusion.core.errors import InputError
+from fusion.core.errors import InputError, unreadable
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -16,6 +17,22 @@ def write_bytes(path: Path, content: bytes) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def require_file(path: Path) -> None:
+    """Refuse everything but a regular file: opening a named pipe or a device may never return.
+
+    Raises:
+        InputError: nothing is there, it is not a regular file, or its folder cannot be entered.
+    """
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError as error:
+        raise InputError(path, "is missing", "add it") from error
+    except (OSError, ValueError) as error:
+        raise unreadable(path, error) from error
+    if not S_ISREG(mode):
+        raise InputError(path, "is not a regular file", "replace it with one")
 
 
 def file_digest(path: Path) -> str:

@@ -20,15 +20,18 @@ def pick_device(runtime: RuntimeConfig) -> torch.device:
 
 
 def require_device(device: str | torch.device) -> torch.device:
-    """A device by its name, such as "cpu" or "cuda:1".
+    """A CPU or CUDA device by its name, such as "cpu" or "cuda:1".
 
     Raises:
-        InputError: torch knows no such device, or there is no CUDA device here.
+        InputError: the name is another one, or there is no such CUDA device.
     """
     try:
         found = torch.device(device)
-    except RuntimeError as error:
-        raise InputError(str(device), "is no device of torch", 'give "cpu" or "cuda"') from error
+    except (RuntimeError, TypeError) as error:
+        reason = f"is no device ({str(error).splitlines()[0]})"
+        raise InputError(f"device {device!r}", reason, 'give "cpu" or "cuda"') from error
+    if found.type not in ("cpu", "cuda"):
+        raise InputError(str(found), "is a kind of device not used here", 'give "cpu" or "cuda"')
     if found.type == "cuda" and (found.index or 0) >= torch.cuda.device_count():
         reason = f"torch finds {torch.cuda.device_count()} CUDA devices here"
         raise InputError(str(found), reason, 'give "cpu", or look at the driver (nvidia-smi)')

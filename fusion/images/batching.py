@@ -17,13 +17,13 @@ def batches_of_one_size(pairs: Sequence[Pair], most: Callable[[int], int]) -> li
         most: pixels of one image → how many images a batch may have.
     """
 
-    def size(pair: Pair) -> tuple[int, int]:
-        return image_size(pair.visible)
-
+    sized = sorted(
+        ((image_size(pair.visible), pair) for pair in pairs),
+        key=lambda entry: (entry[0], entry[1].name),
+    )
     batches = []
-    ordered = sorted(pairs, key=lambda pair: (size(pair), pair.name))
-    for (height, width), group in groupby(ordered, size):
-        same, count = list(group), most(height * width)
+    for (height, width), group in groupby(sized, key=lambda entry: entry[0]):
+        same, count = [pair for _, pair in group], most(height * width)
         batches += [same[start : start + count] for start in range(0, len(same), count)]
     return batches
 

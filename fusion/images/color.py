@@ -1,4 +1,4 @@
-"""Colour: luminance is fused, chrominance is the visible image's (BT.601, full range).
+"""Color: luminance is fused, chrominance is the visible image's (BT.601, full range).
 
 The convention of CDDFuse and EMMA: the fused luminance replaces the visible image's, Cb and Cr
 are kept. In RGB that is an equal shift of all three channels by the change in luminance, because
@@ -27,7 +27,7 @@ def restore_color(fused: Tensor, visible: Tensor) -> Tensor:
         visible: RGB, B×3×H×W in [0, 1].
 
     Returns:
-        RGB, B×3×H×W in [0, 1]; grey wherever the visible image is grey.
+        RGB, B×3×H×W in [0, 1]; gray wherever the visible image is gray.
     """
     return (visible + (fused - luminance(visible))).clamp(0, 1)
 

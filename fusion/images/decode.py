@@ -1,9 +1,9 @@
 """Image files: decoding, validating, writing.
 
-Whatever users have is decoded here to one of two forms: 8-bit grey H×W, or 8-bit RGB H×W×3.
+Whatever users have is decoded here to one of two forms: 8-bit gray H×W, or 8-bit RGB H×W×3.
 """
 
-import struct
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from fusion.core.errors import InputError
 from fusion.core.files import write_bytes
+from fusion.images.opening import DAMAGE, damage_reported, open_image
 
 MINIMUM_SIDE = 16
 DIM_BITS = 14
@@ -22,7 +23,14 @@ DIM_BITS = 14
 
 _SCALED = "scaled from"
 _ALPHA = "alpha dropped"
-_DEEP_COLOR = "16-bit colour read as 8-bit"
+COLORED_INFRARED = (
+    "in color, only its luma is used: is it color-mapped, or are the folders exchanged?"
+)
+_FOURTH_CHANNEL = "fourth channel dropped: if it is the infrared image (MFNet), split it off first"
+_COLOR_TOLERANCE = 8
+"""Gray levels by which channels of a gray image differ after JPEG compression; a choice."""
+
+_DEEP_COLOR = "16-bit color read as 8-bit"
 _WIDTH, _HEIGHT, _ORIENTATION = 0x0100, 0x0101, 0x0112
 
 
@@ -30,7 +38,7 @@ _WIDTH, _HEIGHT, _ORIENTATION = 0x0100, 0x0101, 0x0112
 class ImageRead:
     """A decoded image.
 
-    pixels: uint8, H×W (grey) or H×W×3 (RGB).
+    pixels: uint8, H×W (gray) or H×W×3 (RGB).
     notes: what had to be done to get there, e.g. "alpha dropped".
     stored: the file is an 8-bit PNG of exactly these pixels already.
     """
@@ -41,25 +49,29 @@ class ImageRead:
 
 
 def read_infrared(path: Path, declared_range: tuple[float, float] | None = None) -> ImageRead:
-    """Read an infrared image as grey levels.
+    """Read an infrared image as gray levels.
 
-    Three channels are reduced by BT.601, rounded. Values of more than 8 bits are scaled so that
-    `declared_range` becomes 0..255, clipped; by default the full range of the file's type.
+    Three channels are reduced by BT.601, rounded; a note says so where they differ. Values of more
+    than 8 bits are scaled so that `declared_range` becomes 0..255, clipped; by default the full
+    range of the file's type.
 
     Raises:
-        InputError: the file is missing, unreadable, truncated or too small.
+        InputError: the file is missing, unreadable, truncated or too small, or the range is not two
+            finite numbers in order.
     """
+    if declared_range:
+        _require_range(declared_range)
     image = _decode(path, declared_range)
     if declared_range and not any(note.startswith(_SCALED) for note in image.notes):
-        depth = "16-bit colour" if _DEEP_COLOR in image.notes else "8 bits"
+        depth = "16-bit color" if _DEEP_COLOR in image.notes else "8 bits"
         image = replace(image, notes=(*image.notes, f"{depth}: the declared range is not used"))
     if image.pixels.ndim == 2:
         return image
-    return ImageRead(to_grey(image.pixels), image.notes)
+    return ImageRead(to_gray(image.pixels), _color_notes(image))
 
 
 def read_visible(path: Path) -> ImageRead:
-    """Read a visible image as RGB, or as grey where it has no colour (three equal channels).
+    """Read a visible image as RGB, or as gray where it has no color (three equal channels).
 
     Raises:
         InputError: as `read_infrared`.
@@ -71,8 +83,30 @@ def read_visible(path: Path) -> ImageRead:
     return ImageRead(np.ascontiguousarray(pixels[..., 0]), image.notes)
 
 
-def to_grey(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """round(0.299 R + 0.587 G + 0.114 B) of H×W×3; grey H×W as it is."""
+def _color_notes(infrared: ImageRead) -> tuple[str, ...]:
+    """The notes of an infrared image of three channels, and more if it has colors."""
+    red, green, blue = cv2.split(infrared.pixels)
+    spread = cv2.subtract(cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue))
+    if spread.max() <= _COLOR_TOLERANCE:
+        return infrared.notes
+    others = (_FOURTH_CHANNEL if note == _ALPHA else note for note in infrared.notes)
+    return (*others, COLORED_INFRARED)
+
+
+def _require_range(values: tuple[float, float]) -> None:
+    low, high = values
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        reason = f"is not two finite numbers in order: {low:g} {high:g}"
+        raise InputError("infrared range", reason, "give the lowest and the highest value")
+
+
+def to_rgb(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Gray H×W as three equal channels H×W×3; RGB as it is."""
+    return pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
+
+
+def to_gray(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """round(0.299 R + 0.587 G + 0.114 B) of H×W×3; gray H×W as it is."""
     if pixels.ndim == 2:
         return pixels
     weighted = pixels.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
@@ -85,7 +119,7 @@ def image_size(path: Path) -> tuple[int, int]:
     Raises:
         InputError: the file is missing or not an image.
     """
-    with _open(path) as image:
+    with open_image(path) as image, damage_reported(path):
         width, height = image.size
         if isinstance(image, TiffImageFile):  # its size may be turned already: the tags never are
             width, height = image.tag_v2[_WIDTH], image.tag_v2[_HEIGHT]
@@ -101,47 +135,39 @@ def write_image(path: Path, pixels: NDArray[np.uint8]) -> None:
     Raises:
         TypeError: the pixels are not uint8.
     """
+    write_bytes(path, encode_png(pixels))
+
+
+def encode_png(pixels: NDArray[np.uint8]) -> bytes:
+    """The PNG file of uint8 H×W or H×W×3 RGB.
+
+    Raises:
+        TypeError: the pixels are not uint8.
+    """
     if pixels.dtype != np.uint8:
         raise TypeError(f"images are written as uint8, not {pixels.dtype}")
     stored = pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
     encoded, data = cv2.imencode(".png", stored)
     if not encoded:
-        raise ValueError(f"{path}: cannot encode an image of shape {pixels.shape}")
-    write_bytes(path, data.tobytes())
-
-
-_DAMAGE = (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError)
-"""What Pillow raises for files that are no images, broken or absurdly large."""
-
-
-def _open(path: Path) -> ImageFile.ImageFile:
-    try:
-        return Image.open(path)
-    except FileNotFoundError as error:
-        raise InputError(path, "is missing", "add it") from error
-    except _DAMAGE as error:
-        raise InputError(path, f"is not a readable image ({error})", "replace it") from error
+        raise ValueError(f"cannot encode an image of shape {pixels.shape}")
+    return data.tobytes()
 
 
 def _decode(path: Path, declared_range: tuple[float, float] | None) -> ImageRead:
     """H×W or H×W×3; three equal channels stay three."""
-    with _open(path) as opened:
+    with open_image(path) as opened:
         layout = str([tile[3] for tile in opened.tile])
-        deep_grey = "LA;16" in layout
-        try:
-            frames = _count_frames(opened)
+        deep_gray = "LA;16" in layout
+        with damage_reported(path):
+            frames = int(getattr(opened, "n_frames", 1))
             if not isinstance(opened, TiffImageFile):  # which forgets its EXIF when loaded
                 opened.load()
             orientation = _orientation(opened)
             opened.load()
-            picture = _deep_grey(path, orientation) if deep_grey else opened
+            picture = _deep_gray(path, orientation) if deep_gray else opened
             image = picture if orientation is None else ImageOps.exif_transpose(picture)
             pixels, notes = _eight_bits(path, image, declared_range)
-        except InputError:
-            raise
-        except _DAMAGE as error:
-            raise InputError(path, f"is truncated or damaged ({error})", "replace it") from error
-        if deep_grey:
+        if deep_gray:
             notes += (_ALPHA,)
         elif ";16" in layout and not _is_wide(opened):
             notes += (_DEEP_COLOR,)
@@ -162,16 +188,9 @@ def _orientation(image: ImageFile.ImageFile) -> int | None:
     """How EXIF says the picture is turned, 1 to 8 (0: it does not say); None where it is broken."""
     try:
         value = image.getexif().get(_ORIENTATION, 1)
-    except _DAMAGE:
+    except DAMAGE:
         return None
     return int(value) if value in range(9) else None
-
-
-def _count_frames(image: ImageFile.ImageFile) -> int:
-    try:
-        return int(getattr(image, "n_frames", 1))
-    except TypeError as error:  # a TIFF's next page has no size
-        raise OSError(str(error)) from error
 
 
 def _eight_bits(
@@ -191,8 +210,8 @@ def _is_wide(image: Image.Image) -> bool:
     return image.mode in {"I", "F"} or image.mode.startswith("I;16")
 
 
-def _deep_grey(path: Path, orientation: int | None) -> Image.Image:
-    """The grey of a PNG that has alpha too, 16 bits each: Pillow keeps but the high bytes."""
+def _deep_gray(path: Path, orientation: int | None) -> Image.Image:
+    """The gray of a PNG that has alpha too, 16 bits each: Pillow keeps but the high bytes."""
     decoded = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
     if decoded is None:
         raise OSError("it cannot be decoded")

@@ -1,10 +1,11 @@
 """Folders of images, matched to pairs by stem."""
 
+import re
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
-from fusion.core.errors import InputError, list_names
+from fusion.core.errors import InputError, list_names, unreadable
 from fusion.images.decode import image_size
 
 EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
@@ -19,16 +20,29 @@ class Pair:
     visible: Path
 
 
+def list_folder(folder: Path, remedy: str) -> list[Path]:
+    """What a folder holds, sorted.
+
+    Raises:
+        InputError: it is not a folder (the message ends with `remedy`), or it cannot be read.
+    """
+    try:
+        if not folder.is_dir():
+            raise InputError(folder, "is not a folder", remedy)
+        return sorted(folder.iterdir())
+    except OSError as error:
+        raise unreadable(folder, error) from error
+
+
 def find_images(folder: Path) -> dict[str, Path]:
     """Images of a folder by stem, sorted.
 
     Raises:
-        InputError: the folder is missing or has no images, or two images share a stem.
+        InputError: the folder is missing, cannot be read or has no images, or two images share a
+            stem.
     """
-    if not folder.is_dir():
-        raise InputError(folder, "is not a folder", "give a folder of images")
     found: defaultdict[str, list[Path]] = defaultdict(list)
-    for path in sorted(folder.iterdir()):
+    for path in list_folder(folder, "give a folder of images"):
         if path.suffix.lower() in EXTENSIONS and not path.name.startswith("."):
             found[path.stem].append(path)
     if not found:
@@ -80,3 +94,12 @@ def check_same_size(pair: Pair) -> None:
             f"infrared and visible differ in size: {shown}",
             "pairs must be aligned pixel by pixel: register and crop them first",
         )
+
+
+def natural_key(name: str) -> str:
+    """Key that sorts names as text, but numbers in them by value.
+
+    >>> sorted(["10.png", "9.png", "a2", "a10"], key=natural_key)
+    ['9.png', '10.png', 'a2', 'a10']
+    """
+    return re.sub("[0-9]+", lambda digits: digits[0].zfill(20), name)

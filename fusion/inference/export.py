@@ -18,11 +18,10 @@ from torch.export import Dim, ExportedProgram
 from torch.fx.experimental import _config
 from torch.onnx import OnnxExporterError
 
-from fusion import methods
 from fusion.core.errors import InputError
 from fusion.core.files import write_bytes
 from fusion.images.decode import MINIMUM_SIDE
-from fusion.methods import FusionMethod
+from fusion.methods.base import FusionMethod
 
 FACTS = "pomai.json"
 """The extra file of a `.pt2`, and the metadata key of an ONNX model, that hold the facts."""
@@ -60,7 +59,7 @@ def trace(method: FusionMethod, size: tuple[int, int] | None = None) -> Exported
     except RuntimeError as error:
         reason = f"cannot be exported: torch cannot follow it ({str(error).splitlines()[0]})"
         remedy = "only methods that torch computes, whatever the pixels, can be written"
-        raise InputError(_kind(method), reason, remedy) from error
+        raise InputError(method.kind, reason, remedy) from error
 
 
 def fixed_size(program: ExportedProgram) -> tuple[int, int] | None:
@@ -206,7 +205,7 @@ def describe(
     shape = " x ".join(map(str, ["{}", *sides]))
     return {
         "name": name,
-        "method": _kind(method),
+        "method": method.kind,
         "config": method.config.model_dump(mode="json"),
         "inputs": {
             "infrared": f"float32, {batch} x {shape.format(1)}, 0..1",
@@ -216,10 +215,6 @@ def describe(
         "restores_color": method.restores_color,
         **({"size": size} if size else {"smallest_side": smallest}),
     }
-
-
-def _kind(method: FusionMethod) -> str:
-    return next(kind for kind in methods.names() if methods.get(kind) is type(method))
 
 
 def _example(batch: int, height: int, width: int) -> tuple[Tensor, Tensor]:

@@ -19,7 +19,7 @@ from fusion.images.color import restore_color, stretch
 from fusion.images.decode import read_infrared, read_visible, write_image
 from fusion.images.pairs import Pair
 from fusion.inference.tiles import MemoryPlan, Tiling, fuse_in_tiles, plan_memory
-from fusion.methods import FusionMethod
+from fusion.methods.base import FusionMethod
 
 
 def fuse_batch(

@@ -7,31 +7,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from fusion.core.config import Config
 from fusion.core.errors import InputError, list_names
 from fusion.images.color import luminance, restore_color, stretch
 from fusion.images.decode import image_size, read_visible
 from fusion.images.pairs import Pair, check_same_size, find_images
 from fusion.inference.fuse import as_planes, write_fused
-
-PRECOMPUTED = "precomputed"
-"""The kind of such a row in params.yaml."""
-
-
-class PrecomputedConfig(Config):
-    """Where the images lie.
-
-    folders: data set -> its folder below the row's `source`; data sets that are not named have no
-        value in this row. By default every data set is there, under its own name.
-    """
-
-    folders: dict[str, str] | None = None
-
-    def folder(self, source: Path, dataset: str) -> Path | None:
-        """A data set's images; None if the row does not have the data set."""
-        if self.folders is None:
-            return source / dataset
-        return source / self.folders[dataset] if dataset in self.folders else None
 
 
 def checksum_of_images(folder: Path) -> str:

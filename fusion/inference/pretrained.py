@@ -2,6 +2,7 @@
 
 from functools import cached_property
 from importlib.resources import files
+from math import inf
 from pathlib import Path
 from typing import overload
 
@@ -14,7 +15,7 @@ from fusion.core.errors import InputError
 from fusion.core.runtime import require_device
 from fusion.inference.fuse import fuse_batch
 from fusion.inference.tiles import MemoryPlan, plan_memory
-from fusion.methods import FusionMethod
+from fusion.methods.base import FusionMethod
 from fusion.methods.files import CARD, WEIGHTS, files_of, load_model
 
 BOX = Path(str(files("fusion"))) / "weights"
@@ -39,9 +40,11 @@ def load(name: str | Path, device: str | torch.device = "cpu", memory_gib: float
             (`fusion.inference.tiles` says what that changes).
 
     Raises:
-        InputError: there is no such model or device, or the model's files are damaged or do not
-            belong together.
+        InputError: there is no such model or device, the model's files are damaged or do not
+            belong together, or the memory is not a positive number.
     """
+    if not isinstance(memory_gib, int | float) or not 0 < memory_gib < inf:
+        raise InputError(f"memory_gib {memory_gib!r}", "is no amount of memory", "give GiB above 0")
     method = _find(name).to(require_device(device)).to(memory_format=torch.channels_last)
     return Fuser(method, memory_gib)
 
@@ -49,6 +52,16 @@ def load(name: str | Path, device: str | torch.device = "cpu", memory_gib: float
 def _find(name: str | Path) -> FusionMethod:
     if name in in_the_box():
         return load_model(BOX / f"{name}.safetensors")
+    if not str(name).strip() or "\0" in str(name):
+        raise InputError(repr(name), "is no model's name", f"give one of {', '.join(in_the_box())}")
+    try:
+        return _find_path(name)
+    except OSError as error:  # a name too long, a folder that may not be entered, a loop of links
+        reason = f"cannot be looked up ({error.strerror})"
+        raise InputError(str(name)[:80], reason, "check the name and its permissions") from error
+
+
+def _find_path(name: str | Path) -> FusionMethod:
     path = Path(name)
     if path.name in (WEIGHTS, CARD) and (path.parent / CARD).is_file():
         path = path.parent

@@ -1,6 +1,5 @@
 """Streams of frames: a video file, or a folder with an image for each frame."""
 
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,9 +20,10 @@ from fusion.images.decode import (
     read_infrared,
     read_visible,
     scale_levels,
-    to_grey,
+    to_gray,
+    to_rgb,
 )
-from fusion.images.pairs import EXTENSIONS, find_images
+from fusion.images.pairs import EXTENSIONS, find_images, natural_key
 
 Frame = NDArray[np.uint8]
 OnNote = Callable[[str], None]
@@ -96,9 +96,7 @@ class Stream:
     def visible(self, on_note: OnNote = lambda _: None) -> Iterator[Frame]:
         """Frames as uint8 RGB H×W×3; arguments and errors as for `infrared`."""
         if self.path.is_dir():
-            frames = (
-                (path, _in_color(read_visible(path).pixels)) for path in frame_files(self.path)
-            )
+            frames = ((path, to_rgb(read_visible(path).pixels)) for path in frame_files(self.path))
         else:
             frames = ((self.path, _rgb(frame)) for frame in _decode(self.path, on_note))
         return self._of_one_size(frames)
@@ -128,7 +126,7 @@ class Stream:
                 raise InputError(self.path, reason, remedy)
             if _bits(frame) > 8:
                 on_note(f"{_bits(frame)}-bit color video read as 8-bit")
-            yield self.path, to_grey(_rgb(frame))
+            yield self.path, to_gray(_rgb(frame))
 
     def _of_one_size(self, frames: Iterator[tuple[Path, Frame]]) -> Iterator[Frame]:
         for path, frame in frames:
@@ -172,11 +170,7 @@ def open_stream(path: Path) -> Stream:
 def frame_files(folder: Path) -> list[Path]:
     """A folder's images in the order of their names, numbers by their value: 2 before 10."""
     images = find_images(folder)
-    return [images[stem] for stem in sorted(images, key=_numbers_padded)]
-
-
-def _numbers_padded(stem: str) -> str:
-    return re.sub(r"\d+", lambda number: number[0].zfill(20), stem)
+    return [images[stem] for stem in sorted(images, key=natural_key)]
 
 
 @contextmanager
@@ -256,10 +250,6 @@ def _deep_gray(frame: VideoFrame) -> NDArray[np.generic]:
     order = ">u2" if frame.format.name.endswith("be") else "<u2"
     rows = np.frombuffer(memoryview(plane), order).reshape(plane.height, plane.line_size // 2)
     return _turned(rows[:, : plane.width].astype(np.uint16), frame)
-
-
-def _in_color(pixels: Frame) -> Frame:
-    return pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
 
 
 def shown_size(size: tuple[int, ...]) -> str:

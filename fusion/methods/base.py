@@ -1,52 +1,42 @@
 """What a fusion method is, and what one phase of its training is."""
 
-from collections.abc import Callable, Mapping
-from typing import ClassVar, NamedTuple
+from collections.abc import Mapping
+from typing import Any, ClassVar, Generic, NamedTuple, Self
 
-from pydantic import Field
 from torch import Tensor, nn
+from typing_extensions import TypeVar
 
 from fusion.core.config import Config
+from fusion.methods.registry import register
+from fusion.methods.settings import PhaseConfig, TaughtPhaseConfig
+
+__all__ = [
+    "Batch",
+    "EncoderLayers",
+    "FusionMethod",
+    "PhaseConfig",
+    "TaughtPhaseConfig",
+    "TrainingPhase",
+    "of_type",
+    "register",
+]
+
+ConfigT = TypeVar("ConfigT", bound=Config, default=Any)
+PhaseConfigT = TypeVar("PhaseConfigT", bound=PhaseConfig)
 
 
 class Batch(NamedTuple):
     """Aligned pairs, as the training loop hands them to a phase.
 
     infrared: B×1×H×W, float32 in [0, 1].
-    visible: B×3×H×W RGB, float32 in [0, 1]; grey images have three equal channels.
-    fused: B×K×H×W float32 in [0, 1], luminance of what K other methods made of the same pairs, same
-        crops; None in phases that did not ask.
+    visible: B×3×H×W RGB, float32 in [0, 1]; gray images have three equal channels.
+    fused: B×K×H×W float32 in [0, 1], luminance of the same crops as K other methods fused them;
+        None in phases that did not ask.
     """
 
     infrared: Tensor
     visible: Tensor
     fused: Tensor | None = None
-
-
-class PhaseConfig(Config):
-    """Schedule that every training phase has; a method's phases add their own fields.
-
-    Adam with `learning_rate`, multiplied by `decay` every `decay_epochs` epochs. An epoch is
-    ceil(pairs / batch_size) updates. `gradient_clip` limits the global gradient norm (0: off).
-    """
-
-    epochs: int = Field(ge=0)
-    batch_size: int = Field(ge=1)
-    crop: int = Field(ge=16)
-    learning_rate: float = Field(gt=0)
-    decay: float = Field(0.5, gt=0, le=1)
-    decay_epochs: int = Field(20, ge=1)
-    gradient_clip: float = Field(0.0, ge=0)
-
-
-class TaughtPhaseConfig(PhaseConfig):
-    """A phase that also sees what other methods made of the training pairs (`Batch.fused`).
-
-    teachers: those methods, rows of the leaderboard; parameter `teachers` lists all that any phase
-        asks for.
-    """
-
-    teachers: list[str] = Field(min_length=1)
 
 
 class EncoderLayers(NamedTuple):
@@ -61,9 +51,9 @@ class EncoderLayers(NamedTuple):
 
 
 class TrainingPhase(nn.Module):
-    """What the training loop optimises.
+    """What the training loop optimizes.
 
-    `forward(batch)` returns named scalar losses; the one called "loss" is minimised, the others
+    `forward(batch)` returns named scalar losses; the one called "loss" is minimized, the others
     are logged. Parameters that require a gradient are trained, all others stay bit-identical.
     The phase itself sets which of its modules are in train or eval mode; the loop never does.
     """
@@ -74,23 +64,29 @@ class TrainingPhase(nn.Module):
         raise NotImplementedError
 
 
-class FusionMethod(nn.Module):
+class FusionMethod(nn.Module, Generic[ConfigT]):
     """(infrared, visible) -> fused luminance; every method, learned or not, is one of these.
 
+    `FusionMethod[MyConfig]` is a method whose settings are a `MyConfig`; a method without settings
+    is a plain `FusionMethod`.
+
     Class attributes:
+        kind: the method's name; set by `register`.
         config_class: settings of the network; saved with the weights, which so describe themselves.
         phases: names of the training phases in order, each with its settings class; empty for
             methods that are not trained.
-        restores_color: whether the fused image gets the visible image's colour.
+        restores_color: whether the fused image gets the visible image's color.
         trivial: a baseline that fuses nothing cleverly; what others must beat.
     """
 
+    kind: ClassVar[str]
     config_class: ClassVar[type[Config]] = Config
     phases: ClassVar[Mapping[str, type[PhaseConfig]]] = {}
     restores_color: ClassVar[bool] = True
     trivial: ClassVar[bool] = False
+    config: ConfigT
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: ConfigT) -> None:
         super().__init__()
         self.config = config
 
@@ -112,14 +108,14 @@ class FusionMethod(nn.Module):
 
     @classmethod
     def start_phase(
-        cls, name: str, config: Config, settings: PhaseConfig, previous: "FusionMethod | None"
+        cls, name: str, config: ConfigT, settings: PhaseConfig, previous: Self | None
     ) -> TrainingPhase:
         """Build the phase `name`.
 
         Args:
             name: a key of `phases`.
             config: the network's settings.
-            settings: the phase's settings.
+            settings: the phase's settings, an object of the class that `phases` names.
             previous: the method as the phase before left it; None for the first phase.
 
         Returns:
@@ -128,19 +124,12 @@ class FusionMethod(nn.Module):
         raise NotImplementedError
 
 
-_registry: dict[str, type[FusionMethod]] = {}
-
-
-def register(name: str) -> Callable[[type[FusionMethod]], type[FusionMethod]]:
-    """Class decorator: make a method known under `name`.
+def of_type(settings: PhaseConfig, kind: type[PhaseConfigT]) -> PhaseConfigT:
+    """`settings`, checked to be a phase's own.
 
     Raises:
-        ValueError: the name is taken by another class.
+        TypeError: they are another phase's.
     """
-
-    def add(method: type[FusionMethod]) -> type[FusionMethod]:
-        if _registry.setdefault(name, method) is not method:
-            raise ValueError(f"two fusion methods are called '{name}'")
-        return method
-
-    return add
+    if not isinstance(settings, kind):
+        raise TypeError(f"this phase takes {kind.__name__}, not {type(settings).__name__}")
+    return settings

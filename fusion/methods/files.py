@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from fusion import methods
 from fusion.core.errors import InputError
 from fusion.core.files import write_bytes
-from fusion.methods import FusionMethod
+from fusion.methods.base import FusionMethod
 
 WEIGHTS = "weights.safetensors"
 CARD = "card.json"
@@ -73,6 +73,8 @@ def load_model(source: Path) -> FusionMethod:
     try:
         kind = methods.get(card["method"])
         method = kind(kind.config_class.model_validate_json(json.dumps(card["config"])))
+    except InputError:  # the method's own code
+        raise
     except (KeyError, ValueError, ValidationError) as error:
         reason = f"describes no method known here ({error})"
         raise InputError(card_path, reason, "train again") from error

@@ -64,7 +64,8 @@ class Wavelet(ClassicalMethod):
 
         possible = pywt.dwtn_max_level(image.shape[-2:], self.config.wavelet)
         levels = max(1, min(self.config.levels, possible))
-        return pywt.wavedec2(image.cpu().numpy(), self.config.wavelet, "symmetric", levels)
+        pixels = image.cpu().numpy()
+        return list(pywt.wavedec2(pixels, self.config.wavelet, "symmetric", levels))
 
 
 def _larger_magnitude(first: np.ndarray, second: np.ndarray) -> np.ndarray:

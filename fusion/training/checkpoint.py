@@ -18,7 +18,8 @@ from torch import Tensor
 
 from fusion.core.config import RuntimeConfig
 from fusion.core.files import code_digest
-from fusion.methods import PhaseConfig, TrainingPhase
+from fusion.methods import PhaseConfig
+from fusion.methods.base import TrainingPhase
 from fusion.methods.files import weights_of
 from fusion.training.sampler import PairStore
 

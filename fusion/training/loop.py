@@ -23,7 +23,8 @@ from torch import Tensor
 
 from fusion.core.config import RuntimeConfig
 from fusion.core.errors import InputError
-from fusion.methods import Batch, PhaseConfig, TrainingPhase
+from fusion.methods import PhaseConfig
+from fusion.methods.base import Batch, TrainingPhase
 from fusion.methods.files import weights_of
 from fusion.training.checkpoint import Checkpoint, CheckpointFolder, run_identity
 from fusion.training.meter import Meter, Reporter

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from fusion.images.color import restore_color
-from fusion.methods import FusionMethod
+from fusion.methods.base import FusionMethod
 from fusion.training.sampler import PairStore
 
 

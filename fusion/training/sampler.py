@@ -17,7 +17,7 @@ from torch import Tensor
 from fusion.core.errors import InputError, list_names
 from fusion.images.decode import image_size, read_infrared, read_visible
 from fusion.images.pairs import Pair, check_same_size, find_pairs
-from fusion.methods import Batch
+from fusion.methods.base import Batch
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,15 @@ def prepare(
     source: Annotated[Path, typer.Option(help="Folder it lies in.")],
     split: Annotated[
         list[str] | None,
-        typer.Option(help="train=FOLDER, val=FOLDER or test=FOLDER below SOURCE; repeatable."),
+        typer.Option(
+            help="train=FOLDER, val=FOLDER or test=FOLDER below SOURCE; repeatable. Also gives"
+            " what {split} stands for in the names of folders."
+        ),
     ] = None,
-    infrared: Annotated[str | None, typer.Option(help="Name of the infrared folder.")] = None,
+    infrared: Annotated[
+        str | None,
+        typer.Option(help="Name of the infrared folder; infrared/{split} where splits lie below."),
+    ] = None,
     visible: Annotated[str | None, typer.Option(help="Name of the visible folder.")] = None,
     labels: Annotated[str | None, typer.Option(help="Name of the folder of labels.")] = None,
     classes: Annotated[
@@ -44,12 +50,18 @@ def prepare(
     output: Annotated[Path, typer.Option(help="Root of all prepared data.")] = Path("data"),
 ) -> None:
     """Check a data set completely and write it to OUTPUT/prepared/NAME."""
-    from pydantic import ValidationError
+    from pydantic import TypeAdapter, ValidationError
 
     from fusion.core.errors import InputError
+    from fusion.core.names import checked_name
     from pipelines.datasets.config import DatasetConfig
     from pipelines.datasets.prepare import prepare as prepare_dataset
+    from pipelines.validation import problems
 
+    try:
+        checked_name(name)
+    except ValueError as error:
+        raise InputError("NAME", str(error), "choose another name") from error
     given = {
         "splits": _folders(split) if split else None,
         "infrared": infrared,
@@ -63,13 +75,11 @@ def prepare(
         "infrared_range": infrared_range,
     }
     settings = {key: value for key, value in given.items() if value is not None}
+    values = {"layout": layout, "source": str(source), **settings}
     try:
-        config = DatasetConfig.model_validate({"layout": layout, "source": str(source), **settings})
+        config = TypeAdapter[DatasetConfig](DatasetConfig).validate_python(values)
     except ValidationError as error:
-        reasons = "; ".join(
-            f"{'.'.join(map(str, item['loc']))} {item['msg']}".strip() for item in error.errors()
-        )
-        raise InputError(source, reasons, "correct these options") from error
+        raise InputError(source, problems(error, kind_at=0), "correct these options") from error
     folders = output / "prepared" / name, output / "train" / name
     report = prepare_dataset(name, config, *folders, train_fusion=train_fusion)
     print(report)

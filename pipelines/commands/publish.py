@@ -1,4 +1,4 @@
-"""`pomai publish`: what the pipeline trained and measured, as one folder to give away."""
+"""`pomai publish`: writes a trained network, its card and its scores as one folder."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,9 +20,11 @@ def publish(
 ) -> None:
     """Write a trained network and its card: data, training, commit, scores.
 
-    The folder is what `--weights` and `fusion.load` take. Everything that the card tells must be up
-    to date.
+    The folder is what `--weights`, `fusion.load` and model hubs take; README.md shows the card.
+    Everything that the card states must be up to date.
     """
+    from fusion.core.files import write_bytes
+    from fusion.inference.model_card import render_card
     from fusion.methods.files import copy_model, load_model, save_card
     from pipelines import params
     from pipelines.paths import MODELS
@@ -36,6 +38,7 @@ def publish(
     with TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
         made = Path(temporary) / folder.name
         copy_model(MODELS / method, made)
+        write_bytes(made / "README.md", render_card(folder.name, card).encode())
         save_card(made, card.pop("method"), card)
         load_model(made)
         made.replace(folder)
@@ -86,10 +89,7 @@ def revision(repository: "Repo") -> dict[str, Any]:
 
 
 def _check_trained(settings: "Params", method: str) -> None:
-    from pipelines.paths import MODELS
-
-    rows = settings.methods.items()
-    trained = [name for name, row in rows if Path(row.source).parent == MODELS]
+    trained = [name for name, row in settings.methods.items() if row.phases]
     if method not in trained:
         known = ", ".join(trained) or "(none)"
         raise InputError(method, "is no row that is trained here", f"choose from {known}")

@@ -1,7 +1,6 @@
 """Near-duplicate frames of a video-like data set, so that a split can keep them together."""
 
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 
 import cv2
 import numpy as np
@@ -9,9 +8,8 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from fusion.images.decode import read_infrared, read_visible, to_grey
-from fusion.images.pairs import Pair
-from pipelines.datasets.splits import by_number
+from fusion.images.decode import to_gray
+from fusion.images.pairs import natural_key
 
 THRESHOLD = 0.4
 WINDOW = 100
@@ -21,43 +19,35 @@ _FLOOR = 20.0  # keeps the noise of cells without edges from looking like struct
 
 
 def near_duplicates(
-    pairs: Sequence[Pair],
+    features: Mapping[str, NDArray[np.float32]],
     threshold: float = THRESHOLD,
     window: int = WINDOW,
-    infrared_range: tuple[float, float] | None = None,
 ) -> dict[str, int]:
     """Group frames that show the same scene.
 
-    Each image becomes a histogram of gradient orientations (Dalal and Triggs, 2005) on a 6×8
-    grid, centred and of unit length. Two frames are linked if the mean of their infrared and
-    their visible correlation exceeds `threshold` and they are at most `window` places apart in
-    the order of names; groups are what links connect.
+    Two frames are linked if the mean of their infrared and their visible correlation exceeds
+    `threshold` and they are at most `window` places apart in the order of names; groups are what
+    links connect.
 
     The threshold is a choice: among real M3FD frames, scenes filmed again correlate at 0.42 and
     more, others at 0.27 and less. Where all scenes are alike, as MSRS's from one car, other
     streets reach 0.46: such links only make groups larger, and so keep the split safe. The window
-    is one too: frames of a video lie close together, and without it the rare false links among
+    is a choice too: frames of a video lie close together, and without it the rare false links among
     all pairs of a large set would chain it into one group.
 
     Args:
-        pairs: the frames.
+        features: `describe_pair` of every frame, by name.
         threshold: correlation above which two frames are linked.
         window: largest distance in the order of names.
-        infrared_range: as `fusion.images.read_infrared` takes it.
 
     Returns:
         A group number for every name.
-
-    Raises:
-        InputError: an image cannot be read.
     """
-    ordered = sorted(pairs, key=lambda pair: by_number(pair.name))
-    with ThreadPoolExecutor() as pool:
-        described = pool.map(lambda pair: _describe(pair, infrared_range), ordered)
-        features = np.stack(list(described))
+    ordered = sorted(features, key=natural_key)
+    table = np.stack([features[name] for name in ordered])
     rows, columns = [], []
     for offset in range(1, min(window, len(ordered) - 1) + 1):
-        similarity = np.einsum("nf,nf->n", features[:-offset], features[offset:]) / 2
+        similarity = np.einsum("nf,nf->n", table[:-offset], table[offset:]) / 2
         linked = np.flatnonzero(similarity > threshold)
         rows.append(linked)
         columns.append(linked + offset)
@@ -66,18 +56,25 @@ def near_duplicates(
     size = (len(ordered), len(ordered))
     links = coo_array((np.ones(len(first), bool), (first, second)), shape=size)
     labels = connected_components(links, directed=False)[1]
-    return {pair.name: int(label) for pair, label in zip(ordered, labels, strict=True)}
+    return {name: int(label) for name, label in zip(ordered, labels, strict=True)}
 
 
-def _describe(pair: Pair, infrared_range: tuple[float, float] | None) -> NDArray[np.float32]:
-    """Two unit vectors, infrared then visible: half their dot product is the mean correlation."""
-    infrared = read_infrared(pair.infrared, infrared_range).pixels
-    images = infrared, to_grey(read_visible(pair.visible).pixels)
+def describe_pair(infrared: NDArray[np.uint8], visible: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Two unit vectors, infrared then visible: half their dot product is the mean correlation.
+
+    Each is a histogram of gradient orientations (Dalal and Triggs, 2005) on a 6×8 grid, centered
+    and of unit length.
+
+    Args:
+        infrared: gray H×W.
+        visible: gray H×W or RGB H×W×3.
+    """
+    images = infrared, to_gray(visible)
     return np.concatenate([gradient_histogram(image) for image in images])
 
 
 def gradient_histogram(image: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Orientation histograms of an 8-bit grey H×W image on a 6×8 grid; 384 values, unit length.
+    """Orientation histograms of an 8-bit gray H×W image on a 6×8 grid; 384 values, unit length.
 
     An image without gradients gives zeros.
     """
@@ -92,6 +89,7 @@ def gradient_histogram(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     weighted = np.bincount(place.ravel(), np.hypot(across, down).ravel(), minlength=bins)
     cells = weighted.reshape(-1, _ORIENTATIONS)
     cells = cells / (np.linalg.norm(cells, axis=1, keepdims=True) + _FLOOR)
-    centred = (cells - cells.mean(0)).ravel()
-    length = float(np.linalg.norm(centred))
-    return (centred / length if length > 0 else centred).astype(np.float32)
+    centered = (cells - cells.mean(0)).ravel()
+    length = float(np.linalg.norm(centered))
+    unit: NDArray[np.float32] = (centered / length if length > 0 else centered).astype(np.float32)
+    return unit

@@ -1,15 +1,25 @@
 """Readers of data sets as they are published: a folder -> labelled pairs by split."""
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from detection import boxes as m3fd
-from fusion.core.errors import InputError, list_names
-from fusion.images.pairs import Pair, find_images, find_pairs
-from pipelines.datasets.config import MSRS_SPLITS, DatasetConfig
-from pipelines.datasets.duplicates import near_duplicates
+from detection.boxes import CLASSES as M3FD_CLASSES
+from fusion.core.errors import InputError, list_names, unreadable
+from fusion.core.files import require_file
+from fusion.images.pairs import Pair, find_images, find_pairs, list_folder
+from fusion.images.prepared import SPLITS
+from pipelines.datasets.config import (
+    MSRS_SPLITS,
+    SPLIT_FIELD,
+    BoxesConfig,
+    DatasetConfig,
+    M3FDConfig,
+    MSRSConfig,
+    PairsConfig,
+    PublishedSplits,
+)
 from pipelines.datasets.problems import Problems
 from pipelines.datasets.splits import make_split
 from segmentation import labels as msrs
@@ -19,6 +29,11 @@ BOXES = frozenset({".xml", ".txt"})
 
 NIGHT = "night.txt"
 """A list of the pairs taken at night may lie beside the folders of images."""
+
+UNDECIDED = ".undecided"
+"""Stands for the split of a pair until all pairs are read: a split by groups depends on them."""
+
+_ANY_SPLIT = {name: name for name in SPLITS}
 
 
 @dataclass(frozen=True)
@@ -42,6 +57,7 @@ class Source:
     classes: of the labels; None without labels.
     numbered: the same names in the order of YOLO text's numbers, for boxes.
     night: names of the pairs taken at night; None where day and night are not known.
+    notes: what was found in the folders and how often.
     """
 
     protocol: str
@@ -49,6 +65,7 @@ class Source:
     numbered: Sequence[str] | None = None
     items: list[Item] = field(default_factory=list)
     night: list[str] | None = None
+    notes: Counter[str] = field(default_factory=Counter)
 
     @property
     def splits(self) -> dict[str, list[str]]:
@@ -66,22 +83,32 @@ def find_source(config: DatasetConfig, problems: Problems) -> Source:
     then lacks what they concern.
 
     Raises:
-        InputError: there is no such folder, or nothing of this layout in it.
+        InputError: there is no such folder, it cannot be read, or nothing of this layout is in it.
     """
     root = Path(config.source)
-    if not root.is_dir():
-        raise InputError(root, "is not a folder", "set the data set's `source` to where it lies")
-    readers = {"msrs": _msrs, "m3fd": _boxes, "boxes": _boxes, "pairs": _pairs}
-    source = readers[config.layout](root, config, problems)
-    with problems.collected():
-        source.night = _night(root / NIGHT, [item.pair.name for item in source.items])
+    try:
+        if not root.is_dir():
+            raise InputError(root, "is not a folder", "set `source` to the data set's folder")
+        source = _read(root, config, problems)
+        with problems.collected():
+            source.night = _night(root / NIGHT, [item.pair.name for item in source.items])
+    except OSError as error:
+        raise unreadable(root, error) from error
     return source
+
+
+def _read(root: Path, config: DatasetConfig, problems: Problems) -> Source:
+    if isinstance(config, MSRSConfig):
+        return _msrs(root, config, problems)
+    if isinstance(config, PairsConfig):
+        return _pairs(root, config, problems)
+    return _boxes(root, config, problems)
 
 
 def _night(listing: Path, names: Sequence[str]) -> list[str] | None:
     """As listed, a name a line, else by MSRS's names; None where neither says so of every pair."""
-    if listing.is_file():
-        listed = {line.strip() for line in listing.read_text().splitlines()} - {""}
+    if listing.exists():
+        listed = {line.strip() for line in _text(listing).splitlines()} - {""}
         if unknown := listed.difference(names):
             raise InputError(listing, f"names no pair: {list_names(unknown)}", "correct the list")
         return sorted(listed)
@@ -89,47 +116,95 @@ def _night(listing: Path, names: Sequence[str]) -> list[str] | None:
     return None if None in told.values() else sorted(name for name in names if told[name])
 
 
-def _msrs(root: Path, config: DatasetConfig, problems: Problems) -> Source:
+def _text(path: Path) -> str:
+    require_file(path)
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(path, "is not UTF-8 text", "save it as UTF-8") from error
+    if "\0" in text:
+        raise InputError(path, "is not a text file", "save it as UTF-8")
+    return text
+
+
+def _msrs(root: Path, config: MSRSConfig, problems: Problems) -> Source:
     source = Source("official", msrs.CLASSES)
-    for split, folder in _split_folders(root, config, MSRS_SPLITS).items():
-        pairs = _find(folder, config.infrared or "ir", config.visible or "vi", problems)
+    names = config.infrared or "ir", config.visible or "vi", config.labels or "Segmentation_labels"
+    for split, (infrared, visible, labels) in _published(root, config, names, MSRS_SPLITS).items():
+        pairs = _find(infrared, visible, problems)
         with problems.collected():
-            labels = folder / (config.labels or "Segmentation_labels")
             found = find_images(labels)
             _require_labels(labels, pairs, found)
+            _require_png([found[pair.name] for pair in pairs])
             source.items += [Item(split, pair, found[pair.name]) for pair in pairs]
+    source.notes.update(_unread(root, config, names, MSRS_SPLITS))
     return source
 
 
-def _boxes(root: Path, config: DatasetConfig, problems: Problems) -> Source:
-    infrared, visible, labels = _BOX_FOLDERS[config.layout]
-    order = config.classes or m3fd.CLASSES
-    source = Source(config.split, m3fd.CLASSES if config.layout == "m3fd" else order, order)
-    pairs = _find(root, config.infrared or infrared, config.visible or visible, problems)
-    folder = root / (config.labels or labels)
-    if not folder.is_dir():
-        raise InputError(folder, "is not a folder", "set `labels` to the folder of annotations")
-    names = [pair.name for pair in pairs]
+def _require_png(labels: Sequence[Path]) -> None:
+    if others := [path for path in labels if path.suffix.lower() != ".png"]:
+        rest = f" (and {len(others) - 1} more labels are not PNG)" if others[1:] else ""
+        kind = others[0].suffix[1:].upper()
+        reason = f"a label is PNG, and {kind} can change its class indices{rest}"
+        raise InputError(others[0], reason, "export the labels as PNG")
+
+
+def _boxes(root: Path, config: M3FDConfig | BoxesConfig, problems: Problems) -> Source:
+    own = ("Ir", "Vis", "Annotation") if config.layout == "m3fd" else ("ir", "vi", "labels")
+    chosen = config.infrared, config.visible, config.labels
+    names = tuple(name or usual for name, usual in zip(chosen, own, strict=True))
+    classes = config.classes or M3FD_CLASSES
+    source = Source(
+        config.split, M3FD_CLASSES if config.layout == "m3fd" else classes, numbered=classes
+    )
+    if isinstance(config, BoxesConfig) and config.is_published:
+        source.protocol = "official"
+        for split, folders in _published(root, config, names, _ANY_SPLIT).items():
+            source.items += _labelled(split, folders, problems)
+        return source
+    _require_images_in(root / names[0], names[0])
+    source.items = _labelled(UNDECIDED, [root / name for name in names], problems)
+    if config.split != "grouped":
+        with problems.collected():
+            draw(source, config)
+    return source
+
+
+def draw(source: Source, config: DatasetConfig, groups: Mapping[str, int] | None = None) -> None:
+    """Decide the splits of a data set that comes without them.
+
+    Args:
+        source: gets them.
+        config: how they are drawn.
+        groups: a group number for every name, where the split is by groups.
+
+    Raises:
+        InputError: there are fewer images, blocks or groups than splits to fill.
+    """
+    if not isinstance(config, M3FDConfig | BoxesConfig) or not source.items:
+        return
+    names = [item.pair.name for item in source.items]
+    splits = make_split(names, config.split, config.fractions, config.seed, config.block, groups)
+    split_of = {name: split for split, members in splits.items() for name in members}
+    source.items = [Item(split_of[item.pair.name], item.pair, item.label) for item in source.items]
+
+
+def _labelled(split: str, folders: Sequence[Path], problems: Problems) -> list[Item]:
+    infrared, visible, labels = folders
+    pairs = _find(infrared, visible, problems)
     with problems.collected():
-        found = _annotations(folder, names)
+        found = _annotations(labels, [pair.name for pair in pairs])
         text_only = {path.suffix.lower() for path in found.values()} == {".txt"}
         if not text_only:  # by YOLO text's convention an image without objects has no file
-            _require_labels(folder, pairs, found)
-        groups = None
-        if config.split == "grouped" and pairs:
-            groups = near_duplicates(pairs, infrared_range=config.infrared_range)
-        splits = make_split(
-            names, config.split, config.fractions, config.seed, config.block, groups
-        )
-        split_of = {name: split for split, members in splits.items() for name in members}
-        source.items = [Item(split_of[pair.name], pair, found.get(pair.name)) for pair in pairs]
-    return source
+            _require_labels(labels, pairs, found)
+        return [Item(split, pair, found.get(pair.name)) for pair in pairs]
+    return []
 
 
 def _annotations(folder: Path, names: Sequence[str]) -> dict[str, Path]:
     """VOC XML or YOLO text by stem; files of other names than the images' do not matter."""
     found: defaultdict[str, list[Path]] = defaultdict(list)
-    for path in sorted(folder.iterdir()):
+    for path in list_folder(folder, "set `labels` to the folder of annotations"):
         if path.suffix.lower() in BOXES:
             found[path.stem].append(path)
     if double := [path.name for name in names for path in found.get(name, ()) if found[name][1:]]:
@@ -138,37 +213,70 @@ def _annotations(folder: Path, names: Sequence[str]) -> dict[str, Path]:
     return {name: found[name][0] for name in names if name in found}
 
 
-_BOX_FOLDERS = {"m3fd": ("Ir", "Vis", "Annotation"), "boxes": ("ir", "vi", "labels")}
-
-
-def _pairs(root: Path, config: DatasetConfig, problems: Problems) -> Source:
-    infrared, visible = config.infrared or "ir", config.visible or "vi"
+def _pairs(root: Path, config: PairsConfig, problems: Problems) -> Source:
+    names = config.infrared or "ir", config.visible or "vi"
     source = Source("official")
-    if config.splits is None and (root / infrared).is_dir():
-        folders = {"test": root}
+    if config.splits is None and (root / names[0]).is_dir():
+        _require_images_in(root / names[0], names[0])
+        folders = {"test": [root / name for name in names]}
     else:
-        folders = _split_folders(root, config, {name: name for name in ("train", "val", "test")})
-    for split, folder in folders.items():
-        source.items += [Item(split, p) for p in _find(folder, infrared, visible, problems)]
+        folders = _published(root, config, names, _ANY_SPLIT)
+    for split, (infrared, visible) in folders.items():
+        source.items += [Item(split, pair) for pair in _find(infrared, visible, problems)]
     return source
 
 
-def _find(folder: Path, infrared: str, visible: str, problems: Problems) -> list[Pair]:
+def _find(infrared: Path, visible: Path, problems: Problems) -> list[Pair]:
     with problems.collected():
-        return find_pairs(folder / infrared, folder / visible)
+        return find_pairs(infrared, visible)
     return []
 
 
-def _split_folders(
-    root: Path, config: DatasetConfig, official: Mapping[str, str]
-) -> dict[str, Path]:
+def _published(
+    root: Path, config: PublishedSplits, names: Sequence[str], official: Mapping[str, str]
+) -> dict[str, list[Path]]:
+    """The folders `names` of every split: `<split>/<name>`, or `<name>` with `{split}` in it."""
     if config.splits is not None:
-        return {split: root / folder for split, folder in config.splits.items()}
-    found = {split: root / name for split, name in official.items() if (root / name).is_dir()}
+        if not any(SPLIT_FIELD in name for name in names):
+            _require_images_in(root / names[0], names[0])
+        return {split: _below(root, names, folder) for split, folder in config.splits.items()}
+    found = {split: _below(root, names, folder) for split, folder in official.items()}
+    if any(SPLIT_FIELD in name for name in names):
+        found = {split: folders for split, folders in found.items() if folders[0].is_dir()}
+    else:
+        found = {split: found[split] for split in official if (root / official[split]).is_dir()}
     if not found:
+        _require_images_in(root / names[0], names[0])
         wanted = ", ".join(official.values())
         raise InputError(root, f"has none of the folders {wanted}", "check `source` and `layout`")
     return found
+
+
+def _below(root: Path, names: Sequence[str], split: str) -> list[Path]:
+    if any(SPLIT_FIELD in name for name in names):
+        return [root / name.replace(SPLIT_FIELD, split) for name in names]
+    return [root / split / name for name in names]
+
+
+def _require_images_in(folder: Path, name: str) -> None:
+    """Refuse a folder of splits where one of images is wanted, and say how to name it."""
+    if found := [split for split in SPLITS if (folder / split).is_dir()]:
+        reason = f"holds the splits {' and '.join(found)}, not images"
+        remedy = f"write `infrared: {name}/{SPLIT_FIELD}`, and {SPLIT_FIELD} in the other folders"
+        raise InputError(folder, reason, remedy)
+
+
+def _unread(
+    root: Path, config: PublishedSplits, names: Sequence[str], official: Mapping[str, str]
+) -> Iterator[str]:
+    """A note for every split that lies there and is not the layout's."""
+    for split in SPLITS:
+        if (
+            config.splits is None
+            and split not in official
+            and _below(root, names, split)[0].is_dir()
+        ):
+            yield f"{split} is not read: add it to `splits` (--split {split}={split})"
 
 
 def _require_labels(folder: Path, pairs: Sequence[Pair], found: Mapping[str, Path]) -> None:

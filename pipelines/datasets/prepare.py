@@ -1,36 +1,32 @@
-"""Check a data set completely, then write it in the one layout that all later stages read."""
+"""Read a data set once, check it, and write it in the one layout that all later stages read."""
 
-import json
+import os
+import re
 import shutil
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
-import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from detection.boxes import Annotation, read_annotation, write_yolo
-from fusion.core.errors import InputError
-from fusion.core.files import write_bytes
-from fusion.images.decode import ImageRead, read_infrared, read_visible, write_image
-from fusion.images.pairs import Pair
+from fusion.core.errors import InputError, list_names
+from fusion.core.protocol import protocol_digest
+from fusion.images.decode import COLORED_INFRARED
+from fusion.images.prepared import PreparedSet
 from pipelines.datasets.config import DatasetConfig
-from pipelines.datasets.layout import BOXES, Item, Source, find_source
+from pipelines.datasets.convert import BOX_NOTES, GRAY_VISIBLE, Converted, Converter, boxes_of
+from pipelines.datasets.duplicates import near_duplicates
+from pipelines.datasets.layout import UNDECIDED, Source, draw, find_source
 from pipelines.datasets.problems import Problems
-from pipelines.datasets.splits import SPLITS, split_checksum
-from segmentation.labels import read_label
+from pipelines.datasets.replace import replacing, require_own
 
-_BOX_NOTES = _CLIPPED, _DROPPED, _NEGATIVE = (
-    "boxes clipped to the image",
-    "boxes without area dropped",
-    "images without objects",
-)
-_WITHOUT_FILE = "images without objects: no label file"
+_BOXES = ("m3fd", "boxes")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+Result = TypeVar("Result")
 
 
 @dataclass
@@ -67,188 +63,163 @@ def prepare(
 ) -> Report:
     """Read, check and write a data set.
 
-    Every file is decoded and checked before anything is written, and all problems are reported
-    together. What is written replaces an earlier version in one step.
+    Every file is decoded once. All problems are reported together; if there are any, nothing is
+    left of the data set. What is written replaces an earlier version in one step.
 
     Args:
-        name: of the data set.
+        name: of the data set: letters, digits, `_` and `-`.
         config: where it lies and in which layout.
         output: gets `<split>/{ir,vi,labels}` and `dataset.json`.
         train_output: gets `{ir,vi}` of the train split if `train_fusion`; else it is left empty.
         train_fusion: whether fusion networks learn from the data set.
 
     Raises:
-        InputError: something cannot be used (up to twenty problems in words), or an output folder
-            holds anything else than a prepared data set.
+        InputError: something cannot be used (up to twenty problems in words), an output folder
+            holds anything else than a prepared data set, or it cannot be written.
     """
+    if not _NAME.fullmatch(name):
+        remedy = "take up to 64 letters, digits, _ and -, and begin with a letter or digit"
+        raise InputError(name, "cannot name a data set", remedy)
+    require_own(output, train_output)
     problems = Problems()
-    with problems.collected():
-        _require_own(output, {"dataset.json", *SPLITS})
-    with problems.collected():
-        _require_own(train_output, {"ir", "vi"})
     source = find_source(config, problems)
-    if train_fusion and not problems.found and "train" not in source.splits:
+    if train_fusion and not problems.found and not {"train", UNDECIDED} & source.splits.keys():
         remedy = "add one, or do not train on it (train_on; --train-fusion)"
         raise InputError(config.source, "has no train split", remedy)
-    report = Report(name, {split: len(names) for split, names in source.splits.items()})
-    report.night = None if source.night is None else len(source.night)
-    if config.layout in ("m3fd", "boxes"):
-        report.asked = [*map(_boxes_of, source.classes or ()), *_BOX_NOTES]
-    with ThreadPoolExecutor() as pool:
-        checked = pool.map(lambda item: _check(config, source, item), source.items)
-        for result in _shown(f"checking {name}", checked, len(source.items)):
-            if isinstance(result, InputError):
-                problems.found.append(result)
-            else:
-                report.notes += result
+    with replacing(output, train_output) as (work, train):
+        pairs = _convert(name, config, source, work, problems)
         problems.raise_any(name)
-        with _replacing(output) as work, _replacing(train_output) as train:
-            _make_folders(source, work, train if train_fusion else None)
-            written = pool.map(lambda item: _write(config, source, work, item), source.items)
-            for _ in _shown(f"writing {name}", written, len(source.items)):
-                pass
-            _describe(work, config, source, report)
-            if train_fusion:
-                for kind in ("ir", "vi"):
-                    shutil.copytree(
-                        work / "train" / kind,
-                        train / kind,
-                        copy_function=shutil.copyfile,
-                        dirs_exist_ok=True,
-                    )
-    return report
+        notes = sum((pair.notes for pair in pairs), source.notes)
+        _require_modalities(config, notes, len(pairs))
+        if UNDECIDED in source.splits:
+            _decide(config, source, pairs, work)
+        notes.update(_repeats(config, source, pairs))
+        prepared = _describe(name, config, source, notes)
+        prepared.save(work)
+        if train_fusion:
+            _link_training_pairs(prepared.names("train"), work / "train", train)
+    return _report(prepared)
 
 
-def _check(config: DatasetConfig, source: Source, item: Item) -> Counter[str] | InputError:
-    """Decode everything of one pair; a problem is returned, so that all are seen."""
-    try:
-        return _notes(config, source, item)
-    except InputError as problem:
-        return problem
+def _convert(
+    name: str, config: DatasetConfig, source: Source, work: Path, problems: Problems
+) -> list[Converted]:
+    """All pairs that are without fault, written below `work`; the others' go to `problems`."""
+    _make_folders(source, source.splits, work)
+    described = UNDECIDED in source.splits
+    converter = Converter(source, config.infrared_range, described, work)
+    converted = []
+    with ThreadPoolExecutor() as pool:
+        results = pool.map(converter, source.items)
+        try:
+            for result in _shown(f"preparing {name}", results, len(source.items)):
+                if isinstance(result, InputError):
+                    problems.found.append(result)
+                else:
+                    converted.append(result)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    return converted
 
 
-def _notes(config: DatasetConfig, source: Source, item: Item) -> Counter[str]:
-    infrared, visible = _read(config, item.pair)
-    height, width = visible.pixels.shape[:2]
-    if infrared.pixels.shape != (height, width):
-        rows, columns = infrared.pixels.shape
-        raise InputError(
-            item.pair.infrared,
-            f"is {columns}x{rows} but {item.pair.visible} is {width}x{height}",
-            "pairs must be aligned pixel by pixel: register and crop them first",
-        )
-    notes = Counter(f"infrared: {note}" for note in infrared.notes)
-    notes.update(f"visible: {note}" for note in visible.notes)
-    notes["visible: grey"] = int(visible.pixels.ndim == 2)
-    if item.label is not None:
-        notes.update(_check_label(source, item.label, height, width))
-    elif source.classes:
-        notes.update((_NEGATIVE, _WITHOUT_FILE))
-    return +notes
+def _make_folders(source: Source, splits: Iterable[str], work: Path) -> None:
+    for split in splits:
+        for kind in _kinds(source):
+            (work / split / kind).mkdir(parents=True)
 
 
-def _read(config: DatasetConfig, pair: Pair) -> tuple[ImageRead, ImageRead]:
-    return read_infrared(pair.infrared, config.infrared_range), read_visible(pair.visible)
+def _kinds(source: Source) -> list[str]:
+    return ["ir", "vi", *(["labels"] if source.classes else [])]
 
 
-def _check_label(source: Source, label: Path, height: int, width: int) -> dict[str, int]:
-    if label.suffix.lower() in BOXES:
-        boxes = _read_boxes(source, label, width, height)
-        found = Counter(_boxes_of((source.classes or ())[index]) for index in boxes.labels)
-        found[_CLIPPED] = boxes.clipped
-        found[_DROPPED] = boxes.dropped
-        found[_NEGATIVE] = int(not boxes.labels)
-        return found
-    pixels = read_label(label)
-    if pixels.shape != (height, width):
-        raise InputError(
-            label,
-            f"is {pixels.shape[1]}x{pixels.shape[0]} but its image {width}x{height}",
-            "a label has its image's size: replace it",
-        )
-    return {_NEGATIVE: int(not pixels.any())}
+def _require_modalities(config: DatasetConfig, notes: Mapping[str, int], count: int) -> None:
+    """Refuse two folders that have been exchanged."""
+    colored, gray = notes.get(f"infrared: {COLORED_INFRARED}", 0), notes.get(GRAY_VISIBLE, 0)
+    if colored == gray == count:
+        reason = "all infrared images are in color and all visible ones are gray"
+        raise InputError(config.source, reason, "exchange the folders `infrared` and `visible`")
 
 
-def _read_boxes(source: Source, label: Path, width: int, height: int) -> Annotation:
-    return read_annotation(label, source.classes or (), (width, height), source.numbered)
+def _decide(config: DatasetConfig, source: Source, pairs: Sequence[Converted], work: Path) -> None:
+    """Split by groups of near-duplicates, and move every pair to its split."""
+    features = {pair.name: pair.features for pair in pairs if pair.features is not None}
+    draw(source, config, near_duplicates(features))
+    _make_folders(source, source.splits, work)
+    split_of = {item.pair.name: item.split for item in source.items}
+    for kind in _kinds(source):
+        for path in sorted((work / UNDECIDED / kind).iterdir()):
+            path.rename(work / split_of[path.stem] / kind / path.name)
+    shutil.rmtree(work / UNDECIDED)
 
 
-def _boxes_of(name: str) -> str:
-    return f"boxes of {name}"
+def _repeats(config: DatasetConfig, source: Source, pairs: Sequence[Converted]) -> dict[str, int]:
+    """Notes of names and images that are in two splits.
 
-
-def _make_folders(source: Source, work: Path, train: Path | None) -> None:
-    kinds = ["ir", "vi", *(["labels"] if source.classes else [])]
-    for folder in [work / split / kind for split in source.splits for kind in kinds]:
-        folder.mkdir(parents=True)
-    if train:
-        for kind in ("ir", "vi"):
-            (train / kind).mkdir(parents=True)
-
-
-def _write(config: DatasetConfig, source: Source, work: Path, item: Item) -> None:
-    base, pair = work / item.split, item.pair
-    infrared, visible = _read(config, pair)
-    for kind, path, image in (("ir", pair.infrared, infrared), ("vi", pair.visible, visible)):
-        target = base / kind / f"{pair.name}.png"
-        if image.stored:
-            shutil.copyfile(path, target)
-        else:
-            write_image(target, image.pixels)
-    if item.label is None:
-        if source.classes:
-            write_bytes(base / "labels" / f"{pair.name}.txt", b"")
-        return
-    if item.label.suffix.lower() in BOXES:
-        height, width = infrared.pixels.shape
-        annotation = _read_boxes(source, item.label, width, height)
-        write_yolo(base / "labels" / f"{pair.name}.txt", annotation, width, height)
-    else:
-        label = np.ascontiguousarray(read_label(item.label))
-        write_image(base / "labels" / f"{pair.name}.png", label)
-
-
-def _describe(work: Path, config: DatasetConfig, source: Source, report: Report) -> None:
-    facts: dict[str, Any] = {
-        "name": report.name,
-        "layout": config.layout,
-        "classes": list(source.classes) if source.classes else None,
-        "splits": source.splits,
-        "split_protocol": source.protocol,
-        "checksum": split_checksum(source.splits),
-        "notes": dict(report.notes),
-        "night": source.night,
+    Raises:
+        InputError: a pair is in two splits of a data set that comes with its splits.
+    """
+    same_name, same_pixels = defaultdict(set), defaultdict(set)
+    for item, pair in zip(source.items, pairs, strict=True):
+        same_name[pair.name].add(item.split)
+        same_pixels[pair.digest].add((item.split, pair.name))
+    copies = [sorted(places) for places in same_pixels.values() if len(dict(places)) > 1]
+    if copies and source.protocol == "official":
+        shown = [" and ".join(f"{split}/{name}" for split, name in places) for places in copies]
+        reason = f"has the same pair in two splits: {list_names(shown)}"
+        raise InputError(config.source, reason, "remove it from one of them")
+    names = sum(len(splits) > 1 for splits in same_name.values())
+    return {
+        note: count
+        for note, count in {
+            "the same name in two splits, with other images": names,
+            "the same pair in two splits: choose split `grouped`": len(copies),
+        }.items()
+        if count
     }
-    (work / "dataset.json").write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n")
 
 
-def _require_own(folder: Path, known: set[str]) -> None:
-    """Refuse to replace a folder that this project has not written."""
-    if not folder.exists():
-        return
-    if not folder.is_dir() or {path.name for path in folder.iterdir()} - known:
-        raise InputError(folder, "is in the way: it is not a prepared data set", "move it away")
+def _describe(
+    name: str, config: DatasetConfig, source: Source, notes: Mapping[str, int]
+) -> PreparedSet:
+    return PreparedSet(
+        name=name,
+        layout=config.layout,
+        classes=list(source.classes) if source.classes else None,
+        splits=source.splits,
+        split_protocol=source.protocol,
+        checksum=protocol_digest(source.splits),
+        notes=dict(notes),
+        night=source.night,
+    )
 
 
-@contextmanager
-def _replacing(folder: Path) -> Iterator[Path]:
-    """A new empty folder that takes the place of `folder` once the block has ended well."""
-    new, old = (folder.with_name(f".{folder.name}.{what}") for what in ("writing", "replaced"))
-    shutil.rmtree(new, ignore_errors=True)
-    new.mkdir(parents=True)
-    try:
-        yield new
-        if folder.exists():
-            shutil.rmtree(old, ignore_errors=True)
-            folder.rename(old)
-        new.rename(folder)
-    finally:
-        shutil.rmtree(new, ignore_errors=True)
-    shutil.rmtree(old, ignore_errors=True)
+def _link_training_pairs(names: Sequence[str], split: Path, train: Path) -> None:
+    """The training pairs once more, without storing them twice where files can have two names."""
+    for kind in ("ir", "vi"):
+        (train / kind).mkdir()
+        for name in names:
+            source, target = (folder / kind / f"{name}.png" for folder in (split, train))
+            try:
+                os.link(source, target)
+            except OSError:  # another file system, or one without hard links
+                shutil.copyfile(source, target)
 
 
-def _shown(what: str, results: Iterable[Any], total: int) -> Iterable[Any]:
+def _report(prepared: PreparedSet) -> Report:
+    has_boxes = prepared.layout in _BOXES
+    return Report(
+        prepared.name,
+        {split: len(names) for split, names in prepared.splits.items()},
+        None if prepared.night is None else len(prepared.night),
+        Counter(prepared.notes),
+        [*map(boxes_of, prepared.classes or ()), *BOX_NOTES] if has_boxes else (),
+    )
+
+
+def _shown(what: str, results: Iterable[Result], total: int) -> Iterable[Result]:
     """The results, with a bar on a terminal: thousands of pairs take minutes."""
     console = Console(stderr=True)
-    options: dict[str, Any] = {"console": console, "transient": True}
-    return track(results, what, total, disable=not console.is_terminal, **options)
+    return track(
+        results, what, total, disable=not console.is_terminal, console=console, transient=True
+    )

@@ -1,16 +1,13 @@
 """One split for all methods: the same names, the same seed, the same lists on every machine."""
 
-import hashlib
-import json
-import re
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
 
 from fusion.core.errors import InputError
-
-SPLITS = ("train", "val", "test")
+from fusion.images.pairs import natural_key
+from fusion.images.prepared import SPLITS
 
 
 def make_split(
@@ -25,7 +22,7 @@ def make_split(
 
     Args:
         names: image names; their order does not matter.
-        protocol: "random" draws image by image (the papers' way; neighbouring frames of a video
+        protocol: "random" draws image by image (the papers' way; neighboring frames of a video
             leak between the parts); "blocks" draws runs of `block` consecutive names, 2 before
             10; "grouped" draws the groups given, e.g. of near-duplicates.
         fractions: of train, val and test; the parts come as near to them as whole units allow.
@@ -44,7 +41,7 @@ def make_split(
     if protocol == "random":
         units = [[name] for name in ordered]
     elif protocol == "blocks":
-        ordered.sort(key=by_number)
+        ordered.sort(key=natural_key)
         units = [ordered[start : start + block] for start in range(0, len(ordered), block)]
     else:
         members: dict[int, list[str]] = {}
@@ -65,11 +62,6 @@ def make_split(
     return parts
 
 
-def by_number(name: str) -> str:
-    """Key that sorts names as text, but numbers in them by value: 2 before 10."""
-    return re.sub("[0-9]+", lambda digits: digits[0].zfill(20), name)
-
-
 def _cuts(sizes: Sequence[int], fractions: tuple[float, float, float]) -> list[int]:
     """Where each part ends in a list of units: nearest to its share, and no wanted part empty."""
     filled = np.concatenate([[0], np.cumsum(sizes)])
@@ -81,8 +73,3 @@ def _cuts(sizes: Sequence[int], fractions: tuple[float, float, float]) -> list[i
         distances = np.abs(filled[first : last + 1] - share * filled[-1])
         cuts.append(first + int(distances.argmin()))
     return [*cuts[1:], len(sizes)]
-
-
-def split_checksum(split: Mapping[str, Sequence[str]]) -> str:
-    """SHA-256 of the lists, so that two results can be seen to stand on the same split."""
-    return hashlib.sha256(json.dumps(split, sort_keys=True).encode()).hexdigest()

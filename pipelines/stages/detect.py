@@ -11,8 +11,8 @@ from detection.experiment import BEST, DetectionResult, train_and_test
 from detection.matches import RECALLS
 from detection.workspace import build_workspace
 from fusion.core.protocol import of_repeats
+from fusion.images.prepared import PreparedSet
 from pipelines import params
-from pipelines.datasets.canonical import manifest
 from pipelines.entry import run
 from pipelines.paths import FUSED, PICTURES, PLOTS, PREPARED, RUNS, SCORES, WEIGHTS
 from pipelines.plots import class_table, confusion_table, empty, live_curves, write_curves
@@ -40,8 +40,9 @@ def main(method: str, dataset: str) -> None:
                     log=log,
                 )
             )
-    classes, split = (manifest(PREPARED / dataset)[name] for name in ("classes", "split_protocol"))
+    prepared = PreparedSet.load(PREPARED / dataset)
     precision = results[0].protocol["precision"]
+    split = prepared.split_protocol
     conditions = f"{settings.detection.model}, split `{split}`, precision `{precision}`"
     scores = summary(results) | {"conditions": conditions}
     (PLOTS / key).mkdir(parents=True, exist_ok=True)
@@ -57,7 +58,8 @@ def main(method: str, dataset: str) -> None:
     write_curves(PLOTS / key / "precision_recall", curves, "recall")
     bars = class_table(shown.ap50, "average_precision")
     bars.to_csv(PLOTS / key / "classes.csv", index=False)
-    confusion = confusion_table(shown.confusion.T.astype(int), [*classes, "background"])
+    names = [*(prepared.classes or ()), "background"]
+    confusion = confusion_table(shown.confusion.T.astype(int), names)
     confusion.to_csv(PLOTS / key / "confusion.csv", index=False)
 
 

@@ -1,27 +1,32 @@
 """Stage: a model and a prepared data set -> the data set's fused images."""
 
+from collections.abc import Sequence
+
 from fusion.core.processes import join_group
+from fusion.images.prepared import PreparedSet
 from fusion.inference.fuse import fuse_pairs
-from fusion.inference.precomputed import PRECOMPUTED, adopt_images
+from fusion.inference.precomputed import adopt_images
 from fusion.methods.files import load_model
 from pipelines import params
-from pipelines.datasets.canonical import prepared_pairs
 from pipelines.entry import run
 from pipelines.paths import FUSED, MODELS, PREPARED
+from pipelines.rows import Precomputed
 
 
 def main(method: str, dataset: str) -> None:
     """Fuse every split of DATASET that the leaderboard needs with METHOD."""
     settings = params.load()
-    if settings.kind(method) == PRECOMPUTED:
-        _adopt(settings, method, dataset)
+    row, splits = settings.row(method), settings.dataset(dataset).fuse
+    if isinstance(row, Precomputed):
+        _adopt(row, dataset, splits, settings.fusion.stretch)
         return
     group = join_group(settings.runtime)
     network = load_model(MODELS / method)
-    for split in settings.datasets[dataset].fuse:
+    prepared = PreparedSet.load(PREPARED / dataset)
+    for split in splits:
         fuse_pairs(
             network,
-            group.share(prepared_pairs(PREPARED / dataset, split)),
+            group.share(prepared.pairs(split)),
             FUSED / f"{method}-{dataset}" / split,
             stretched=settings.fusion.stretch,
             batch_size=settings.fusion.batch_size,
@@ -30,16 +35,16 @@ def main(method: str, dataset: str) -> None:
     group.gather(None)  # the stage ends when the last image is there
 
 
-def _adopt(settings: params.Params, method: str, dataset: str) -> None:
+def _adopt(row: Precomputed, dataset: str, splits: Sequence[str], stretch: bool) -> None:
     """Take over precomputed images; an empty folder for a data set that the row does not have."""
-    output = FUSED / f"{method}-{dataset}"
+    output = FUSED / f"{row.name}-{dataset}"
     output.mkdir(parents=True, exist_ok=True)
-    folder = settings.precomputed_folder(method, dataset)
+    folder = row.folder(dataset)
     if folder is None:
         return
-    for split in settings.datasets[dataset].fuse:
-        pairs = prepared_pairs(PREPARED / dataset, split)
-        adopt_images(folder, split, pairs, output / split, stretched=settings.fusion.stretch)
+    prepared = PreparedSet.load(PREPARED / dataset)
+    for split in splits:
+        adopt_images(folder, split, prepared.pairs(split), output / split, stretched=stretch)
 
 
 if __name__ == "__main__":

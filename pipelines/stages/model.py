@@ -5,33 +5,37 @@ from pathlib import Path
 from fusion import methods
 from fusion.core.errors import InputError
 from fusion.core.files import code_digest
-from fusion.inference.precomputed import PRECOMPUTED, checksum_of_images
+from fusion.inference.precomputed import checksum_of_images
 from fusion.methods.files import copy_model, read_card, save_card, save_model
 from pipelines import params
 from pipelines.entry import run
 from pipelines.paths import MODELS
+from pipelines.rows import Precomputed, Row, Untrained
 
 
 def main(method: str) -> None:
     """Put METHOD's trained weights, or its card alone if nothing is trained, into models/METHOD."""
-    settings = params.load()
-    if settings.kind(method) == PRECOMPUTED:
-        row = settings.methods[method]
-        facts = {"images": checksum_of_images(Path(row.source)), "config": row.config}
-        save_card(MODELS / method, PRECOMPUTED, facts)
-        return
-    kind = methods.get(settings.kind(method))
-    source = Path(settings.methods[method].source)
-    if kind.phases:
-        if not source.exists():
-            raise InputError(source, "does not exist", f"train {method} first")
-        if (found := read_card(source)["method"]) != settings.kind(method):
-            reason = f"has weights of {found}, not of {settings.kind(method)}"
-            raise InputError(source, reason, f"correct `kind` or `source` of methods.{method}")
-        copy_model(source, MODELS / method)
+    row, folder = params.load().row(method), MODELS / method
+    source = Path(row.source)
+    if isinstance(row, Precomputed):
+        facts = {"images": checksum_of_images(source), "config": row.config.model_dump()}
+        save_card(folder, row.kind, facts)
+    elif isinstance(row, Untrained):
+        untrained = methods.get(row.kind)(row.method_config())
+        save_model(folder, row.kind, untrained, {"code": code_digest(source)})
     else:
-        untrained = kind(settings.method_config(method))
-        save_model(MODELS / method, settings.kind(method), untrained, {"code": code_digest(source)})
+        _check_weights(row, source)
+        copy_model(source, folder)
+
+
+def _check_weights(row: Row, source: Path) -> None:
+    """Weights are there, of the row's own method, whose code can be imported."""
+    methods.get(row.kind)
+    if not source.exists():
+        raise InputError(source, "does not exist", f"train {row.name} first")
+    if (found := read_card(source)["method"]) != row.kind:
+        reason = f"has weights of {found}, not of {row.kind}"
+        raise InputError(source, reason, f"correct `kind` or `source` of methods.{row.name}")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ def main(dataset: str) -> None:
     settings = params.load()
     report = prepare(
         dataset,
-        settings.datasets[dataset],
+        settings.dataset(dataset),
         PREPARED / dataset,
         TRAINING_PAIRS / dataset,
         train_fusion=dataset in settings.train_on,

@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 from detection.protocol import conditions as detected_by
-from fusion.inference.precomputed import PRECOMPUTED
 from pipelines import params
 from pipelines.entry import run
 from pipelines.paths import SCORES
@@ -73,10 +72,9 @@ def write_board(folder: Path, board: Leaderboard, text: str) -> None:
 
 def notes_of(settings: params.Params, board: Leaderboard) -> list[str]:
     """Classes without a value, and how images that others fused came in."""
-    given = [name for name in settings.methods if settings.kind(name) == PRECOMPUTED]
     return [
         *absent_classes(SCORES, list(settings.methods), settings.detect_on, settings.segment_on),
-        *precomputed_rows(board.ranges, given, settings.fusion.stretch),
+        *precomputed_rows(board.ranges, settings.precomputed(), settings.fusion.stretch),
     ]
 
 

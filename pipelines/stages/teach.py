@@ -2,10 +2,10 @@
 
 from fusion.core.processes import join_group
 from fusion.images.pairs import find_pairs
+from fusion.images.prepared import training_sets
 from fusion.inference.fuse import fuse_pairs
 from fusion.methods.files import load_model
 from pipelines import params
-from pipelines.datasets.canonical import training_sets
 from pipelines.entry import run
 from pipelines.paths import MODELS, TEACHERS, TRAINING_PAIRS
 

@@ -1,33 +1,27 @@
 """Stage: training pairs (and the phase before) -> the weights of one training phase."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
-from dvclive import Live
-from numpy.typing import NDArray
 
 from fusion import methods
 from fusion.core.files import code_digest
 from fusion.core.processes import launch
+from fusion.images.prepared import training_sets
 from fusion.methods import TaughtPhaseConfig
 from fusion.methods.files import load_model, save_model
 from fusion.training.loop import train_phase
 from fusion.training.sampler import load_pairs
 from pipelines import params
-from pipelines.datasets.canonical import training_sets
+from pipelines.curves import training_log
 from pipelines.entry import run
 from pipelines.paths import MODELS, PLOTS, RUNS, TEACHERS, TRAINING_PAIRS
-from pipelines.plots import open_live
 
 
 def main(key: str) -> None:
     """Train the phase that params.yaml calls training.KEY."""
     settings = params.load()
-    step, schedule = settings.training[key], settings.phase_settings(key)
+    step, schedule = settings.step(key), settings.phase_settings(key)
     kind = settings.kind(step.method)
     fabric = launch(settings.runtime)
     folders = training_sets(TRAINING_PAIRS, settings.train_on)
@@ -39,7 +33,7 @@ def main(key: str) -> None:
     phase = methods.get(kind).start_phase(
         step.phase, settings.method_config(step.method), schedule, previous
     )
-    with _log(PLOTS / f"train-{key}", fabric.is_global_zero) as log:
+    with training_log(PLOTS / f"train-{key}", fabric.is_global_zero) as log:
         report = train_phase(
             fabric,
             phase,
@@ -61,32 +55,6 @@ def main(key: str) -> None:
             "settings": schedule.model_dump(mode="json"),
         }
         save_model(MODELS / key, kind, phase.method, facts)
-
-
-@dataclass(frozen=True)
-class _Log:
-    """Curves and pictures of one training phase, by DVCLive."""
-
-    live: Live
-
-    def epoch(self, means: dict[str, float]) -> None:
-        for name, value in means.items():
-            self.live.log_metric(name, value)
-        self.live.next_step()
-
-    def pictures(self, epoch: int, grid: NDArray[np.uint8]) -> None:
-        self.live.log_image(f"epoch-{epoch:04d}.png", grid)
-
-
-@contextmanager
-def _log(folder: Path, active: bool) -> Iterator[_Log | None]:
-    """A log on the first process, None on the others."""
-    if not active:
-        yield None
-        return
-    with open_live(folder) as live:
-        (folder / "plots").mkdir()  # what a phase of no epochs leaves
-        yield _Log(live)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from benchmarks import inference, machine, plain
-from fusion.methods.pomai.network import MICMConfig, PoMAI, PoMAIConfig
+from fusion.methods.pomai.config import MICMConfig, PoMAIConfig
+from fusion.methods.pomai.method import PoMAI
 
 
 @pytest.mark.parametrize("skip", ["none", "brighter"])

@@ -1,11 +1,10 @@
-import json
-
 import cv2
 import numpy as np
 import pytest
 
+from fusion.core.protocol import protocol_digest
 from fusion.images.decode import write_image
-from pipelines.datasets.splits import split_checksum
+from fusion.images.prepared import PreparedSet
 
 SPLITS = {"train": range(12), "val": range(12, 16), "test": range(16, 20)}
 
@@ -35,13 +34,15 @@ def shapes(tmp_path_factory):
             write_image(root / "set" / split / "vi" / f"{stem}.png", image)
             write_image(root / "set" / split / "ir" / f"{stem}.png", image[..., 0].copy())
             (root / "set" / split / "labels" / f"{stem}.txt").write_text(label)
-    facts = {
-        "name": "shapes",
-        "split_protocol": "random",
-        "classes": ["square", "disc"],
-        "splits": names,
-        "checksum": split_checksum(names),
-        "night": ["00000", "00016", "00017"],
-    }
-    (root / "set" / "dataset.json").write_text(json.dumps(facts))
+    prepared = PreparedSet(
+        name="shapes",
+        layout="boxes",
+        classes=["square", "disc"],
+        splits=names,
+        split_protocol="random",
+        checksum=protocol_digest(names),
+        notes={},
+        night=["00000", "00016", "00017"],
+    )
+    prepared.save(root / "set")
     return root

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from detection.boxes import CLASSES, read_annotation
+from fusion.core.protocol import protocol_digest
 from fusion.images.decode import write_image
 from pipelines.datasets.config import DatasetConfig
 from pipelines.datasets.prepare import prepare
-from pipelines.datasets.splits import split_checksum
 
 DATA = Path(os.environ.get("FUSION_DATA", "unset"))
 
@@ -92,7 +92,7 @@ def test_the_whole_set_validates_splits_and_keeps_every_box(
     assert counts(report.notes) == PUBLISHED
     facts, labels = written(tmp_path / "set")
     assert facts["split_protocol"] == protocol
-    assert facts["checksum"] == split_checksum(facts["splits"])
+    assert facts["checksum"] == protocol_digest(facts["splits"])
     assert len(labels) == 4200
     assert all(same_boxes(path, labels[path.stem]) for path in annotations)
     if protocol == "blocks":

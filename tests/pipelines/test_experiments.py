@@ -103,7 +103,6 @@ training:
   toy-only:
     method: toy
     code: fusion/methods/toy.py
-    phase: only
     after: data/train
     settings: {epochs: 2, batch_size: 4, crop: 32, learning_rate: 0.01}
 """

@@ -1,4 +1,5 @@
 import os
+import re
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -7,7 +8,7 @@ import pytest
 import yaml
 
 from fusion.core.errors import InputError
-from fusion.methods.emma.network import EMMA
+from fusion.methods.emma.method import EMMA
 from pipelines import params
 from pipelines.compose import compose
 from tests.fusion.toys import parameters
@@ -107,8 +108,32 @@ def test_the_paper_profile_has_emmas_numbers_of_parameters(composed):
         (("methods", "pomai", "config", "heads"), 3, r"channels \(8\) must be a multiple of heads"),
         (("methods", "pomai", "config", "width"), 10, r"methods.pomai.config.width: unknown key"),
         (("training", "pomai-stage_one", "settings", "epochs"), -1, r"settings.epochs: .*-1"),
-        (("training", "pomai-stage_one", "phase"), "three", "'three' is not one of stage_one, sta"),
-        (("methods", "fancy"), {"source": "x"}, "'fancy' is not one of average, "),
+        (("training", "pomai-stage_one", "phase"), "one", "stage_one.phase: unknown key"),
+        (("methods", "pomai", "phases"), [], "methods.pomai.phases: unknown key"),
+        (("methods", "average", "sauce"), "x", "methods.average.sauce: unknown key"),
+        (("methods", "average", "source"), "fusion/methods/x.py", "of fusion/methods/average.py"),
+        (
+            ("methods", "wavelet"),
+            {"source": "fusion/methods/wavelet.py", "config": {"levels": 0}},
+            "methods.wavelet.config.levels: ",
+        ),
+        (("methods", "emma"), {"source": "fusion/methods/emma"}, "'emma' is learned, and nothing"),
+        (
+            ("methods", "emma"),
+            {"source": "models/emma-published"},
+            "'models/emma-published' is not",
+        ),
+        (("methods",), {}, "methods: name at least one row"),
+        (("seed",), 2**32, "seed: .*less than 4294967296"),
+        (("runtime", "devices"), 1025, "runtime.devices: .*1024"),
+        (("runtime", "memory_gib"), float("inf"), "runtime.memory_gib: .*finite"),
+        (
+            ("training", "pomai-stage_one", "settings", "learning_rate"),
+            float("nan"),
+            "rate: .*finite",
+        ),
+        (("training", "pomai-stage_one", "settings", "epochs"), 10**6 + 1, "epochs: .*1000000"),
+        (("methods", "fancy"), {"source": "x"}, "'fancy' is not one of average, cddfuse, "),
         (("detect_on",), ["tno"], "detect_on: 'tno' is not one of msrs, m3fd"),
         (("evaluation", "metrics"), ["SDD"], "'SDD' is not one of"),
     ],
@@ -254,12 +279,81 @@ def test_a_precomputed_row_knows_where_its_images_lie(composed, tmp_path):
     row = PRECOMPUTED | {"config": {"folders": {"msrs": "MSRS/test"}}}
     changes = {"methods/whole": PRECOMPUTED, "methods/part": row, "detect_on": []}
     settings = params.load(edited(composed(), tmp_path / "rows.yaml", changes))
-    assert settings.precomputed_folder("whole", "m3fd") == Path("/images/others/m3fd")
-    assert settings.precomputed_folder("part", "msrs") == Path("/images/others/MSRS/test")
+    assert settings.row("whole").folder("m3fd") == Path("/images/others/m3fd")
+    assert settings.row("part").folder("msrs") == Path("/images/others/MSRS/test")
     assert settings.has_images("whole", "m3fd")
     assert not settings.has_images("part", "m3fd")
     assert settings.has_images("pomai", "m3fd")
+    assert settings.precomputed() == ["whole", "part"]
     assert not {"whole", "part"} & set(settings.trivial())
+
+
+def test_a_row_is_what_its_source_says(composed, tmp_path):
+    (tmp_path / "published").mkdir()
+    changes = {
+        "methods/given": PRECOMPUTED,
+        "methods/shipped": {"kind": "pomai", "source": "fusion/weights/pomai-tiny.safetensors"},
+        "methods/published": {"kind": "emma", "source": str(tmp_path / "published")},
+        "methods/again": {"kind": "pomai", "source": "models/pomai-stage_one"},
+    }
+    settings = params.load(edited(composed(), tmp_path / "rows.yaml", changes))
+    kinds = {name: type(row).__name__ for name, row in settings.methods.items()}
+    assert kinds == {
+        **dict.fromkeys(("visible", "infrared", "average", "maximum"), "Untrained"),
+        "pomai": "Trained",
+        "given": "Precomputed",
+        "shipped": "Pretrained",
+        "published": "Published",
+        "again": "Published",
+    }
+    assert settings.row("shipped").code() == Path("fusion/methods/pomai")
+    assert settings.row("given").code() is None
+
+
+@pytest.mark.parametrize("place", ["datasets", "methods"])
+@pytest.mark.parametrize("name", ["v1.0", "my set", "..", "a;echo hi"])
+def test_names_that_a_shell_or_dvc_would_change_are_refused(composed, tmp_path, place, name):
+    content = yaml.safe_load(composed().read_text())
+    content[place][name] = next(iter(content[place].values()))
+    (tmp_path / "named.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+    with pytest.raises(InputError, match=rf"{place}: '{re.escape(name)}': a name has letters"):
+        params.load(tmp_path / "named.yaml")
+
+
+def test_a_number_that_is_text_to_yaml_is_explained(composed, tmp_path):
+    text = (
+        composed()
+        .read_text()
+        .replace("learning_rate: 0.002\n      decay: ", "learning_rate: 1e-3\n      decay: ")
+    )
+    (tmp_path / "typed.yaml").write_text(text)
+    with pytest.raises(
+        InputError, match=r"learning_rate: .*'1e-3': text to YAML 1.1, write 1.0e-3"
+    ):
+        params.load(tmp_path / "typed.yaml")
+
+
+def test_a_key_that_is_there_twice_is_refused(composed, tmp_path):
+    (tmp_path / "twice.yaml").write_text(composed().read_text() + "seed: 1\n")
+    with pytest.raises(InputError, match=r"twice.yaml: line \d+: the key 'seed' is there twice"):
+        params.load(tmp_path / "twice.yaml")
+
+
+@pytest.mark.parametrize(
+    ("ask", "message"),
+    [
+        (lambda settings: settings.row("pomia"), "no row of methods 'pomia'; it has average, inf"),
+        (lambda settings: settings.dataset("nope"), "no data set 'nope'; it has m3fd, msrs"),
+        (
+            lambda settings: settings.step("pomai-stage1"),
+            "no training phase 'pomai-stage1'; it has",
+        ),
+        (lambda settings: settings.has_images("pomai", "nope"), "no data set 'nope'"),
+    ],
+)
+def test_what_params_yaml_does_not_have_is_asked_for_in_vain(composed, ask, message):
+    with pytest.raises(InputError, match=message):
+        ask(params.load(composed()))
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 
 from detection.experiment import BEST, DetectionResult
 from detection.matches import Matches
+from fusion.images.prepared import PreparedSet
 from pipelines.compose import compose
 from pipelines.stages import detect, segment
 from segmentation.confusion import scores
@@ -61,8 +62,16 @@ def repeat(tmp_path, monkeypatch):
     monkeypatch.setattr(segment, "train_and_test", segmented)
     prepared = tmp_path / "data/prepared/m3fd"
     prepared.mkdir(parents=True)
-    facts = {"classes": ["car"], "split_protocol": "random"}
-    (prepared / "dataset.json").write_text(json.dumps(facts))
+    PreparedSet(
+        name="m3fd",
+        layout="m3fd",
+        classes=["car"],
+        splits={},
+        split_protocol="random",
+        checksum="",
+        notes={},
+        night=None,
+    ).save(prepared)
 
     def run(*seeds):
         chosen = f"[{','.join(map(str, seeds))}]"

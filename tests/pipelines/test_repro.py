@@ -133,6 +133,7 @@ def test_a_published_network_carries_its_data_training_commit_and_scores(project
     assert len(weights) == 1
     infrared = np.full((32, 40), 90, np.uint8)
     assert load(project / "published")(infrared, infrared).shape == (32, 40)
+    assert f"- Commit: `{card['commit']}`" in (project / "published/README.md").read_text()
 
 
 def test_scores_of_other_code_are_not_published(project):

@@ -1,6 +1,5 @@
 """Fusing and evaluating, shared by two processes as torchrun starts them, are the work of one."""
 
-import json
 import os
 import socket
 
@@ -9,8 +8,10 @@ import pytest
 import torch
 
 from fusion.images.decode import write_image
+from fusion.images.prepared import PreparedSet
 from fusion.methods.files import save_model
-from fusion.methods.pomai.network import MICMConfig, NGMMConfig, PoMAI, PoMAIConfig
+from fusion.methods.pomai.config import MICMConfig, NGMMConfig, PoMAIConfig
+from fusion.methods.pomai.method import PoMAI
 from pipelines.compose import compose
 from pipelines.stages import evaluate, fuse
 from tests.torchrun import become_rank
@@ -41,7 +42,16 @@ def project(tmp_path):
             path = prepared / SPLIT / kind / f"{name}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             write_image(path, generator.integers(0, 256, shape, dtype=np.uint8))
-    (prepared / "dataset.json").write_text(json.dumps({"splits": {SPLIT: names}}))
+    PreparedSet(
+        name=SET,
+        layout="msrs",
+        classes=None,
+        splits={SPLIT: names},
+        split_protocol="official",
+        checksum="",
+        notes={},
+        night=None,
+    ).save(prepared)
 
     def make(name, devices):
         folder = tmp_path / name

@@ -1,11 +1,12 @@
-import json
-
 import numpy as np
 import pytest
 
 from fusion.core.config import RuntimeConfig
+from fusion.core.protocol import protocol_digest
 from fusion.images.decode import write_image
+from fusion.images.prepared import PreparedSet
 from segmentation.config import SegmentationConfig
+from segmentation.labels import CLASSES
 
 
 @pytest.fixture
@@ -56,6 +57,15 @@ def scenes(tmp_path):
                 folder.mkdir(parents=True, exist_ok=True)
                 write_image(folder / f"{stem}.png", pixels)
     night = [stem for stems in splits.values() for stem in stems if stem.endswith("N")]
-    facts = {"name": "scenes", "split_protocol": "official", "splits": splits, "night": night}
-    (dataset / "dataset.json").write_text(json.dumps(facts))
+    prepared = PreparedSet(
+        name="scenes",
+        layout="msrs",
+        classes=list(CLASSES),
+        splits=splits,
+        split_protocol="official",
+        checksum=protocol_digest(splits),
+        notes={},
+        night=night,
+    )
+    prepared.save(dataset)
     return fused, dataset

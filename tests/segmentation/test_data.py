@@ -1,11 +1,10 @@
-import json
-
 import numpy as np
 import pytest
 import torch
 
 from fusion.core.errors import InputError
 from fusion.images.decode import write_image
+from fusion.images.prepared import PreparedSet
 from segmentation.data import IGNORE, LabelledImages, augmented_batch, hold_out, load
 
 CPU = torch.device("cpu")
@@ -48,7 +47,8 @@ def test_an_image_of_another_size_than_its_label_is_refused(scenes):
 
 def test_a_set_without_training_images_is_refused(scenes):
     fused, dataset = scenes
-    (dataset / "dataset.json").write_text(json.dumps({"splits": {"test": ["00000D"]}}))
+    prepared = PreparedSet.load(dataset)
+    prepared.model_copy(update={"splits": {"test": ["00000D"]}}).save(dataset)
     with pytest.raises(InputError, match="no 'train' images"):
         load(fused, dataset, "train")
 

@@ -6,8 +6,9 @@ import pytest
 from fusion.core.config import RuntimeConfig
 from fusion.core.protocol import differences
 from fusion.images.decode import write_image
+from fusion.images.prepared import PreparedSet
 from segmentation.config import SegmentationConfig
-from segmentation.data import hold_out, load, manifest
+from segmentation.data import hold_out, load
 from segmentation.protocol import protocol
 
 LIBRARIES = {"segmentation-models-pytorch", "timm", "torch"}
@@ -28,7 +29,7 @@ def changed(scenes, tiny, tmp_path):
         )
         splits = {"train": train, "val": val, "test": load(*scenes, "test")}
         runtime = RuntimeConfig(accelerator="cpu", precision=precision)
-        return protocol(config, runtime, seed, manifest(scenes[1]), splits)
+        return protocol(config, runtime, seed, PreparedSet.load(scenes[1]), splits)
 
     original = facts(0, "32-true", {})
     assert original["libraries"].keys() == LIBRARIES

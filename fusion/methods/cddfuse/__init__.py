@@ -1,5 +1,1 @@
 """CDDFuse: see `network`."""
-
-from fusion.methods.cddfuse.network import CDDFuse
-
-__all__ = ["CDDFuse"]

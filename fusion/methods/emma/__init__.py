@@ -1,5 +1,1 @@
 """EMMA: see `network`."""
-
-from fusion.methods.emma.network import EMMA
-
-__all__ = ["EMMA"]

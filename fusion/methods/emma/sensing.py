@@ -3,18 +3,12 @@
 from typing import NamedTuple
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
+from fusion.blocks.config import MULTIPLE
 from fusion.blocks.padding import pad_to_multiple
-from fusion.blocks.unet import MULTIPLE, Contraction, Expansion, level_widths
-from fusion.core.config import Config
-
-
-class SensingConfig(Config):
-    """A_i and A_v: five levels of width, 2·width, …, 16·width."""
-
-    width: int = Field(64, ge=1)
+from fusion.blocks.unet import Contraction, Expansion, level_widths
+from fusion.methods.emma.config import SensingConfig
 
 
 class Sensed(NamedTuple):
@@ -73,4 +67,5 @@ def low_contrast(images: Tensor, threshold: float) -> Tensor:
     """
     levels = images.new_tensor([0.1, 0.9])
     low, high = torch.quantile(images.flatten(1), levels, dim=1)
-    return (high - low < threshold * high) | (high <= 0)
+    black, flat = high <= 0, high - low < threshold * high
+    return torch.logical_or(flat, black)

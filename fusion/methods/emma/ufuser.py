@@ -28,7 +28,8 @@ class ResidualBlock(nn.Module):
         )
 
     def forward(self, features: Tensor) -> Tensor:
-        return features + self.residual(features)
+        residual: Tensor = self.residual(features)
+        return features + residual
 
 
 class GlobalLocalBlock(nn.Module):
@@ -43,7 +44,9 @@ class GlobalLocalBlock(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         embedded = self.embed(features)
-        return self.merge(torch.cat([self.attention(embedded), self.local(embedded)], dim=1))
+        sides = torch.cat([self.attention(embedded), self.local(embedded)], dim=1)
+        merged: Tensor = self.merge(sides)
+        return merged
 
 
 class Encoder(nn.Module):
@@ -112,4 +115,5 @@ class UFuser(nn.Module):
             strict=True,
         )
         fused = [fuse(torch.cat(pair, 1)) for fuse, pair in zip(self.fuse, pairs, strict=True)]
-        return self.decoder(fused)[..., :height, :width]
+        image: Tensor = self.decoder(fused)
+        return image[..., :height, :width]

@@ -1,5 +1,1 @@
-"""MMAUNet: see `network`."""
-
-from fusion.methods.mmaunet.network import MMAUNet
-
-__all__ = ["MMAUNet"]
+"""MMA-UNet: see `network`."""

@@ -92,4 +92,5 @@ class AsymmetricFusion(nn.Module):
                 self.gates, self.descents, infrared[1:], visible[:-1], strict=True
             )
         ]
-        return self.last(self.taper(self.rise(self.expansion(fused))))
+        image: Tensor = self.last(self.taper(self.rise(self.expansion(fused))))
+        return image

@@ -1,5 +1,1 @@
 """PoMAI: see `network`."""
-
-from fusion.methods.pomai.network import PoMAI
-
-__all__ = ["PoMAI"]

@@ -104,7 +104,7 @@ def _groups(codes: Tensor, group_size: int) -> tuple[Tensor, Tensor, int]:
 
 def _cut(sequences: Tensor, members: Tensor, size: int) -> Tensor:
     """B×L×C -> B×M×K×C."""
-    return take_rows(sequences, members).unflatten(1, (-1, size))
+    return take_rows(sequences, members).view(len(sequences), -1, size, sequences.shape[-1])
 
 
 def _with_neighbours(groups: Tensor, neighbours: int) -> Tensor:

@@ -1,30 +1,11 @@
 """PoMAI's loss between a fused image and its sources, on luminance in [0, 1], in float32."""
 
-from typing import Literal
-
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fusion.blocks.losses import SobelGradient, StructuralSimilarity, weighted_sum
-from fusion.core.config import Config
-
-
-class FusionLossConfig(Config):
-    """Weights of the four terms (PoMAI, equation 14), and what the gradient term asks for.
-
-    gradient_target: what is compared, see `FusionLoss`.
-    gradient_gain: how much stronger edges shall be than in the source that has the stronger ones;
-        above 1 the fused image has more local contrast than both.
-    """
-
-    ssim: float = Field(5.0, ge=0)
-    mse: float = Field(1.0, ge=0)
-    intensity: float = Field(1.0, ge=0)
-    gradient: float = Field(10.0, ge=0)
-    gradient_target: Literal["magnitude", "vector"] = "magnitude"
-    gradient_gain: float = Field(1.0, gt=0)
+from fusion.methods.pomai.config import FusionLossConfig
 
 
 class FusionLoss(nn.Module):
@@ -69,4 +50,5 @@ class FusionLoss(nn.Module):
         if self.config.gradient_target == "magnitude":
             return F.l1_loss(sizes[0], torch.maximum(sizes[1], sizes[2]))
         target = torch.where(sizes[1] > sizes[2], infrared, visible)
-        return (fused - target).abs().sum(1).mean()
+        distance: Tensor = (fused - target).abs().sum(1)
+        return distance.mean()

@@ -1,27 +1,16 @@
 """PoMAI's Neighbor-Group Matching Model: attention between similar pixels, wherever they are."""
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from fusion.core.config import Config
+from fusion.methods.pomai.config import NGMMConfig
 from fusion.methods.pomai.hashing import (
     attend_in_groups,
     bucket_count,
     cross_polytope_codes,
     group_scores,
 )
-
-
-class NGMMConfig(Config):
-    """Neighbor-Group Matching Model; all choices, after NLSA (Mei et al. 2021)."""
-
-    group_size: int = Field(144, ge=1)
-    buckets: int = Field(128, ge=2, multiple_of=2)
-    rounds: int = Field(1, ge=1)
-    neighbours: int = Field(0, ge=0)
-    temperature: float = Field(10.0, gt=0)
 
 
 class NeighborGroupMatching(nn.Module):

@@ -7,7 +7,8 @@ from fusion import methods
 from fusion.analysis.similarity import layer_similarity, linear_cka
 from fusion.core.errors import InputError
 from fusion.images.pairs import find_pairs
-from fusion.methods.pomai.network import NGMMConfig, PoMAI, PoMAIConfig
+from fusion.methods.pomai.config import NGMMConfig, PoMAIConfig
+from fusion.methods.pomai.method import PoMAI
 
 CPU = torch.device("cpu")
 

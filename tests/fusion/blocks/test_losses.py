@@ -7,7 +7,8 @@ from scipy import ndimage
 from skimage.metrics import structural_similarity
 
 from fusion.blocks.losses import SobelGradient, SobelMagnitude, StructuralSimilarity
-from fusion.methods.pomai.loss import FusionLoss, FusionLossConfig
+from fusion.methods.pomai.config import FusionLossConfig
+from fusion.methods.pomai.loss import FusionLoss
 
 
 @pytest.fixture

@@ -205,8 +205,8 @@ def test_sixteen_bit_colour_takes_no_declared_range(folder, name):
     channels = 4 if "alpha" in name else 3
     cv2.imwrite(str(folder / name), np.full((20, 30, channels), 16383, np.uint16))
     notes = read_infrared(folder / name, (0, 16383)).notes
-    assert "16-bit colour read as 8-bit" in notes
-    assert notes[-1] == "16-bit colour: the declared range is not used"
+    assert "16-bit color read as 8-bit" in notes
+    assert notes[-1] == "16-bit color: the declared range is not used"
 
 
 def chunk(kind, content):

@@ -19,8 +19,9 @@ from fusion.inference.export import (
     write_torch,
 )
 from fusion.inference.pretrained import in_the_box, load
-from fusion.methods.baselines import Average
-from fusion.methods.pomai.network import MICMConfig, NGMMConfig, PoMAI, PoMAIConfig
+from fusion.methods.average import Average
+from fusion.methods.pomai.config import MICMConfig, NGMMConfig, PoMAIConfig
+from fusion.methods.pomai.method import PoMAI
 
 onnxruntime = pytest.importorskip("onnxruntime", reason="the group dev holds onnxruntime")
 

@@ -9,8 +9,8 @@ from fusion.core.errors import InputError
 from fusion.images.decode import read_infrared, read_visible, write_image
 from fusion.images.pairs import find_pairs
 from fusion.inference.fuse import fuse_pairs
-from fusion.inference.precomputed import PrecomputedConfig, adopt_images, checksum_of_images
-from fusion.methods import FusionMethod
+from fusion.inference.precomputed import adopt_images, checksum_of_images
+from fusion.methods.base import FusionMethod
 
 
 class InfraredInColour(FusionMethod):
@@ -137,14 +137,6 @@ def test_a_folder_that_is_not_there_is_named(folder, tmp_path):
         adopt_images(tmp_path / "nowhere", "test", pairs_of(folder), tmp_path / "theirs")
     with pytest.raises(InputError, match=r"nowhere: is not a folder; set `source`"):
         checksum_of_images(tmp_path / "nowhere")
-
-
-def test_a_row_has_every_data_set_unless_it_names_its_own(tmp_path):
-    assert PrecomputedConfig().folder(tmp_path, "tno") == tmp_path / "tno"
-    named = PrecomputedConfig(folders={"tno": "TNO/fused", "msrs": "."})
-    assert named.folder(tmp_path, "tno") == tmp_path / "TNO/fused"
-    assert named.folder(tmp_path, "msrs") == tmp_path
-    assert named.folder(tmp_path, "roadscene") is None
 
 
 def test_the_checksum_follows_names_and_contents(tmp_path):

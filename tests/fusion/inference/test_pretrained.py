@@ -17,7 +17,8 @@ from fusion.inference.fuse import fuse_batch
 from fusion.inference.pretrained import in_the_box, load
 from fusion.inference.tiles import MemoryPlan
 from fusion.methods.files import save_model
-from fusion.methods.pomai.network import NGMMConfig, PoMAI, PoMAIConfig
+from fusion.methods.pomai.config import NGMMConfig, PoMAIConfig
+from fusion.methods.pomai.method import PoMAI
 
 
 @pytest.fixture(scope="module")
@@ -236,5 +237,21 @@ def test_a_device_that_is_not_here(folder, monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     with pytest.raises(InputError, match="cuda:1: torch finds 1 CUDA devices here"):
         load(folder, device="cuda:1")
-    with pytest.raises(InputError, match="gpu: is no device of torch"):
-        load(folder, device="gpu")
+    for device in ("gpu", "", None, "../../x"):
+        with pytest.raises(InputError, match="is no device"):
+            load(folder, device=device)
+    for device in ("mps", "meta"):
+        with pytest.raises(InputError, match=f'{device}: is a kind of device .*; give "cpu" or'):
+            load(folder, device=device)
+
+
+@pytest.mark.parametrize("memory", [float("nan"), float("inf"), 0, -1, "10", None])
+def test_an_impossible_amount_of_memory_is_refused(folder, memory):
+    with pytest.raises(InputError, match="is no amount of memory; give GiB above 0"):
+        load(folder, memory_gib=memory)
+
+
+@pytest.mark.parametrize("name", ["", " ", "pomai-tiny\0", "a/b\0", "x" * 5000, "./" + "y" * 300])
+def test_a_name_that_no_file_can_have_is_refused(no_hub, name):
+    with pytest.raises(InputError, match=r"is no model's name|cannot be looked up"):
+        load(name)

@@ -13,7 +13,8 @@ from fusion.images.decode import write_image
 from fusion.inference import tiles
 from fusion.inference.fuse import fuse_batch
 from fusion.inference.tiles import SMALLEST_TILE, MemoryPlan, Tiling, bytes_per_pixel, fuse_in_tiles
-from fusion.methods.pomai.network import PoMAI, PoMAIConfig
+from fusion.methods.pomai.config import PoMAIConfig
+from fusion.methods.pomai.method import PoMAI
 
 CPU = torch.device("cpu")
 

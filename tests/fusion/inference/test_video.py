@@ -14,7 +14,7 @@ from fusion.inference.matching import match_streams
 from fusion.inference.pretrained import Fuser
 from fusion.inference.streams import Stream, open_stream
 from fusion.inference.video import check_output, encoded_size, fuse_streams
-from fusion.methods.baselines import Average
+from fusion.methods.average import Average
 
 FUSE = Fuser(Average(Average.config_class()))
 LEVELS = [(20 * k, 30 + 10 * k) for k in range(12)]  # of infrared and visible, frame by frame

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import pytest
 import torch
 
-from fusion.methods import Batch
-from fusion.methods.pomai.network import PoMAI
+from fusion.methods.base import Batch
+from fusion.methods.pomai.method import PoMAI
 from pipelines import params
 from pipelines.compose import compose
 

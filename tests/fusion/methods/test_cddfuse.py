@@ -11,18 +11,16 @@ from torch.nn import functional as F
 from fusion.analysis.similarity import layer_similarity
 from fusion.images.pairs import find_pairs
 from fusion.methods.base import Batch
-from fusion.methods.cddfuse.network import (
-    CDDFuse,
+from fusion.methods.cddfuse.config import (
     CDDFuseConfig,
-    Features,
-    Fusion,
-    FusionWeights,
-    InvertibleNode,
-    Reconstruction,
-    ReconstructionWeights,
-    correlation,
-    decomposition,
+    CDDFuseFusionLossConfig,
+    CDDFuseFusionPhaseConfig,
+    CDDFuseReconstructionLossConfig,
+    CDDFuseReconstructionPhaseConfig,
 )
+from fusion.methods.cddfuse.encoder import Features, InvertibleNode
+from fusion.methods.cddfuse.loss import correlation, decomposition
+from fusion.methods.cddfuse.method import CDDFuse
 from fusion.methods.files import load_model, save_model
 from tests.fusion.toys import (
     SCHEDULE,
@@ -42,12 +40,17 @@ FUSION_LAYERS = ("base_fusion.", "detail_fusion.")
 def reconstruction(**changes):
     torch.manual_seed(0)
     return CDDFuse.start_phase(
-        "reconstruction", TINY, Reconstruction(**(SCHEDULE | changes)), previous=None
+        "reconstruction",
+        TINY,
+        CDDFuseReconstructionPhaseConfig(**(SCHEDULE | changes)),
+        previous=None,
     )
 
 
 def fusion(previous, **changes):
-    return CDDFuse.start_phase("fusion", TINY, Fusion(**(SCHEDULE | changes)), previous)
+    return CDDFuse.start_phase(
+        "fusion", TINY, CDDFuseFusionPhaseConfig(**(SCHEDULE | changes)), previous
+    )
 
 
 def test_published_width_has_the_published_numbers_of_parameters():
@@ -194,7 +197,7 @@ def grey_batch():
 
 
 def test_reconstruction_loss_is_its_equations():
-    weights = ReconstructionWeights(ssim=2.0, mse=3.0, gradient=5.0, decomposition=7.0)
+    weights = CDDFuseReconstructionLossConfig(ssim=2.0, mse=3.0, gradient=5.0, decomposition=7.0)
     phase = reconstruction(loss=weights)
     batch, network = grey_batch(), phase.method
     randomised(network, std=0.15)
@@ -223,7 +226,7 @@ def test_reconstruction_loss_is_its_equations():
 
 
 def test_fusion_loss_is_its_equations():
-    weights = FusionWeights(intensity=2.0, gradient=3.0, decomposition=5.0)
+    weights = CDDFuseFusionLossConfig(intensity=2.0, gradient=3.0, decomposition=5.0)
     phase = fusion(randomised(CDDFuse(TINY), std=0.15), loss=weights)
     batch, network = grey_batch(), phase.method
     losses = phase(batch)
@@ -243,8 +246,13 @@ def test_fusion_loss_is_its_equations():
 
 
 def test_default_weights_are_the_papers():
-    assert tuple(Reconstruction(**SCHEDULE).loss.model_dump().values()) == (5, 1, 5, 2)
-    assert tuple(Fusion(**SCHEDULE).loss.model_dump().values()) == (1, 10, 2)
+    assert tuple(CDDFuseReconstructionPhaseConfig(**SCHEDULE).loss.model_dump().values()) == (
+        5,
+        1,
+        5,
+        2,
+    )
+    assert tuple(CDDFuseFusionPhaseConfig(**SCHEDULE).loss.model_dump().values()) == (1, 10, 2)
 
 
 def test_reconstruction_trains_encoder_and_decoder_and_lets_the_fusion_layers_wait():
@@ -305,8 +313,12 @@ def test_encoder_layers_are_compared_across_modalities(pair_folder):
         (CDDFuseConfig, {"channels": 64, "heads": 7}, r"channels \(64\) must be a multiple of he"),
         (CDDFuseConfig, {"channels": 9, "heads": 3}, "multiple of 2"),
         (CDDFuseConfig, {"nodes": 0}, "greater than or equal to 1"),
-        (Fusion, SCHEDULE | {"loss": {"gradient": -1.0}}, "greater than or equal to 0"),
-        (Reconstruction, SCHEDULE | {"loss": {"tv": 5.0}}, "not permitted"),
+        (
+            CDDFuseFusionPhaseConfig,
+            SCHEDULE | {"loss": {"gradient": -1.0}},
+            "greater than or equal to 0",
+        ),
+        (CDDFuseReconstructionPhaseConfig, SCHEDULE | {"loss": {"tv": 5.0}}, "not permitted"),
     ],
 )
 def test_impossible_settings_are_refused(model, values, message):

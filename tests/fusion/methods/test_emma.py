@@ -8,14 +8,15 @@ from torchvision.transforms.v2 import functional as transforms
 
 from fusion.images.color import luminance
 from fusion.methods.base import Batch
-from fusion.methods.emma.network import (
-    EMMA,
+from fusion.methods.emma.config import (
     EMMAConfig,
-    FusionPhase,
-    IntensityGradientDistance,
-    SensingPhase,
+    EMMAFusionPhaseConfig,
+    EMMASensingPhaseConfig,
+    SensingConfig,
 )
-from fusion.methods.emma.sensing import SensingConfig, low_contrast
+from fusion.methods.emma.loss import IntensityGradientDistance
+from fusion.methods.emma.method import EMMA
+from fusion.methods.emma.sensing import low_contrast
 from fusion.methods.emma.ufuser import GlobalLocalBlock
 from fusion.methods.files import load_model, save_model
 from pipelines import params
@@ -24,8 +25,10 @@ from tests.fusion.toys import SCHEDULE, changed, pair, parameters, randomised, s
 
 TINY = EMMAConfig(widths=[4, 4, 8, 8], heads=2)
 ONE_PIXEL = SCHEDULE | {"batch_size": 1, "crop": 16}
-SENSING = SensingPhase(**SCHEDULE, teachers=["one", "other"], network=SensingConfig(width=4))
-FUSION = FusionPhase(**SCHEDULE)
+SENSING = EMMASensingPhaseConfig(
+    **SCHEDULE, teachers=["one", "other"], network=SensingConfig(width=4)
+)
+FUSION = EMMAFusionPhaseConfig(**SCHEDULE)
 
 
 def pairs(height=32, width=32, batch=2):
@@ -333,9 +336,9 @@ def test_phases_refuse_to_start_without_what_they_need():
     [
         (EMMAConfig, {"widths": [8, 12]}, r"12 must be a multiple of heads \(8\)"),
         (EMMAConfig, {"widths": [8]}, "at least 2 items"),
-        (SensingPhase, SCHEDULE | {"teachers": []}, "at least 1 item"),
-        (SensingPhase, ONE_PIXEL | {"teachers": ["one"]}, "raise batch_size or crop"),
-        (FusionPhase, SCHEDULE | {"shifts": 16}, "less than or equal to 15"),
+        (EMMASensingPhaseConfig, SCHEDULE | {"teachers": []}, "at least 1 item"),
+        (EMMASensingPhaseConfig, ONE_PIXEL | {"teachers": ["one"]}, "raise batch_size or crop"),
+        (EMMAFusionPhaseConfig, SCHEDULE | {"shifts": 16}, "less than or equal to 15"),
     ],
 )
 def test_impossible_settings_are_refused(model, values, message):
@@ -344,7 +347,7 @@ def test_impossible_settings_are_refused(model, values, message):
 
 
 def test_a_second_teacher_is_a_second_image_for_batch_normalisation():
-    settings = SensingPhase(
+    settings = EMMASensingPhaseConfig(
         **ONE_PIXEL, teachers=["one", "other"], network=SensingConfig(width=4), contrast=0
     )
     phase = EMMA.start_phase("sensing", TINY, settings, None)

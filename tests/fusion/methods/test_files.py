@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from fusion.core.errors import InputError
-from fusion.methods.baselines import Average
+from fusion.methods.average import Average
 from fusion.methods.files import CARD, WEIGHTS, load_model, save_model
-from fusion.methods.pomai.network import MICMConfig, NGMMConfig, PoMAI, PoMAIConfig
+from fusion.methods.pomai.config import MICMConfig, NGMMConfig, PoMAIConfig
+from fusion.methods.pomai.method import PoMAI
 
 CONFIG = PoMAIConfig(
     channels=4, heads=2, blocks=1, ngmm=NGMMConfig(group_size=9), camn=None, micm=MICMConfig()

@@ -11,14 +11,10 @@ from torch.nn import functional as F
 from fusion.analysis.similarity import layer_similarity
 from fusion.images.pairs import find_pairs
 from fusion.methods.files import load_model, save_model
-from fusion.methods.mmaunet.network import (
-    GuidedGate,
-    MMAUNet,
-    MMAUNetConfig,
-    MMAUNetLoss,
-    MMAUNetPhaseConfig,
-    MMAUNetWeights,
-)
+from fusion.methods.mmaunet.config import MMAUNetConfig, MMAUNetLossConfig, MMAUNetPhaseConfig
+from fusion.methods.mmaunet.loss import MMAUNetLoss
+from fusion.methods.mmaunet.method import MMAUNet
+from fusion.methods.mmaunet.unets import GuidedGate
 from tests.fusion.toys import (
     SCHEDULE,
     changed,
@@ -195,7 +191,7 @@ def test_loss_is_its_three_equations(count):
     generator = torch.Generator().manual_seed(0)
     output = torch.rand(2, 3, 20, 23, generator=generator)
     references = [torch.rand(2, 1, 20, 23, generator=generator) for _ in range(count)]
-    weights = MMAUNetWeights(mse=2.0, ssim=3.0, edge=5.0)
+    weights = MMAUNetLossConfig(mse=2.0, ssim=3.0, edge=5.0)
     losses = MMAUNetLoss(weights)(output, references)
     expected = slow_loss(
         output.double().numpy(), [source.double().numpy()[:, 0] for source in references]
@@ -207,7 +203,7 @@ def test_loss_is_its_three_equations(count):
 
 
 def test_default_weights_are_the_published_ones():
-    assert MMAUNetPhaseConfig(**SCHEDULE).loss == MMAUNetWeights(mse=1.0, ssim=0.5, edge=10.0)
+    assert MMAUNetPhaseConfig(**SCHEDULE).loss == MMAUNetLossConfig(mse=1.0, ssim=0.5, edge=10.0)
 
 
 def test_each_phase_compares_its_output_with_its_sources():
@@ -222,7 +218,7 @@ def test_each_phase_compares_its_output_with_its_sources():
         phase.method.eval()
         previous = phase.method
         outputs[name] = phase(batch)["loss"].item()
-    loss = MMAUNetLoss(MMAUNetWeights())
+    loss = MMAUNetLoss(MMAUNetLossConfig())
     expected = {
         "visible": loss(previous.reconstruct_visible(visible), [visible]),
         "infrared": loss(previous.reconstruct_infrared(infrared, visible), [infrared]),

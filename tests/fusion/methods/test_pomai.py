@@ -7,18 +7,18 @@ from torch.nn import functional as F
 
 from fusion.images.color import luminance
 from fusion.methods.base import Batch
-from fusion.methods.pomai.network import (
+from fusion.methods.pomai.compensation import ModalityInteractiveCompensation
+from fusion.methods.pomai.config import (
     CAMNConfig,
-    ContextAwareModeling,
     MICMConfig,
-    ModalityInteractiveCompensation,
-    NeighborGroupMatching,
     NGMMConfig,
-    PoMAI,
     PoMAIConfig,
-    StageOne,
-    StageTwo,
+    PoMAIStageOnePhaseConfig,
+    PoMAIStageTwoPhaseConfig,
 )
+from fusion.methods.pomai.context import ContextAwareModeling
+from fusion.methods.pomai.method import PoMAI
+from fusion.methods.pomai.neighbor_groups import NeighborGroupMatching
 
 SCHEDULE = {"epochs": 1, "batch_size": 2, "crop": 16, "learning_rate": 1e-2}
 TINY = PoMAIConfig(channels=8, heads=2, blocks=1, ngmm=NGMMConfig(group_size=20))
@@ -204,11 +204,11 @@ def train_briefly(phase, steps=2):
 
 
 def stage_two(**settings):
-    first = PoMAI.start_phase("stage_one", TINY, StageOne(**SCHEDULE), None)
+    first = PoMAI.start_phase("stage_one", TINY, PoMAIStageOnePhaseConfig(**SCHEDULE), None)
     train_briefly(first)
     before = {name: value.clone() for name, value in first.method.state_dict().items()}
     phase = PoMAI.start_phase(
-        "stage_two", TINY, StageTwo(**SCHEDULE, **settings), first.method.eval()
+        "stage_two", TINY, PoMAIStageTwoPhaseConfig(**SCHEDULE, **settings), first.method.eval()
     )
     return before, phase
 
@@ -233,8 +233,8 @@ def test_without_freezing_stage_two_changes_stage_ones_weights():
 
 
 def test_without_micm_stage_two_keeps_stage_ones_network():
-    first = PoMAI.start_phase("stage_one", TINY, StageOne(**SCHEDULE), None)
-    settings = StageTwo(**(SCHEDULE | {"epochs": 0}), micm=None)
+    first = PoMAI.start_phase("stage_one", TINY, PoMAIStageOnePhaseConfig(**SCHEDULE), None)
+    settings = PoMAIStageTwoPhaseConfig(**(SCHEDULE | {"epochs": 0}), micm=None)
     phase = PoMAI.start_phase("stage_two", TINY, settings, first.method)
     before, after = first.method.state_dict(), phase.method.state_dict()
     assert phase.method.micm is None
@@ -247,8 +247,8 @@ def test_without_micm_stage_two_keeps_stage_ones_network():
     [
         (PoMAIConfig, {"channels": 64, "heads": 7}, r"channels \(64\) must be a multiple of heads"),
         (PoMAIConfig, {"stem": "rgb"}, "'separate' or 'luminance'"),
-        (StageTwo, SCHEDULE | {"micm": None}, "nothing to train"),
-        (StageTwo, SCHEDULE | {"epochs": -1}, "greater than or equal to 0"),
+        (PoMAIStageTwoPhaseConfig, SCHEDULE | {"micm": None}, "nothing to train"),
+        (PoMAIStageTwoPhaseConfig, SCHEDULE | {"epochs": -1}, "greater than or equal to 0"),
     ],
 )
 def test_impossible_settings_are_refused(model, values, message):

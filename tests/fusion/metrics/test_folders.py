@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from fusion.core.errors import InputError
-from fusion.images.decode import read_visible, to_grey, write_image
+from fusion.images.decode import read_visible, to_gray, write_image
 from fusion.metrics.folders import BATCH_PIXELS, evaluate_folders, summarise
 
 
@@ -25,7 +25,7 @@ def test_one_row_an_image_colour_judged_on_luminance(folders):
     assert list(frame.columns) == ["name", "SD", "VIF", "range"]
     assert done == [(1, 3), (2, 3), (3, 3)]
     colour = read_visible(folders[2] / "a.png").pixels
-    assert frame["SD"][0] == pytest.approx(to_grey(colour).std(), rel=1e-6)
+    assert frame["SD"][0] == pytest.approx(to_gray(colour).std(), rel=1e-6)
     assert list(frame["name"]) == ["a", "b", "c"]
     assert frame["VIF"].isna().tolist() == [False, False, True]
 
@@ -79,7 +79,7 @@ def test_many_images_of_one_size_are_measured_as_each_alone(tmp_path, monkeypatc
 
 def test_what_stretching_would_add_is_what_stretched_images_measure(folders):
     for path in sorted(folders[2].iterdir()):
-        grey = to_grey(read_visible(path).pixels) // 2
+        grey = to_gray(read_visible(path).pixels) // 2
         write_image(path, grey)
     promised = summarise(evaluate_folders(*folders, ["SD", "SF", "AG"]))["stretching"]
     before = evaluate_folders(*folders, ["SD", "SF", "AG"]).mean(numeric_only=True)

@@ -8,7 +8,8 @@ from safetensors.torch import load_file, save_file
 
 from fusion.core.config import Config, RuntimeConfig
 from fusion.core.processes import launch
-from fusion.methods import FusionMethod, PhaseConfig, TrainingPhase
+from fusion.methods import PhaseConfig
+from fusion.methods.base import FusionMethod, TrainingPhase
 from fusion.methods.files import weights_of
 from fusion.training.loop import train_phase
 from fusion.training.sampler import load_pairs

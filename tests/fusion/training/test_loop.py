@@ -14,15 +14,15 @@ from fusion.core.errors import InputError
 from fusion.core.processes import launch
 from fusion.core.runtime import pick_device
 from fusion.images.decode import read_infrared, write_image
-from fusion.methods.pomai.loss import FusionLossConfig
-from fusion.methods.pomai.network import (
+from fusion.methods.pomai.config import (
+    FusionLossConfig,
     MICMConfig,
     NGMMConfig,
-    PoMAI,
     PoMAIConfig,
-    StageOne,
-    StageTwo,
+    PoMAIStageOnePhaseConfig,
+    PoMAIStageTwoPhaseConfig,
 )
+from fusion.methods.pomai.method import PoMAI
 from fusion.metrics import compute
 from fusion.training import checkpoint
 from fusion.training import loop as train
@@ -35,7 +35,7 @@ RUNTIME = RuntimeConfig(accelerator="cpu", checkpoint_seconds=0.0)
 
 def schedule(**changes):
     values = {"epochs": 3, "batch_size": 2, "crop": 16, "learning_rate": 1e-2, "decay_epochs": 1}
-    return StageOne(**(values | changes))
+    return PoMAIStageOnePhaseConfig(**(values | changes))
 
 
 def fresh_phase(settings, seed=0, network=TINY):
@@ -150,7 +150,7 @@ def test_a_run_is_not_resumed_with_other_images(pair_folder, tmp_path):
 def test_frozen_weights_survive_the_loop_bit_by_bit(folder, tmp_path):
     first = fresh_phase(schedule()).method
     before = {name: value.clone() for name, value in first.state_dict().items()}
-    settings = StageTwo(**schedule().model_dump(), micm=MICMConfig())
+    settings = PoMAIStageTwoPhaseConfig(**schedule().model_dump(), micm=MICMConfig())
     phase = PoMAI.start_phase("stage_two", TINY, settings, first)
     store = load_pairs([folder], 16)
     train_phase(

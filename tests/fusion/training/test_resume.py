@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from fusion.methods.pomai.network import PoMAIPhase
+from fusion.methods.pomai.phases import PoMAIPhase
 from tests.fusion.training.test_loop import same, schedule, trained
 
 MOMENTS = {

@@ -10,7 +10,8 @@ import torch
 
 from fusion.images.decode import write_image
 from fusion.methods.files import save_model
-from fusion.methods.pomai.network import PoMAI, PoMAIConfig
+from fusion.methods.pomai.config import PoMAIConfig
+from fusion.methods.pomai.method import PoMAI
 from pipelines import cli
 
 

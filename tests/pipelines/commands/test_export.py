@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from fusion.inference.export import FACTS
-from fusion.methods.baselines import Average
+from fusion.methods.average import Average
 from fusion.methods.files import save_model
 from fusion.methods.wavelet import Wavelet
 from pipelines import cli

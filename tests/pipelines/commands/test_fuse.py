@@ -10,7 +10,8 @@ from PIL import Image
 
 from fusion.images.decode import read_visible, write_image
 from fusion.methods.files import save_model
-from fusion.methods.pomai.network import NGMMConfig, PoMAI, PoMAIConfig
+from fusion.methods.pomai.config import NGMMConfig, PoMAIConfig
+from fusion.methods.pomai.method import PoMAI
 from pipelines import cli
 
 

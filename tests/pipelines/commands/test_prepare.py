@@ -94,3 +94,15 @@ def test_any_set_with_boxes_and_classes_of_its_own(monkeypatch, capsys, source):
     (written,) = (source.parent / "data/prepared/pets").glob("*/labels/learn-b.txt")
     expected = "1 0.50000000 0.50000000 0.25000000 0.50000000"
     assert written.read_text().strip() == expected
+
+
+@pytest.mark.parametrize("name", ["", "v1.0", "a/../b"])
+def test_a_name_that_is_no_folder_of_its_own_is_refused(source, monkeypatch, capsys, name):
+    code, printed = run(monkeypatch, capsys, name, *options(source)[1:])
+    assert (
+        code
+        == f"error: NAME: {name!r}: a name has letters, digits, _ and - only, and starts "
+        + ("with a letter or digit; choose another name")
+    )
+    assert not (source.parent / "data").exists()
+    assert not printed

@@ -6,17 +6,18 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
+from pydantic import TypeAdapter
 
 from detection.boxes import CLASSES
 from fusion.core.errors import InputError
 from fusion.images.decode import read_visible, write_image
 from fusion.images.pairs import find_pairs
-from pipelines.datasets.canonical import training_sets
 from pipelines.datasets.config import DatasetConfig, SampleConfig
 from pipelines.datasets.duplicates import near_duplicates
 from pipelines.datasets.prepare import prepare
 from pipelines.datasets.sample import generate
 from segmentation.labels import read_label
+from tests.pipelines.datasets.test_duplicates import described
 
 MSRS = {"layout": "msrs", "train_fusion": True}
 M3FD = {"layout": "m3fd", "fractions": [0.5, 0.25, 0.25]}
@@ -31,10 +32,14 @@ def source(tmp_path):
     return tmp_path / "raw"
 
 
+def checked(**settings):
+    return TypeAdapter(DatasetConfig).validate_python(settings)
+
+
 @pytest.fixture
 def run(tmp_path):
     def prepared(folder, train_fusion=False, **settings):
-        config = DatasetConfig(source=str(folder), **settings)
+        config = checked(source=str(folder), **settings)
         folders = tmp_path / "out/set", tmp_path / "train/set"
         return prepare("set", config, *folders, train_fusion=train_fusion)
 
@@ -229,7 +234,7 @@ def test_what_had_to_be_done_is_counted(source, run, tmp_path):
         "infrared: scaled from 0..51000": 1,
         "infrared: 8 bits: the declared range is not used": 5,
         "visible: alpha dropped": 1,
-        "visible: grey": 1,
+        "visible: gray": 1,
         "images without objects": 1,
     }
     written = read_visible(tmp_path / "out/set/test/ir" / day)
@@ -384,12 +389,230 @@ def test_near_duplicate_frames_stay_on_one_side(tmp_path, run):
         for kind in ("Ir", "Vis"):
             write_image(folder / kind / f"{number:05d}.png", frame)
         write_xml(folder / "Annotation" / f"{number:05d}.xml")
-    groups = near_duplicates(find_pairs(folder / "Ir", folder / "Vis"))
+    groups = near_duplicates(described(find_pairs(folder / "Ir", folder / "Vis")))
     assert list(groups.values()) == [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3]
     run(folder, **M3FD, split="grouped")
     for names in facts(tmp_path)["splits"].values():
         assert len(names) % 3 == 0
         assert all(f"{int(name) // 3 * 3:05d}" in names for name in names)
+
+
+BOXES = {"layout": "boxes", "classes": ["person"]}
+
+
+def modality_first(root, **names):
+    """infrared/<split>, visible/<split> and one folder of YOLO text, as LLVIP is published."""
+    (root / "labels").mkdir(parents=True)
+    for index, (split, members) in enumerate(names.items()):
+        for kind, shape in (("infrared", (40, 48)), ("visible", (40, 48, 3))):
+            (root / kind / split).mkdir(parents=True)
+            for name in members:
+                rng = np.random.default_rng([int(name), index])
+                pixels = rng.integers(0, 256, shape, dtype=np.uint8)
+                write_image(root / kind / split / f"{name}.png", pixels)
+                (root / "labels" / f"{name}.txt").write_text("0 0.5 0.5 0.25 0.25\n")
+    return root
+
+
+@pytest.mark.parametrize("given", [{}, {"splits": {"train": "train", "test": "test"}}])
+def test_published_splits_of_boxes_are_kept_where_modality_comes_first(run, tmp_path, given):
+    folder = modality_first(tmp_path / "llvip", train=["1", "2", "3"], test=["7"])
+    folders = {"infrared": "infrared/{split}", "visible": "visible/{split}"}
+    if not given:
+        folders["labels"] = "labels"
+    report = run(folder, **BOXES, **folders, **given)
+    assert report.splits == {"train": 3, "test": 1}
+    assert facts(tmp_path)["split_protocol"] == "official"
+    assert (tmp_path / "out/set/test/labels/7.txt").read_text().startswith("0 0.5")
+
+
+@pytest.mark.parametrize("further", [{}, {"splits": {"train": "train", "test": "test"}}])
+@pytest.mark.parametrize("layout", [BOXES, {"layout": "pairs"}])
+def test_folders_of_splits_are_told_how_to_be_named(run, tmp_path, layout, further):
+    folder = modality_first(tmp_path / "llvip", train=["1", "2", "3"], test=["7"])
+    names = {"infrared": "infrared", "visible": "visible"}
+    message = r"infrared: holds the splits train and test.*`infrared: infrared/\{split\}`"
+    with pytest.raises(InputError, match=message):
+        run(folder, **layout, **names, **further)
+
+
+def test_a_pair_in_two_published_splits_is_refused_under_any_name(run, tmp_path):
+    folder = modality_first(tmp_path / "llvip", train=["1", "2", "3"], test=["7"])
+    for kind in ("infrared", "visible"):
+        Image.open(folder / kind / "train/2.png").save(folder / kind / "test/8.bmp")
+    (folder / "labels/8.txt").touch()
+    folders = {"infrared": "infrared/{split}", "visible": "visible/{split}"}
+    with pytest.raises(InputError, match=r"same pair in two splits: test/8 and train/2; remove"):
+        run(folder, **BOXES, **folders)
+    assert not (tmp_path / "out").exists()
+
+
+def test_one_name_for_different_pairs_of_two_splits_is_a_note(run, tmp_path):
+    folder = modality_first(tmp_path / "own", train=["1", "2"], test=["1", "3"])
+    folders = {"infrared": "infrared/{split}", "visible": "visible/{split}"}
+    notes = run(folder, layout="pairs", **folders).notes
+    assert list(notes.values()) == [1]
+    assert "the same name in two splits, with other images" in notes
+
+
+def test_copies_in_a_drawn_split_are_counted_and_grouped_ones_stay_together(run, tmp_path):
+    folder = tmp_path / "video"
+    for kind in ("ir", "vi", "labels"):
+        (folder / kind).mkdir(parents=True)
+    for number in range(8):
+        frame = np.random.default_rng(number // 2).integers(0, 256, (48, 64), dtype=np.uint8)
+        for kind in ("ir", "vi"):
+            write_image(folder / kind / f"{number}.png", frame)
+        (folder / f"labels/{number}.txt").touch()
+    note = "the same pair in two splits: choose split `grouped`"
+    halves = {"fractions": [0.5, 0.25, 0.25]}
+    assert run(folder, **BOXES, **halves, seed=1).notes[note] > 0
+    assert note not in run(folder, **BOXES, **halves, split="grouped").notes
+
+
+def test_a_split_that_is_not_read_is_noted(source, run):
+    (source / "MSRS/test").rename(source / "MSRS/val")
+    notes = run(source / "MSRS", layout="msrs").notes
+    assert notes["val is not read: add it to `splits` (--split val=val)"] == 1
+
+
+def test_exchanged_folders_are_refused_and_single_colored_images_counted(run, tmp_path):
+    rng = np.random.default_rng(0)
+    folder = tmp_path / "mine"
+    for kind, shape in (("ir", (20, 24, 3)), ("vi", (20, 24))):
+        (folder / kind).mkdir(parents=True)
+        for name in "ab":
+            pixels = rng.integers(0, 256, shape, dtype=np.uint8)
+            write_image(folder / kind / f"{name}.png", pixels)
+    with pytest.raises(InputError, match="all infrared images are in color and all visible ones"):
+        run(folder, layout="pairs")
+    write_image(folder / "vi/a.png", rng.integers(0, 256, (20, 24, 3), dtype=np.uint8))
+    notes = run(folder, layout="pairs").notes
+    assert [count for note, count in notes.items() if "are the folders exchanged" in note] == [2]
+
+
+def test_label_images_of_another_format_are_refused_by_name(source, run):
+    label = source / "MSRS/train/Segmentation_labels/00001N.png"
+    Image.open(label).save(label.with_suffix(".jpg"))
+    label.unlink()
+    with pytest.raises(InputError, match=r"00001N\.jpg: a label is PNG, and JPG can change its"):
+        run(source / "MSRS", layout="msrs")
+
+
+def test_the_list_of_nights_is_utf8_with_or_without_a_mark(source, run, tmp_path):
+    listing = source / "M3FD/night.txt"
+    listing.write_bytes("\ufeff00001\r\n".encode())
+    run(source / "M3FD", **M3FD)
+    assert facts(tmp_path)["night"] == ["00001"]
+    for content in ("00001\n".encode("utf-16"), "00001\n".encode("utf-16-le"), b"caf\xe9"):
+        listing.write_bytes(content)
+        with pytest.raises(InputError, match=r"night\.txt: is not .*; save it as UTF-8"):
+            run(source / "M3FD", **M3FD)
+
+
+@pytest.mark.parametrize("split", ["random", "grouped"])
+def test_every_file_is_decoded_once(source, run, monkeypatch, split):
+    opened = []
+    original = Image.open
+
+    def noted(path, **options):
+        opened.append(path)
+        return original(path, **options)
+
+    monkeypatch.setattr(Image, "open", noted)
+    run(source / "M3FD", **M3FD, split=split, train_fusion=True)
+    assert len(opened) == len(set(opened)) == 16
+
+
+def test_training_pairs_are_not_stored_twice(source, run, tmp_path):
+    run(source / "MSRS", **MSRS)
+    first, second = tmp_path / "out/set/train/ir", tmp_path / "train/set/ir"
+    assert [path.samefile(first / path.name) for path in second.iterdir()] == [True] * 4
+
+
+@pytest.mark.parametrize(
+    ("place", "foreign"),
+    [
+        ("out/set", "photos"),
+        ("out/set", "test/photos/mine.jpg"),
+        ("train/set", "ir/mine.png"),
+        ("out/.set.writing", "mine.txt"),
+        ("train/.set.replaced", "mine.txt"),
+    ],
+)
+@pytest.mark.parametrize("prepared_before", [False, True])
+def test_what_others_own_is_neither_moved_nor_removed(
+    source, run, tmp_path, place, foreign, prepared_before
+):
+    if prepared_before:
+        run(source / "MSRS", **MSRS)
+    path = tmp_path / place / foreign
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("mine") if path.suffix else path.mkdir()
+    before = {path: path.stat().st_ino for path in tmp_path.rglob("*")}
+    with pytest.raises(InputError, match="is in the way"):
+        run(source / "MSRS", **MSRS)
+    assert {path: path.stat().st_ino for path in tmp_path.rglob("*")} == before
+
+
+def test_a_link_or_a_file_in_place_of_the_output_is_refused(source, run, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/set").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(InputError, match="is in the way: it is not a folder"):
+        run(source / "MSRS", **MSRS)
+    (tmp_path / "out/set").unlink()
+    (tmp_path / "out/set").touch()
+    with pytest.raises(InputError, match="is in the way: it is not a folder"):
+        run(source / "MSRS", **MSRS)
+
+
+class Killed(BaseException):
+    """Ends a run as a signal does, wherever it comes."""
+
+
+@pytest.mark.parametrize("calls", range(1, 5))
+@pytest.mark.parametrize("prepared_before", [False, True])
+def test_a_run_killed_between_two_renames_can_be_repeated(
+    source, run, tmp_path, monkeypatch, calls, prepared_before
+):
+    """Nothing is cleaned up after the kill: as after a power cut."""
+    if prepared_before:
+        run(source / "MSRS", layout="msrs", splits={"train": "test"}, train_fusion=True)
+    counted, original = [], Path.rename
+
+    def rename(path, target):
+        counted.append(path)
+        if len(counted) == calls:
+            monkeypatch.setattr("pipelines.datasets.replace._discard", lambda _: None)
+            raise Killed
+        return original(path, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", rename)
+        if calls > 2 and not prepared_before:
+            run(source / "MSRS", **MSRS)
+        else:
+            with pytest.raises(Killed):
+                run(source / "MSRS", **MSRS)
+    monkeypatch.undo()
+    assert run(source / "MSRS", **MSRS).splits == {"train": 4, "test": 2}
+    assert not [path for path in tmp_path.rglob(".*") if path.name != ".gitignore"]
+
+
+def test_an_output_that_cannot_be_written_is_said_in_one_line(source, tmp_path):
+    config = checked(source=str(source / "MSRS"), layout="msrs")
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=r"file/set: cannot be written \(.*; look at its perm"):
+        prepare("set", config, tmp_path / "file/set", tmp_path / "train/set")
+
+
+@pytest.mark.parametrize("name", ["../x", "", ".hidden", "a/b", "x;y", "$(x)", "n" * 65, "-x"])
+def test_names_that_are_paths_or_commands_are_refused(source, tmp_path, name):
+    config = checked(source=str(source / "MSRS"), layout="msrs")
+    with pytest.raises(InputError, match="cannot name a data set"):
+        prepare(name, config, tmp_path / "out/set", tmp_path / "train/set")
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
@@ -400,12 +623,21 @@ def test_near_duplicate_frames_stay_on_one_side(tmp_path, run):
         ({"layout": "m3fd", "fractions": [0.5, 0.2, 0.2]}, "sum to 1"),
         ({"layout": "pairs", "infrared_range": [5, 5]}, r"\[lowest, highest\]"),
         ({"layout": "m3fd", "classes": ["Car", "Bus"]}, "'m3fd' has People, Car, .* in any order"),
-        ({"layout": "folders"}, "'m3fd', 'boxes' or 'pairs'"),
+        ({"layout": "pairs", "infrared_range": [float("nan"), 1]}, "finite"),
+        ({"layout": "pairs", "infrared_range": [0, float("inf")]}, "finite"),
+        ({"layout": "boxes", "classes": ["person", "car", " "]}, "blank name"),
+        ({"layout": "boxes", "classes": ["Car", "car"]}, "has a name twice"),
+        (
+            {"layout": "boxes", "classes": ["a"], "splits": {"test": "x"}, "seed": 1},
+            "seed: without",
+        ),
+        ({"layout": "boxes"}, "classes"),
+        ({"layout": "folders"}, "'msrs', 'm3fd', 'boxes', 'pairs'"),
     ],
 )
 def test_impossible_settings_are_refused(settings, message):
     with pytest.raises(ValueError, match=message):
-        DatasetConfig(source="x", **settings)
+        checked(source="x", **settings)
 
 
 @pytest.mark.skipif(not REAL, reason="FUSION_DATA names no folder of real images")
@@ -431,14 +663,4 @@ def test_real_pairs_are_prepared(run, tmp_path, name, settings, expected):
         expected.get("train", 0) if settings else 0
     )
     grey = sum(Image.open(path).mode == "L" for path in out.rglob("vi/*.png"))
-    assert report.notes["visible: grey"] == grey == (25 if name == "tno" else 0)
-
-
-def test_training_takes_the_data_sets_that_parameters_name_and_no_others(tmp_path):
-    """What an earlier profile left behind is none of its pairs."""
-    for name in ("msrs", "flir", "earlier"):
-        (tmp_path / name / "ir").mkdir(parents=True)
-    (tmp_path / "tno").mkdir()
-    assert training_sets(tmp_path, ["msrs", "flir"]) == [tmp_path / "flir", tmp_path / "msrs"]
-    with pytest.raises(InputError, match=r"tno: has no training pairs; run `dvc repro prepare@tno"):
-        training_sets(tmp_path, ["msrs", "tno"])
+    assert report.notes["visible: gray"] == grey == (25 if name == "tno" else 0)

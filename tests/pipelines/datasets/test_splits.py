@@ -3,7 +3,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fusion.core.errors import InputError
-from pipelines.datasets.splits import SPLITS, by_number, make_split, split_checksum
+from fusion.core.protocol import protocol_digest
+from fusion.images.pairs import natural_key
+from pipelines.datasets.splits import SPLITS, make_split
 
 NAMES = [f"{number:05d}" for number in range(100)]
 fractions = st.sampled_from(
@@ -46,7 +48,7 @@ def test_order_does_not_matter_and_the_seed_does(protocol):
 def test_the_same_split_on_every_machine():
     split = make_split(NAMES, "random", (0.9, 0.05, 0.05))
     assert split["val"] == ["00029", "00054", "00059", "00069", "00078"]
-    assert split_checksum({"train": ["a"], "val": [], "test": ["b"]}) == (
+    assert protocol_digest({"train": ["a"], "val": [], "test": ["b"]}) == (
         "cd0459c8766533b7353ae3a5fdd4ae3dc9b3b298d8f017af49d05e7b0c794b25"
     )
 
@@ -67,7 +69,7 @@ def test_blocks_are_contiguous_and_groups_stay_together():
             assert owners.setdefault(groups[name], part) == part
 
 
-def test_blocks_run_by_number_where_names_are_not_padded():
+def test_blocks_run_natural_key_where_names_are_not_padded():
     split = make_split([f"frame{number}" for number in range(100)], "blocks", block=10)
     for part in split.values():
         numbers = {int(name.removeprefix("frame")) for name in part}
@@ -76,7 +78,7 @@ def test_blocks_run_by_number_where_names_are_not_padded():
 
 def test_padded_names_keep_the_order_of_text():
     names = ["00009D", "00010D", "00010N", "a-00001", "a00001", "a00002-b", "b"]
-    assert sorted(names, key=by_number) == sorted(names)
+    assert sorted(names, key=natural_key) == sorted(names)
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -1,0 +1,47 @@
+"""Settings that several networks share, and what their U-Nets ask of an image; imports no torch."""
+
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from fusion.core.config import Config
+
+LEVELS = 5
+"""Of a U-Net (`fusion.blocks.unet`)."""
+
+MULTIPLE = 2 ** (LEVELS - 1)
+"""What the sides of a U-Net's image must divide by."""
+
+
+class RestormerConfig(Config):
+    """Widths of the blocks: `channels` split into `heads`, feed-forward `expansion` · channels."""
+
+    channels: int = Field(64, ge=2, le=4096, multiple_of=2)
+    heads: int = Field(8, ge=1)
+    blocks: int = Field(4, ge=1, le=1000)
+    expansion: float = Field(2.0, gt=0, le=100)
+
+    @model_validator(mode="after")
+    def _heads_divide_channels(self) -> Self:
+        if self.channels % self.heads:
+            raise ValueError(
+                f"channels ({self.channels}) must be a multiple of heads ({self.heads})"
+            )
+        return self
+
+
+def require_pixels(images: int, crop: int) -> None:
+    """Refuse a batch that gives batch normalization one value a channel to learn from.
+
+    Args:
+        images: in a batch.
+        crop: their sides, before they are padded to `MULTIPLE`.
+
+    Raises:
+        ValueError: there is a single pixel at the deepest level.
+    """
+    if images == 1 and crop <= MULTIPLE:
+        raise ValueError(
+            f"one crop of {crop} leaves batch normalization a single pixel at the deepest "
+            "level: raise batch_size or crop"
+        )

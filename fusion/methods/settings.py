@@ -1,0 +1,44 @@
+"""Settings that every method's training phases share; imports no torch."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from pydantic import Field
+
+from fusion.core.config import Config
+
+
+class PhaseConfig(Config):
+    """The schedule of a training phase; a method's phases add their own fields.
+
+    Adam with `learning_rate`, multiplied by `decay` every `decay_epochs` epochs. An epoch is
+    ceil(pairs / batch_size) updates. `gradient_clip` limits the global gradient norm (0: off).
+    """
+
+    epochs: int = Field(ge=0, le=10**6)
+    batch_size: int = Field(ge=1, le=2**16)
+    crop: int = Field(ge=16, le=2**13)
+    learning_rate: float = Field(gt=0, le=10)
+    decay: float = Field(0.5, gt=0, le=1)
+    decay_epochs: int = Field(20, ge=1, le=10**6)
+    gradient_clip: float = Field(0.0, ge=0)
+
+
+class TaughtPhaseConfig(PhaseConfig):
+    """A phase that also sees how other methods fused the training pairs (`Batch.fused`).
+
+    teachers: those methods, rows of the leaderboard; parameter `teachers` lists all that any phase
+        asks for.
+    """
+
+    teachers: list[str] = Field(min_length=1)
+
+
+class MethodSettings(NamedTuple):
+    """The settings classes of a method: its network's, and each training phase's by name.
+
+    `phases` is in the order of training, and empty for a method that is not trained.
+    """
+
+    config: type[Config] = Config
+    phases: Mapping[str, type[PhaseConfig]] = {}

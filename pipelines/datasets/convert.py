@@ -1,0 +1,163 @@
+"""One pair of a source: read once, checked, and written in the one layout."""
+
+import hashlib
+import shutil
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detection.boxes import Annotation, read_annotation, write_yolo
+from fusion.core.errors import InputError
+from fusion.images.decode import ImageRead, encode_png, read_infrared, read_visible
+from pipelines.datasets.duplicates import describe_pair
+from pipelines.datasets.layout import BOXES, Item, Source
+from segmentation.labels import read_label
+
+BOX_NOTES = _CLIPPED, _DROPPED, _NEGATIVE = (
+    "boxes clipped to the image",
+    "boxes without area dropped",
+    "images without objects",
+)
+_WITHOUT_FILE = "images without objects: no label file"
+GRAY_VISIBLE = "visible: gray"
+
+
+@dataclass(frozen=True)
+class Converted:
+    """What is remembered of a pair once it is written.
+
+    item: the pair, and where it belongs.
+    notes: what was seen or had to be done.
+    digest: of the pixels of both images.
+    features: of `describe_pair`; None where nobody asks for them.
+    """
+
+    item: Item
+    notes: Counter[str]
+    digest: bytes
+    features: NDArray[np.float32] | None
+
+    @property
+    def name(self) -> str:
+        """The pair's name."""
+        return self.item.pair.name
+
+
+@dataclass(frozen=True)
+class _Decoded:
+    infrared: ImageRead
+    visible: ImageRead
+    label: Annotation | NDArray[np.uint8] | None
+
+
+@dataclass(frozen=True)
+class Converter:
+    """Reads pairs of a source and writes them below a folder.
+
+    source: where the pairs come from.
+    infrared_range: as `read_infrared` takes it.
+    described: whether features of each pair are wanted.
+    work: gets `<split>/{ir,vi,labels}/<name>.{png,txt}`; the folders exist.
+    """
+
+    source: Source
+    infrared_range: tuple[float, float] | None
+    described: bool
+    work: Path
+
+    def __call__(self, item: Item) -> Converted | InputError:
+        """Convert one pair; what is wrong with its files is returned, so that all is seen.
+
+        Raises:
+            OSError: a file cannot be written.
+        """
+        try:
+            decoded = self._read(item)
+        except InputError as problem:
+            return problem
+        self._write(item, decoded)
+        infrared, visible = decoded.infrared.pixels, decoded.visible.pixels
+        return Converted(
+            item,
+            self._notes(item, decoded),
+            _digest(infrared, visible),
+            describe_pair(infrared, visible) if self.described else None,
+        )
+
+    def _read(self, item: Item) -> _Decoded:
+        infrared = read_infrared(item.pair.infrared, self.infrared_range)
+        visible = read_visible(item.pair.visible)
+        height, width = visible.pixels.shape[:2]
+        if infrared.pixels.shape != (height, width):
+            rows, columns = infrared.pixels.shape
+            raise InputError(
+                item.pair.infrared,
+                f"is {columns}x{rows} but {item.pair.visible} is {width}x{height}",
+                "pairs must be aligned pixel by pixel: register and crop them first",
+            )
+        return _Decoded(infrared, visible, self._label(item, height, width))
+
+    def _label(self, item: Item, height: int, width: int) -> Annotation | NDArray[np.uint8] | None:
+        if item.label is None:
+            return Annotation([], np.zeros((0, 4))) if self.source.classes else None
+        if item.label.suffix.lower() in BOXES:
+            classes = self.source.classes or ()
+            return read_annotation(item.label, classes, (width, height), self.source.numbered)
+        label = read_label(item.label)
+        if label.shape != (height, width):
+            raise InputError(
+                item.label,
+                f"is {label.shape[1]}x{label.shape[0]} but its image {width}x{height}",
+                "a label has its image's size: replace it",
+            )
+        return label
+
+    def _notes(self, item: Item, decoded: _Decoded) -> Counter[str]:
+        notes = Counter(f"infrared: {note}" for note in decoded.infrared.notes)
+        notes.update(f"visible: {note}" for note in decoded.visible.notes)
+        notes[GRAY_VISIBLE] = int(decoded.visible.pixels.ndim == 2)
+        label = decoded.label
+        if isinstance(label, Annotation):
+            notes.update(boxes_of((self.source.classes or ())[index]) for index in label.labels)
+            notes[_CLIPPED] = label.clipped
+            notes[_DROPPED] = label.dropped
+            notes[_NEGATIVE] = int(not label.labels)
+            notes[_WITHOUT_FILE] = int(item.label is None)
+        elif label is not None:
+            notes[_NEGATIVE] = int(not label.any())
+        return +notes
+
+    def _write(self, item: Item, decoded: _Decoded) -> None:
+        base, name = self.work / item.split, item.pair.name
+        _write_image(base / "ir" / f"{name}.png", item.pair.infrared, decoded.infrared)
+        _write_image(base / "vi" / f"{name}.png", item.pair.visible, decoded.visible)
+        label = decoded.label
+        if isinstance(label, Annotation):
+            height, width = decoded.infrared.pixels.shape
+            write_yolo(base / "labels" / f"{name}.txt", label, width, height)
+        elif label is not None:
+            content = encode_png(np.ascontiguousarray(label))
+            (base / "labels" / f"{name}.png").write_bytes(content)
+
+
+def boxes_of(name: str) -> str:
+    """The note that counts the boxes of a class."""
+    return f"boxes of {name}"
+
+
+def _write_image(target: Path, source: Path, image: ImageRead) -> None:
+    if image.stored:
+        shutil.copyfile(source, target)
+    else:
+        target.write_bytes(encode_png(image.pixels))
+
+
+def _digest(*images: NDArray[np.uint8]) -> bytes:
+    digest = hashlib.sha256()
+    for pixels in images:
+        digest.update(repr(pixels.shape).encode())
+        digest.update(np.ascontiguousarray(pixels).data)
+    return digest.digest()

@@ -1,0 +1,63 @@
+"""YAML as people mean it: encodings, syntax and duplicate keys are errors with a line."""
+
+from collections.abc import Hashable
+from pathlib import Path
+from typing import Any
+
+import yaml
+from yaml.constructor import ConstructorError
+
+from fusion.core.errors import InputError
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """PyYAML's safe loader keeps the last of two equal keys; this one refuses them."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen: set[Hashable] = set()
+        for key_node, _ in node.value:
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                continue
+            key = self.construct_object(key_node, deep=True)
+            if isinstance(key, Hashable) and key in seen:
+                raise ConstructorError(
+                    None, None, f"the key '{key}' is there twice", key_node.start_mark
+                )
+            if isinstance(key, Hashable):
+                seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+def read_yaml(path: Path) -> Any:
+    """The content of a YAML file, by PyYAML's safe loader.
+
+    Raises:
+        InputError: the file cannot be read, is not UTF-8, begins with a byte order mark, is not
+            valid YAML, or has a key twice; the message names the line.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except OSError as error:
+        raise InputError(path, f"cannot be read ({error.strerror})", "correct the path") from error
+    except UnicodeDecodeError as error:
+        raise InputError(path, "is not UTF-8", "save it as UTF-8 without a byte order mark") from (
+            error
+        )
+    if text.startswith("\N{BYTE ORDER MARK}"):
+        reason = "begins with a byte order mark, which hides its first line"
+        raise InputError(path, reason, "save it as UTF-8 without a byte order mark")
+    try:
+        return yaml.load(text, _UniqueKeys)  # noqa: S506 - a safe loader
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        line = f"line {mark.line + 1}: " if mark else ""
+        raise InputError(path, f"{line}{_words(error)}", "correct it") from error
+    except yaml.YAMLError as error:
+        raise InputError(path, f"is not valid YAML: {error}", "correct it") from error
+
+
+def _words(error: yaml.MarkedYAMLError) -> str:
+    problem = error.problem or "?"
+    if "'\\t'" in problem:
+        return "a tab indents or separates here; YAML wants spaces"
+    return problem if problem.endswith("twice") else f"is not valid YAML: {problem}"

@@ -1,0 +1,71 @@
+"""What pydantic found wrong, in one line a problem."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+_KIND_AT = {"datasets": 2, "methods": 2}
+"""Where the location of a problem holds a union's tag, by its first key: nobody wrote that key."""
+
+
+def problems(error: ValidationError, where: str = "", kind_at: int | None = None) -> str:
+    """All problems of a validation, each with its key.
+
+    Args:
+        error: what was raised.
+        where: key of what was validated, if it is a part of something larger.
+        kind_at: index of a union's tag in the locations, where a single such object was validated.
+    """
+    return "; ".join(_problem(item, where, kind_at) for item in error.errors())
+
+
+def require(
+    condition: bool, key: str, value: str, allowed: Sequence[str] | Mapping[str, Any]
+) -> None:
+    """Raise ValueError unless `condition`: the value of `key` is not among `allowed`."""
+    if not condition:
+        raise ValueError(f"{key}: '{value}' is not one of {', '.join(allowed) or '(none)'}")
+
+
+def nested(model: type[BaseModel], values: dict[str, Any], where: str) -> None:
+    """Validate a method's own settings.
+
+    Raises:
+        ValueError: they are not valid; the message has the full keys, which begin with `where`.
+    """
+    try:
+        model(**values)
+    except ValidationError as error:
+        raise ValueError(problems(error, where)) from error
+
+
+def _problem(item: Any, where: str, kind_at: int | None) -> str:
+    place = [str(part) for part in item["loc"]]
+    if place[-1:] == ["[key]"]:
+        place = place[:-2]  # the message names the key
+    tag = _KIND_AT.get(place[0], kind_at) if place else None
+    if tag is not None:
+        del place[tag : tag + 1]
+    location = ".".join([*([where] if where else []), *place])
+    if item["type"] == "union_tag_invalid":
+        union = item["ctx"]
+        field = ".".join([location] * bool(location) + [union["discriminator"].strip("'")])
+        return f"{field}: '{union['tag']}' is not one of {union['expected_tags']}"
+    message = item["msg"].removeprefix("Value error, ")
+    if item["type"] == "extra_forbidden":
+        return f"{location}: unknown key"
+    if item["type"] == "value_error":
+        return f"{location}: {message}" if location else message
+    shown = "" if item["type"] == "missing" else f" (is {item['input']!r}{_hint(item['input'])})"
+    return f"{location}: {message}{shown}"
+
+
+def _hint(value: Any) -> str:
+    """YAML 1.1 takes 1e-3 for text."""
+    found = re.fullmatch(r"([+-]?\d+)(\.\d*)?e([+-]?)(\d+)", str(value), re.IGNORECASE)
+    if not isinstance(value, str) or not found:
+        return ""
+    whole, fraction, sign, exponent = found.groups()
+    return f": text to YAML 1.1, write {whole}{fraction or '.0'}e{sign or '+'}{exponent}"

@@ -1,0 +1,105 @@
+"""Measures a released network on pairs that it was not trained on, and writes its card.
+
+    FUSION_DATA=… python -m scripts.measure_weights pomai-tiny
+
+The card also gets `average`, `maximum` and published images of CDDFuse on the same pairs. The
+published images were saved stretched, so they appear among the stretched results only.
+"""
+
+import json
+import os
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import typer
+from rich.console import Console
+from torch import Tensor
+
+from fusion import methods
+from fusion.core.config import Config, RuntimeConfig
+from fusion.core.files import write_bytes
+from fusion.core.memory import keep_freed_memory
+from fusion.core.runtime import pick_device
+from fusion.images.pairs import find_pairs
+from fusion.inference.fuse import fuse_pairs
+from fusion.inference.model_card import render_card
+from fusion.inference.pretrained import BOX, load
+from fusion.inference.tiles import plan_memory
+from fusion.methods.base import FusionMethod
+from fusion.metrics import PROTOCOL
+from fusion.metrics.folders import evaluate_folders
+
+METRICS = ("SD", "SF", "AG", "VIF")
+SETS = {
+    "MSRS, 121 dev pairs": "msrs/dev",
+    "RoadScene, 50 test pairs": "roadscene/test",
+    "TNO, 25 test pairs": "tno/test",
+}
+PUBLISHED = {
+    "msrs/dev": ("CDDFuse (a reproduction)", "cddfuse_repro"),
+    "roadscene/test": ("CDDFuse", "cddfuse"),
+    "tno/test": ("CDDFuse (a fork)", "cddfuse_fork"),
+}
+
+
+def main(name: str) -> None:
+    """Measure the network NAME; write `metrics` into its card and the card as a page."""
+    keep_freed_memory()
+    data, card = Path(os.environ["FUSION_DATA"]), BOX / f"{name}.json"
+    rows = {name: load(name).method} | {
+        kind: methods.get(kind)(Config()) for kind in ("average", "maximum")
+    }
+    metrics: dict[str, Any] = {"protocol": PROTOCOL, "unstretched": {}, "stretched": {}}
+    for title, place in SETS.items():
+        for row, method in rows.items():
+            Console(stderr=True).print(f"{title}: {row}")
+            for stretching, values in measure(method, data / place).items():
+                metrics[stretching].setdefault(title, {})[row] = values
+        row, folder = PUBLISHED[place]
+        fused = data / "precomputed" / folder / place
+        metrics["stretched"][title][row] = evaluate(data / place, fused)
+    content = json.loads(card.read_bytes()) | {"metrics": metrics}
+    write_bytes(card, (json.dumps(content, indent=2) + "\n").encode())
+    write_bytes(card.with_suffix(".md"), render_card(name, content).encode())
+
+
+class Remembered(FusionMethod):
+    """Repeats a method's outputs for a second pass over the same images in the same order."""
+
+    def __init__(self, method: FusionMethod) -> None:
+        super().__init__(method.config)
+        self.method = method
+        self.made: list[Tensor] = []
+        self.given = 0
+
+    def forward(self, infrared: Tensor, visible: Tensor) -> Tensor:
+        self.given += 1
+        if self.given > len(self.made):
+            self.made.append(self.method(infrared, visible))
+        return self.made[self.given - 1]
+
+
+def measure(method: FusionMethod, folder: Path) -> dict[str, dict[str, float]]:
+    """Means over the pairs of `folder`, unstretched and stretched."""
+    runtime = RuntimeConfig()
+    plan = plan_memory(runtime.memory_gib, method.eval(), pick_device(runtime))
+    remembered = Remembered(method)
+    pairs, found = find_pairs(folder / "ir", folder / "vi"), {}
+    for stretched, title in enumerate(("unstretched", "stretched")):
+        remembered.given = 0
+        options: dict[str, Any] = {"stretched": bool(stretched), "batch_size": 1, "plan": plan}
+        with TemporaryDirectory() as fused:
+            fuse_pairs(remembered, pairs, Path(fused), runtime=runtime, **options)
+            found[title] = evaluate(folder, Path(fused))
+    return found
+
+
+def evaluate(folder: Path, fused: Path) -> dict[str, float]:
+    """Means over the pairs of `folder` of what is in `fused`."""
+    frame = evaluate_folders(folder / "ir", folder / "vi", fused, METRICS)
+    return {name: round(float(frame[name].mean()), 4) for name in METRICS}
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,113 @@
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from pipelines.report.day_night import ALL, COLUMNS
+from pipelines.report.gains import COLUMNS as GAINS
+from scripts.tables import Section, main
+
+
+@pytest.fixture
+def results(tmp_path):
+    """Two methods; the class car has no object at night."""
+    pd.DataFrame(
+        {"method": ["visible", "average"], "set EN": [6, 5], "set mAP@0.5": [0.25, 0.5]}
+    ).to_csv(tmp_path / "leaderboard.csv", index=False)
+    parts = [
+        ("set", "AP@0.5", name, subset, method, 1, 3, amount, value)
+        for name, subset, amount, values in (
+            (ALL, "day", 9, (0.2, 0.3)),
+            ("People", "day", 4, (0.75, 0.125)),
+            ("People", "night", 5, (0.5, 0.625)),
+            ("car", "day", 5, (0.2, 0.3)),
+            ("car", "night", 0, (None, None)),
+        )
+        for method, value in zip(("visible", "average"), values, strict=True)
+    ]
+    parts += [
+        ("other", "IoU", "color cone", subset, method, 1, 3, 99, 0.5)
+        for subset in ("day", "night")
+        for method in ("visible", "average")
+    ]
+    pd.DataFrame(parts, columns=COLUMNS).to_csv(tmp_path / "day_night.csv", index=False)
+    gains = [("set", "mAP@0.5", "average", seed, 0.25, -0.1, 0.3, 0.1) for seed in (0, 1)]
+    pd.DataFrame(gains, columns=GAINS).to_csv(tmp_path / "task_differences.csv", index=False)
+    return tmp_path
+
+
+@pytest.fixture
+def page(tmp_path):
+    file = tmp_path / "page.md"
+    file.write_text("a\n<!-- detection:begin -->\nold\n<!-- detection:end -->\nb\n")
+    return file
+
+
+def test_detection_is_written_between_the_markers_again_and_again(results, page):
+    interval = "+0.250 [-0.100, +0.300]"
+    expected = (
+        "a\n<!-- detection:begin -->\n"
+        "| method | mAP@0.5 | gain over visible | People, day (4) | People, night (5) "
+        "| car, day (5) | car, night (0) |\n"
+        "|---|---|---|---|---|---|---|\n"
+        "| visible | 0.250 | – | **0.750** | 0.500 | 0.200 | – |\n"
+        f"| average | **0.500** | {interval}<br>{interval} | 0.125 | **0.625** | **0.300** | – |\n"
+        "<!-- detection:end -->\nb\n"
+    )
+    for _ in range(2):
+        main(Section.detection, results, page)
+        assert page.read_text() == expected
+
+
+def test_pages_are_utf_8_on_every_machine(results, page, monkeypatch):
+    plain = {name: getattr(Path, name) for name in ("read_text", "write_text")}
+    monkeypatch.setattr(
+        Path, "read_text", lambda path, encoding="cp1252": plain["read_text"](path, encoding)
+    )
+    monkeypatch.setattr(
+        Path,
+        "write_text",
+        lambda path, text, encoding="cp1252": plain["write_text"](path, text, encoding),
+    )
+    page.write_bytes("↓ à <!-- detection:begin --><!-- detection:end -->".encode())
+    main(Section.detection, results, page)
+    assert page.read_bytes().decode().startswith("↓ à <!-- detection:begin -->\n| method")
+
+
+def test_people_and_cones_by_day_and_at_night(results, page):
+    page.write_text("<!-- night:begin --><!-- night:end -->")
+    main(Section.night, results, page)
+    header, _, visible, _ = page.read_text().splitlines()[1:-1]
+    assert header == (
+        "| method | People, day (4), AP@0.5 | People, night (5), AP@0.5 "
+        "| color cone, day, IoU | color cone, night, IoU |"
+    )
+    assert visible == "| visible | **0.750** | 0.500 | **0.500** | **0.500** |"
+
+
+def test_released_networks_come_before_the_methods_they_are_compared_with(results, page):
+    def card(name, sd):
+        score = {name: dict.fromkeys(("SD", "SF", "AG", "VIF"), sd)}
+        others = {"average": dict.fromkeys(("SD", "SF", "AG", "VIF"), 1.0)}
+        metrics = {"unstretched": {"set, 3 pairs": score | others}, "stretched": {}}
+        (results / f"{name}.json").write_text(json.dumps({"metrics": metrics}))
+
+    card("one", 2.0)
+    card("another", 30.0)
+    page.write_text("<!-- weights:begin --><!-- weights:end -->")
+    main(Section.weights, results, page)
+    assert page.read_text().splitlines()[1:-1] == [
+        "| method | set SD | set SF | set AG | set VIF |",
+        "|---|---|---|---|---|",
+        "| another, unstretched | 30.00 | 30.00 | 30.00 | 30.00 |",
+        "| one, unstretched | 2.000 | 2.000 | 2.000 | 2.000 |",
+        "| average, unstretched | 1.000 | 1.000 | 1.000 | 1.000 |",
+    ]
+
+
+def test_a_page_without_the_markers_is_refused(results, page):
+    before = page.read_text()
+    with pytest.raises(ValueError, match="no <!-- night:begin -->"):
+        main(Section.night, results, page)
+    assert page.read_text() == before
