@@ -2,7 +2,7 @@
 
 The pairs are in the layout `m3fd`: infrared as RGB PNG with equal channels, visible as RGB PNG,
 boxes as VOC XML. Each run is a process of its own; versions take turns, so that a busy machine
-slows all of them alike, and the fastest run of each counts.
+slows all of them alike, and the fastest run of each counts. On a busy machine compare the CPU time.
 
     python -m benchmarks.prepare --other /path/to/another/checkout
 """
@@ -27,9 +27,9 @@ source, output, split = sys.argv[1:]
 values = {"layout": "m3fd", "source": source, "split": split}
 settings = TypeAdapter(config.DatasetConfig).validate_python(values)
 folders = [Path(output) / kind / "set" for kind in ("prepared", "train")]
-start = time.perf_counter()
+wall, busy = time.perf_counter(), time.process_time()
 prepare.prepare("set", settings, *folders, train_fusion=True)
-print(time.perf_counter() - start)
+print(time.perf_counter() - wall, time.process_time() - busy)
 """
 
 
@@ -51,12 +51,13 @@ def write_pairs(folder: Path, count: int, width: int, height: int) -> None:
         (folder / "Annotation" / f"{index:05d}.xml").write_text(text)
 
 
-def seconds(checkout: Path, source: Path, split: str) -> float:
-    """One run of one version in a new process and folder."""
+def seconds(checkout: Path, source: Path, split: str) -> tuple[float, float]:
+    """Wall and CPU time of one run of one version in a new process and folder."""
     with tempfile.TemporaryDirectory() as output:
         command = [sys.executable, "-c", PREPARE, str(source), output, split]
         done = subprocess.run(command, cwd=checkout, check=True, capture_output=True, text=True)
-    return float(done.stdout)
+    wall, busy = map(float, done.stdout.split())
+    return wall, busy
 
 
 def main(
@@ -65,20 +66,27 @@ def main(
 ) -> None:
     """Print the times as JSON."""
     versions = {"this": Path.cwd()} | ({"other": other.resolve()} if other else {})
-    results = []
+    results: list[dict[str, object]] = []
     for count, width, height in ((1000, 160, 128), (100, 640, 480)):
         with tempfile.TemporaryDirectory() as folder:
             source = Path(folder) / "raw"
             write_pairs(source, count, width, height)
             for split in ("random", "grouped"):
-                times: dict[str, list[float]] = {name: [] for name in versions}
+                times: dict[str, list[tuple[float, float]]] = {name: [] for name in versions}
                 for _ in range(runs):
                     for name, checkout in versions.items():
                         times[name].append(seconds(checkout, source, split))
-                best = {name: round(min(values), 3) for name, values in times.items()}
-                results.append(
-                    {"pairs": count, "size": f"{width}x{height}", "split": split, "seconds": best}
-                )
+                point: dict[str, object] = {
+                    "pairs": count,
+                    "size": f"{width}x{height}",
+                    "split": split,
+                }
+                for index, kind in enumerate(("seconds", "cpu_seconds")):
+                    point[kind] = {
+                        name: round(min(run[index] for run in measured), 3)
+                        for name, measured in times.items()
+                    }
+                results.append(point)
     print(json.dumps(results, indent=2))
 
 

@@ -1,5 +1,6 @@
 """Bounding boxes: M3FD's VOC XML and YOLO text, for M3FD's classes or any others."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +11,21 @@ from defusedxml import DefusedXmlException, ElementTree
 from numpy.typing import NDArray
 
 from fusion.core.errors import InputError
-from fusion.core.files import write_bytes
+from fusion.core.files import read_bytes, write_bytes
 
 CLASSES = ("People", "Car", "Bus", "Motorcycle", "Lamp", "Truck")
 """M3FD's classes; repositories order them differently, so they are always mapped by name."""
+
+_LIMIT = 2**24
+"""Bytes of an annotation."""
+
+_TOLERANCE = 0.1
+"""Share of the image by which YOLO text may pass its border: some tools do not clip (choice)."""
+
+_HEADER = {"folder", "filename", "path", "source", "owner", "size", "segmented", "object"}
+"""Elements below a VOC `<annotation>`."""
+
+_ENCODING = re.compile(rb"""\s*<\?xml[^>]*?encoding\s*=\s*["']([\w.:-]+)["']""")
 
 
 @dataclass(frozen=True)
@@ -47,13 +59,11 @@ def read_annotation(
         numbered: the same names in the order of YOLO text's numbers; by default that of `classes`.
 
     Raises:
-        InputError: the file is missing or malformed, was made for an image of another size, or
-            names a class that is not in `classes`.
+        InputError: the file is missing, malformed or of another scheme, was made for an image of
+            another size, has boxes in another unit than its format's, or names a class that is
+            not in `classes`.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError(path, f"cannot be read ({error})", "add the annotation") from error
+    content = read_bytes(path, _LIMIT)
     if path.suffix.lower() == ".xml":
         labels, found = _read_voc(path, content, classes, image_size)
     else:
@@ -67,7 +77,7 @@ def read_annotation(
 
 
 def write_yolo(path: Path, annotation: Annotation, width: int, height: int) -> None:
-    """Write `class x y w h` lines, centres and sizes as shares of the image; empty if negative."""
+    """Write `class x y w h` lines, centers and sizes as shares of the image; empty if negative."""
     scale = np.array([width, height, width, height])
     boxes = annotation.boxes / scale
     centers, sizes = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
@@ -85,10 +95,7 @@ def _indices(classes: Sequence[str]) -> dict[str, int]:
 def _read_voc(
     path: Path, content: bytes, classes: Sequence[str], image_size: tuple[int, int]
 ) -> tuple[list[int], list[list[float]]]:
-    try:
-        root = ElementTree.fromstring(content)
-    except (ParseError, DefusedXmlException) as error:
-        raise InputError(path, f"is not plain XML ({error})", "replace it") from error
+    root = _voc_root(path, content)
     declared = tuple(root.findtext(f"size/{key}", "").strip() for key in ("width", "height"))
     # Some tools write sizes of 0; another real size means that boxes are in other pixels.
     if set(declared).isdisjoint({"", "0"}) and declared != tuple(map(str, image_size)):
@@ -106,8 +113,59 @@ def _read_voc(
         if name.lower() not in known:
             raise InputError(path, f"has an unknown class '{name}'", f"known: {', '.join(classes)}")
         labels.append(known[name.lower()])
-        boxes.append([_corner(path, item, key) for key in ("xmin", "ymin", "xmax", "ymax")])
+        box = [_corner(path, item, key) for key in ("xmin", "ymin", "xmax", "ymax")]
+        _require_pixels(path, box, image_size)
+        boxes.append(box)
     return labels, boxes
+
+
+def _voc_root(path: Path, content: bytes) -> Element:
+    """The `<annotation>` of a VOC file, in whatever encoding it declares."""
+    try:
+        declared = _ENCODING.match(content)
+        # The parser decodes single-byte encodings only; text is parsed whatever it declares.
+        source = content.decode(declared[1].decode()) if declared else content
+        root: Element = ElementTree.fromstring(source)
+    except LookupError as error:
+        raise InputError(
+            path, f"declares an encoding that cannot be read ({error})", "store it as UTF-8"
+        ) from error
+    except (ParseError, DefusedXmlException, ValueError) as error:
+        raise InputError(path, f"is not plain XML ({error})", "replace it") from error
+    objects = [item.tag for item in root.iter("object")]
+    strange = [child.tag for child in root if _is_of_another_scheme(child, bool(objects))]
+    if root.tag != "annotation" or strange:
+        shown = f"root <{root.tag}>" + "".join(f", <{tag}>" for tag in sorted(set(strange))[:3])
+        reason = f"is no VOC annotation ({shown}{'' if objects else ', no <object>'})"
+        raise InputError(path, reason, "export it as Pascal VOC or YOLO text")
+    return root
+
+
+def _is_of_another_scheme(child: Element, has_objects: bool) -> bool:
+    """Whether an element below the root may hold an object that VOC's `<object>` does not name."""
+    if child.tag in _HEADER:
+        return False
+    misspelt = child.tag.rpartition("}")[2].lower() == "object"
+    return misspelt or (not has_objects and bool(len(child) or child.attrib))
+
+
+def _require_pixels(path: Path, box: Sequence[float], image_size: tuple[int, int]) -> None:
+    """Refuse corners that cannot be pixels of the image; boxes without area are dropped later."""
+    left, top, right, bottom = box
+    shown = " ".join(f"{value:g}" for value in box)
+    if left > right or top > bottom:
+        raise InputError(
+            path, f"has a box whose minimum is above its maximum: {shown}", "swap its corners"
+        )
+    if left == right or top == bottom:
+        return
+    remedy = "write xmin ymin xmax ymax in pixels of the image"
+    if left >= 0 and top >= 0 and right <= 1 and bottom <= 1:
+        raise InputError(path, f"has a box in shares of the image, not pixels: {shown}", remedy)
+    width, height = image_size
+    if left > width or top > height or right < 0 or bottom < 0:
+        reason = f"has a box wholly outside the image of {width}x{height}, in another unit: {shown}"
+        raise InputError(path, reason, remedy)
 
 
 def _corner(path: Path, item: Element, key: str) -> float:
@@ -139,6 +197,16 @@ def _read_yolo(
             raise InputError(
                 path, f"line {number} has class {label}", f"classes are 0 to {classes - 1}"
             )
+        for value in (x, y, w, h):
+            if not -_TOLERANCE <= value <= 1 + _TOLERANCE and not np.isnan(value):
+                raise InputError(
+                    path,
+                    f"line {number}: values of YOLO text are shares of the image, 0 to 1; "
+                    f"got {value:g}",
+                    "divide x and width by the image's width, y and height by its height",
+                )
+        if w < 0 or h < 0:
+            raise InputError(path, f"line {number} has a negative size: {line!r}", "correct it")
         labels.append(label)
         boxes.append(
             [(x - w / 2) * width, (y - h / 2) * height, (x + w / 2) * width, (y + h / 2) * height]

@@ -1,9 +1,10 @@
 """Settings of a detection experiment; light to import."""
 
-from typing import Literal, Self
+from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, field_validator
 
+from detection.models import require_model
 from fusion.core.config import Config
 
 
@@ -14,10 +15,11 @@ class DetectionConfig(Config):
     nothing stops early unless `patience` says so.
 
     Attributes:
-        model: an ultralytics model, e.g. yolov5n, yolov5s, yolov8s, yolo11n. Note that this
-            package's `yolov5s` is the anchor-free yolov5u, not the classic anchor-based network.
+        model: a box detector that ultralytics describes itself (`detection.models.MODELS`), e.g.
+            yolov5n, yolov5s, yolov8s, yolo11n. Its `yolov5s` is the anchor-free yolov5u, not the
+            classic anchor-based network.
         weights: null trains from scratch; otherwise a local `.pt` file of the same model to start
-            from. Such files can run code when they are loaded: use only ones you trust.
+            from. Only classes of torch and ultralytics are read from it; no code in it runs.
         epochs: passes over the training images.
         batch_size: images a step.
         image_size: images are letter-boxed to this many pixels.
@@ -25,7 +27,7 @@ class DetectionConfig(Config):
         learning_rate: set explicitly (ultralytics' automatic optimizer would ignore it).
         final_learning_rate: share of `learning_rate` to which it falls, linearly.
         momentum: of SGD; β₁ of AdamW.
-        weight_decay: of weights, not of biases and normalisation.
+        weight_decay: of weights, not of biases and normalization.
         warmup_epochs: over which learning rate and momentum rise.
         warmup_bias_learning_rate: of biases, at the start of the warm-up.
         nominal_batch_size: gradients are accumulated up to this many images before an update.
@@ -35,40 +37,49 @@ class DetectionConfig(Config):
         flip: probability of a horizontal flip.
         scale: images are scaled by 1 ± at most this.
         translate: images are moved by at most this share of their size.
-        hue, saturation, brightness: largest relative change of colour.
+        hue, saturation, brightness: largest relative change of color.
         workers: processes that load images; on a CPU images are loaded in the training process.
         seeds: one repeat each; the leaderboard shows means.
         pictures: number of test images drawn side by side.
     """
 
+    model_config = ConfigDict(allow_inf_nan=False)
+
     model: str = "yolov5s"
     weights: str | None = None
-    epochs: int = Field(100, ge=1)
-    batch_size: int = Field(8, ge=1)
-    image_size: int = Field(640, ge=32, multiple_of=32)
+    epochs: int = Field(100, ge=1, le=1_000_000)
+    batch_size: int = Field(8, ge=1, le=65_536)
+    image_size: int = Field(640, ge=32, le=16_384, multiple_of=32)
     optimizer: Literal["SGD", "AdamW"] = "SGD"
     learning_rate: float = Field(1e-2, gt=0, le=1)
     final_learning_rate: float = Field(1e-2, gt=0, le=1)
     momentum: float = Field(0.937, ge=0, lt=1)
     weight_decay: float = Field(5e-4, ge=0, le=1)
-    warmup_epochs: float = Field(3.0, ge=0)
+    warmup_epochs: float = Field(3.0, ge=0, le=1_000_000)
     warmup_bias_learning_rate: float = Field(0.1, ge=0, le=1)
-    nominal_batch_size: int = Field(64, ge=1)
-    patience: int = Field(0, ge=0)
+    nominal_batch_size: int = Field(64, ge=1, le=65_536)
+    patience: int = Field(0, ge=0, le=1_000_000)
     mosaic: float = Field(1.0, ge=0, le=1)
-    close_mosaic: int = Field(10, ge=0)
+    close_mosaic: int = Field(10, ge=0, le=1_000_000)
     flip: float = Field(0.5, ge=0, le=1)
     scale: float = Field(0.5, ge=0, lt=1)
     translate: float = Field(0.1, ge=0, lt=1)
     hue: float = Field(0.015, ge=0, le=1)
     saturation: float = Field(0.7, ge=0, le=1)
     brightness: float = Field(0.4, ge=0, le=1)
-    workers: int = Field(4, ge=0)
-    seeds: list[int] = Field([0], min_length=1)
-    pictures: int = Field(6, ge=0)
+    workers: int = Field(4, ge=0, le=1024)
+    seeds: list[int] = Field([0], min_length=1, max_length=1000)
+    pictures: int = Field(6, ge=0, le=100_000)
 
-    @model_validator(mode="after")
-    def _distinct_seeds(self) -> Self:
-        if min(self.seeds) < 0 or len(set(self.seeds)) < len(self.seeds):
-            raise ValueError(f"seeds are different numbers, 0 or above; got {self.seeds}")
-        return self
+    @field_validator("model")
+    @classmethod
+    def _known_model(cls, name: str) -> str:
+        require_model(name)
+        return name
+
+    @field_validator("seeds")
+    @classmethod
+    def _distinct_seeds(cls, seeds: list[int]) -> list[int]:
+        if not 0 <= min(seeds) <= max(seeds) < 2**32 or len(set(seeds)) < len(seeds):
+            raise ValueError(f"seeds are different numbers from 0 to 2^32 - 1; got {seeds}")
+        return seeds

@@ -1,7 +1,6 @@
 """Side-by-side pictures of test images: visible, infrared, truth and detections on the fused."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -9,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detection.boxes import read_annotation
+from detection.matches import Detections
 from fusion.images.decode import read_infrared, read_visible, to_rgb, write_image
+from fusion.images.panels import side_by_side
 
-_GAP, _CAPTION = 4, 18
 _TITLES = ("visible", "infrared", "truth", "detections")
-_COLORS = (  # Okabe and Ito (2008), told apart by colour-blind readers too; they repeat
+_COLORS = (  # Okabe and Ito (2008), told apart by color-blind readers too; they repeat
     (230, 159, 0),
     (86, 180, 233),
     (0, 158, 115),
@@ -21,28 +21,6 @@ _COLORS = (  # Okabe and Ito (2008), told apart by colour-blind readers too; the
     (213, 94, 0),
     (204, 121, 167),
 )
-
-
-@dataclass(frozen=True)
-class Detections:
-    """What a detector found on one image.
-
-    Attributes:
-        labels: class indices.
-        boxes: N×4 float64, xmin, ymin, xmax, ymax in pixels.
-        confidences: 0 to 1.
-    """
-
-    labels: list[int]
-    boxes: NDArray[np.float64]
-    confidences: list[float]
-
-
-def chosen(stems: Sequence[str], count: int) -> list[str]:
-    """`count` stems spread evenly over the sorted ones: the same for every method."""
-    ordered = sorted(stems)
-    places = np.linspace(0, len(ordered) - 1, min(count, len(ordered))).round().astype(int)
-    return [ordered[place] for place in places]
 
 
 def draw(
@@ -73,9 +51,8 @@ def draw(
             _boxed(fused, truth.boxes, truth.labels, [classes[label] for label in truth.labels]),
             _boxed(fused, found.boxes, found.labels, sure),
         )
-        pairs = zip(_TITLES, panels, strict=True)
-        row = np.hstack([_captioned(title, panel) for title, panel in pairs])
-        write_image(folder / f"{stem}.png", np.ascontiguousarray(row[:, _GAP:]))
+        row = side_by_side(dict(zip(_TITLES, panels, strict=True)))
+        write_image(folder / f"{stem}.png", row)
 
 
 def _boxed(
@@ -89,9 +66,3 @@ def _boxed(
         place = (box[0], max(8, box[1] - 2))
         cv2.putText(canvas, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.3 * thickness, color)
     return canvas
-
-
-def _captioned(title: str, panel: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    framed = np.pad(panel, ((_CAPTION, 0), (_GAP, 0), (0, 0)), constant_values=255)
-    cv2.putText(framed, title, (_GAP, 13), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (0, 0, 0))
-    return framed

@@ -9,21 +9,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from detection import train
 from detection.config import DetectionConfig
-from detection.drawing import Detections, chosen, draw
-from detection.matches import THRESHOLDS, Matches, average_precision, precision_recall
+from detection.curve import Record, best_epoch
+from detection.drawing import draw
+from detection.matches import THRESHOLDS, Detections, Matches, average_precision, precision_recall
 from detection.offline import prepare
 from detection.protocol import protocol
-from detection.train import Record, best_epoch, check_model, fit
 from detection.weights import check_weights
 from detection.workspace import Workspace
+from fusion.core.code import code_digest
 from fusion.core.config import RuntimeConfig
 from fusion.core.errors import InputError
-from fusion.core.files import code_digest
 from fusion.core.protocol import protocol_digest
 from fusion.core.runtime import pick_device
+from fusion.images.panels import spread
 
-BEST = Path("train/weights/best.pt")
+BEST = Path("train") / train.BEST
 """The tested weights, in the folder of a run."""
 
 
@@ -126,15 +128,14 @@ def train_and_test(
     """
     work = work.resolve()
     prepare(work.parent / "ultralytics")
-    check_model(config)
     check_weights(config, workspace.classes)
     shared = protocol(config, runtime, seed, workspace)
-    code = code_digest(Path(__file__).parent)
+    code = code_digest(Path(train.__file__))
     content = f"{protocol_digest(shared)} {workspace.image_digest} {code}"
     identity = hashlib.sha256(content.encode()).hexdigest()
     run = work / "train"
-    curve = fit(workspace.description, run, config, seed, runtime, identity, log)
-    shown = chosen(workspace.splits["test"], config.pictures) if pictures else []
+    curve = train.fit(workspace.description, run, config, seed, runtime, identity, log)
+    shown = spread(sorted(workspace.splits["test"]), config.pictures) if pictures else []
     result, detections = _test(workspace, run, config, seed, runtime, curve, shared, shown)
     if pictures:
         test = workspace.images / "test", workspace.dataset / "test"

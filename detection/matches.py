@@ -14,6 +14,21 @@ RECALLS = np.linspace(0, 1, 101)
 
 
 @dataclass(frozen=True)
+class Detections:
+    """What a detector found on one image.
+
+    Attributes:
+        labels: class indices.
+        boxes: N×4 float64, xmin, ymin, xmax, ymax in pixels.
+        confidences: 0 to 1.
+    """
+
+    labels: list[int]
+    boxes: NDArray[np.float64]
+    confidences: list[float]
+
+
+@dataclass(frozen=True)
 class Matches:
     """All detections on the test images, matched to the objects there.
 

@@ -1,4 +1,4 @@
-"""ultralytics without network, telemetry, home-folder settings or hooks into DVC.
+"""ultralytics without network, telemetry, home-folder settings, hooks into DVC or unsafe pickles.
 
 It reads its environment when it is imported, so `prepare` comes before its first import;
 everything of this package that imports it does so inside a function that ran `prepare`.
@@ -15,6 +15,7 @@ _ENVIRONMENT = {
     "YOLO_AUTOINSTALL": "False",
     "YOLO_VERBOSE": "False",
     "ULTRALYTICS_API_KEY": "",
+    "ULTRALYTICS_SAFE_LOAD": "true",
 }
 _HOOKS = ("sync", "dvc", "clearml", "comet", "mlflow", "raytune", "wandb", "tensorboard")
 
@@ -26,7 +27,7 @@ def prepare(home: Path) -> None:
     """Import ultralytics offline, with settings of its own in `home`.
 
     Its `dvc` hook is off above all: it would edit the repository's dvc.yaml and make experiments.
-    Settings are switched off in this process only, in case it was imported before and found the
+    Settings are switched in this process only, in case it was imported before and found the
     user's own file.
     """
     os.environ.update(_ENVIRONMENT, YOLO_CONFIG_DIR=str(home.resolve()))
@@ -35,9 +36,12 @@ def prepare(home: Path) -> None:
         (home / "Ultralytics" / font).touch()
     untouched = Image.open
     from ultralytics import settings
+    from ultralytics.nn import tasks
     from ultralytics.utils import torch_utils
 
     Image.open = untouched  # ultralytics' own would install packages for a file it cannot read
+    # Checkpoints hold classes of torch and ultralytics only, and nothing in them is evaluated.
+    tasks.SAFE_LOAD = True
     # Its own is one fewer than there are cores, whatever torch was told to use.
     torch_utils.NUM_THREADS = torch.get_num_threads()
     dict.update(settings, dict.fromkeys(_HOOKS, False), api_key="")

@@ -7,38 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from detection.config import DetectionConfig
+from detection.curve import Record
 from detection.protocol import used_precision
+from fusion.core.checkpoints import Snapshot, SnapshotFolder
 from fusion.core.config import RuntimeConfig
-from fusion.core.errors import InputError
 from fusion.core.files import write_bytes
 from fusion.core.runtime import pick_device
 
-Record = dict[str, float]
-"""One epoch of the curve: epoch (from 1), learning rate, losses, val_map50, val_map50_95."""
+BEST = Path("weights/best.pt")
+"""The best weights, in the folder of a run."""
 
-_FINISHED, _IDENTITY = "finished.json", "identity.txt"
-_HEADS = ("Detect", "v10Detect")
-
-
-def check_model(config: DetectionConfig) -> None:
-    """Refuse settings that name no detector; `detection.offline.prepare` ran before.
-
-    Raises:
-        InputError: the model is unknown, no detector, or of several sizes without one.
-    """
-    from ultralytics.nn.tasks import yaml_model_load
-
-    remedy = "for example yolov5s, yolov8s, yolo11n"
-    try:
-        description = yaml_model_load(f"{config.model}.yaml")
-    except FileNotFoundError as error:
-        raise InputError(config.model, "is not a model of ultralytics", remedy) from error
-    if description["head"][-1][2] not in _HEADS:
-        raise InputError(config.model, "is not a YOLO box detector", remedy)
-    sizes = description.get("scales", {})
-    if len(sizes) > 1 and not description["scale"]:
-        remedy = f"add one of {', '.join(sizes)} after the number, as in yolov8n"
-        raise InputError(config.model, "does not say its size", remedy)
+_CURVE = "curve.json"
+"""In the last checkpoint of a finished run only, beside the best weights."""
 
 
 def fit(
@@ -53,15 +33,16 @@ def fit(
     """Train; the weights of the epoch with the best val mAP@0.5:0.95 are kept.
 
     A killed run with the same `identity` continues after its last whole epoch, a finished one is
-    not redone, and anything else found in `run` is removed.
+    not redone, and anything else found in `run` is removed. Everything that is continued from is
+    verified first: damage is reported and the checkpoint before it used, or the run redone.
 
     Args:
         data: YAML file of the data set.
-        run: folder; `weights/best.pt` in it is the result.
+        run: folder; `BEST` in it is the result.
         config: the experiment's settings.
         seed: of weights, order and augmentation.
         runtime: where and how to compute.
-        identity: identifies settings and data.
+        identity: identifies settings, data and code.
         log: called with each epoch's record, after its checkpoint is written; first with those of
             the run that is continued.
 
@@ -71,40 +52,47 @@ def fit(
     Raises:
         InputError: the loss is not finite any more, or a batch does not fit into memory.
     """
-    from detection import trainer
-
-    marker, finished = run / _IDENTITY, run / _FINISHED
-    if not marker.is_file() or marker.read_text() != identity:
-        shutil.rmtree(run, ignore_errors=True)
-        run.mkdir(parents=True)
-        write_bytes(marker, identity.encode())
-    state = None if finished.is_file() else trainer.load_state(run)
     report = log or (lambda _: None)
-    for record in json.loads(finished.read_text()) if finished.is_file() else _curve(state):
-        report(record)
-    if not finished.is_file():
-        if state is None or not state["finished"]:
-            training = trainer.ResumableTrainer(
-                overrides=training_arguments(data, run, config, seed, runtime)
-            )
-            training.add_callback("on_fit_epoch_end", lambda _: report(training.curve[-1]))
-            training.train()
-            state = trainer.load_state(run)
-        if state is None:
-            raise RuntimeError(f"{run}: training ended without a checkpoint")
-        write_bytes(finished, json.dumps(_curve(state)).encode())
-    trainer.strip(run)
-    curve: list[Record] = json.loads(finished.read_text())
+    checkpoints = SnapshotFolder(run / "checkpoints", identity)
+    found = checkpoints.latest()
+    if found is None:
+        shutil.rmtree(run, ignore_errors=True)
+    if found is None or _CURVE not in found.contents:
+        arguments = training_arguments(data, run, config, seed, runtime)
+        found = _train(arguments, checkpoints, found, report)
+    else:
+        for record in json.loads(found.contents[_CURVE]):
+            report(record)
+    best, weights = run / BEST, found.contents[BEST.name]
+    if not best.is_file() or best.read_bytes() != weights:
+        best.parent.mkdir(exist_ok=True)
+        write_bytes(best, weights)
+    curve: list[Record] = json.loads(found.contents[_CURVE])
     return curve
 
 
-def best_epoch(curve: list[Record]) -> int:
-    """The first epoch, counted from 1, with the highest val mAP@0.5:0.95."""
-    return 1 + max(range(len(curve)), key=lambda index: curve[index]["val_map50_95"])
+def _train(
+    arguments: dict[str, Any],
+    checkpoints: SnapshotFolder,
+    found: Snapshot | None,
+    report: Callable[[Record], None],
+) -> Snapshot:
+    """Train, or train on; what is left of the run: its curve and its best weights."""
+    from detection import trainer
 
-
-def _curve(state: dict[str, Any] | None) -> list[Record]:
-    return state["curve"] if state else []
+    training = trainer.ResumableTrainer(
+        overrides=arguments, checkpoints=checkpoints, resume_from=found
+    )
+    for record in training.curve:
+        report(record)
+    if not training.finished:
+        training.add_callback("on_fit_epoch_end", lambda _: report(training.curve[-1]))
+        training.train()
+    weights = trainer.strip(training.best_weights)
+    contents = {_CURVE: json.dumps(training.curve).encode(), BEST.name: weights}
+    result = Snapshot(len(training.curve) + 1, contents)
+    checkpoints.save(result, keep=1)
+    return result
 
 
 def training_arguments(

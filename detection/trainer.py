@@ -7,6 +7,7 @@ import io
 import random
 from contextlib import redirect_stdout
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -15,10 +16,11 @@ from ultralytics.data.augment import Albumentations
 from ultralytics.models.yolo.detect import DetectionTrainer
 from ultralytics.utils.torch_utils import strip_optimizer, unwrap_model
 
-from detection.train import best_epoch
+from detection.curve import Record, best_epoch
+from fusion.core.checkpoints import Snapshot, SnapshotFolder
 from fusion.core.errors import InputError
 
-STATE = "state.pt"
+_STATE, _BEST = "state.pt", "best.pt"
 
 _CURVE = {
     "train/box_loss": "train_box_loss",
@@ -35,16 +37,23 @@ class ResumableTrainer(DetectionTrainer):
     """Trains as its base does, but what is needed to go on is kept in full precision.
 
     The base resumes from the averaged weights rounded to half precision and repeats the random
-    numbers of the first epochs. Here all randomness is a function of seed and epoch, and
-    `<run>/state.pt` holds weights, averages and optimizer as they were, so that a killed run ends
+    numbers of the first epochs. Here all randomness is a function of seed and epoch, and each
+    epoch's checkpoint holds weights, averages and optimizer as they were, so that a killed run ends
     with the numbers of one that was not. (With gradients accumulated over several batches, the
     ones of an epoch's last, incomplete update are lost.) Where albumentations is installed, the
-    base blurs and greys some images unasked; here it does not. What cannot be the same for all
+    base blurs and grays some images unasked; here it does not. What cannot be the same for all
     methods is an error: a batch that had to shrink, a loss that is not finite, a mosaic of images
     that do not fit into memory, as the base would choose them by what it read last.
 
+    Args:
+        checkpoints: where the run is kept; nowhere by default.
+        resume_from: the last checkpoint of a run that is continued.
+        arguments, options: of the base.
+
     Attributes:
         curve: one entry an epoch: learning rate, losses, val mAP.
+        best_weights: a checkpoint of ultralytics with the weights of the best epoch.
+        finished: whether the last epoch is over.
     """
 
     # Set by the base during training; it declares them as the None that they are before.
@@ -55,9 +64,25 @@ class ResumableTrainer(DetectionTrainer):
     fitness: Any
     best_fitness: Any
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
+    def __init__(
+        self,
+        *arguments: Any,
+        checkpoints: SnapshotFolder | None = None,
+        resume_from: Snapshot | None = None,
+        **options: Any,
+    ) -> None:
         super().__init__(*arguments, **options)
-        self.curve: list[dict[str, float]] = []
+        self.checkpoints = checkpoints
+        self.curve: list[Record] = []
+        self.best_weights = b""
+        self.finished = False
+        self._state: dict[str, Any] | None = None
+        if resume_from is not None:
+            stored = io.BytesIO(resume_from.contents[_STATE])
+            self._state = torch.load(stored, map_location="cpu", weights_only=True)
+            self.best_weights = resume_from.contents[_BEST]
+            self.curve = self._state["curve"]
+            self.finished = self._state["finished"]
         self.add_callback("on_train_epoch_start", lambda _: self._seed_epoch())
 
     def _setup_train(self) -> None:
@@ -109,16 +134,16 @@ class ResumableTrainer(DetectionTrainer):
         self.curve.append({"epoch": self.epoch + 1, **shown})
 
     def save_model(self) -> bool:
-        """Keep the best weights, then the state; each file is either as before or complete."""
+        """Keep the state, with the best weights so far, in one checkpoint."""
         if best_epoch(self.curve) == self.epoch + 1:
-            best = self.best
-            self.best = best.with_suffix(".writing")
             super().save_model()
-            self.best.replace(best)
-            self.best = best
+            self.best_weights = self.last.read_bytes()
+            for file in (self.last, self.best):
+                file.unlink(missing_ok=True)
+        self.finished = bool(self.stop)
         state = {
             "epoch": self.epoch,
-            "finished": bool(self.stop),
+            "finished": self.finished,
             "curve": self.curve,
             "model": unwrap_model(self.model).state_dict(),
             "ema": self.ema.ema.state_dict(),
@@ -127,17 +152,17 @@ class ResumableTrainer(DetectionTrainer):
             "best_fitness": float(self.best_fitness),
             "stopper": [float(self.stopper.best_fitness), int(self.stopper.best_epoch)],
         }
-        file = self.save_dir / STATE
-        torch.save(state, file.with_suffix(".writing"))
-        file.with_suffix(".writing").replace(file)
+        if self.checkpoints is not None:
+            stored = io.BytesIO()
+            torch.save(state, stored)
+            contents = {_STATE: stored.getvalue(), _BEST: self.best_weights}
+            self.checkpoints.save(Snapshot(self.epoch + 1, contents))
         return True
 
     def resume_training(self, ckpt: dict[str, Any] | None) -> None:
-        state = load_state(self.save_dir)
-        if state is not None:
+        if self._state is not None:
             self.resume = True
-            super().resume_training(state)
-            self.curve = state["curve"]
+            super().resume_training(self._state)
 
     def _load_checkpoint_state(self, ckpt: dict[str, Any]) -> None:
         unwrap_model(self.model).load_state_dict(ckpt["model"])
@@ -151,28 +176,22 @@ class ResumableTrainer(DetectionTrainer):
         """Nothing: the best epoch was validated when it was reached."""
 
 
-def load_state(run: Path) -> dict[str, Any] | None:
-    """What a run left, or None."""
-    file = run / STATE
-    if not file.is_file():
-        return None
-    state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
-    return state
+def strip(weights: bytes) -> bytes:
+    """A checkpoint of ultralytics without optimizer, Git facts and paths.
 
-
-def strip(run: Path) -> None:
-    """Leave of a finished run only the best weights, without optimizer, Git facts and paths."""
-    best = run / "weights" / "best.pt"
-    if (run / STATE).is_file():
-        writing = best.with_suffix(".writing")
-        content = strip_optimizer(best, s=str(writing))
-        content["git"] = None  # its origin may hold a password
-        content["train_args"] = _without_paths(content["train_args"])
-        content["model"].args = _without_paths(content["model"].args)
-        torch.save(content, writing)
-        writing.replace(best)
-        (best.parent / "last.pt").unlink(missing_ok=True)
-        (run / STATE).unlink()
+    Args:
+        weights: written by `ResumableTrainer`, and verified: it is unpickled.
+    """
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / _BEST
+        file.write_bytes(weights)
+        content = strip_optimizer(file)
+    content["git"] = None  # its origin may hold a password
+    content["train_args"] = _without_paths(content["train_args"])
+    content["model"].args = _without_paths(content["model"].args)
+    stripped = io.BytesIO()
+    torch.save(content, stripped)
+    return stripped.getvalue()
 
 
 def _without_paths(arguments: dict[str, Any]) -> dict[str, Any]:

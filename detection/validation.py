@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 from ultralytics.models.yolo.detect import DetectionValidator
 
-from detection.drawing import Detections
-from detection.matches import Matches
+from detection.matches import Detections, Matches
 
 CONFIDENCE = 0.25
 """Detections above it are counted in the confusion matrix and drawn."""

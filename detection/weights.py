@@ -1,6 +1,8 @@
 """Weights to start from: they must be of the model that is trained.
 
 ultralytics copies the tensors whose names and shapes fit and passes over the rest in silence.
+Its files are pickles. They are read with an allow-list of classes of torch and ultralytics; a file
+that needs any other is refused, and none of its code runs.
 """
 
 import pickle
@@ -10,6 +12,7 @@ from typing import Any
 
 from detection.config import DetectionConfig
 from fusion.core.errors import InputError
+from fusion.core.weight_files import check_weight_file
 
 SMALLEST_SHARE = 0.9
 """Of a model's tensors that its weights must fill.
@@ -34,18 +37,13 @@ def check_weights(config: DetectionConfig, classes: Sequence[str]) -> None:
     """Refuse `config.weights` of another model; `detection.offline.prepare` ran before.
 
     Raises:
-        InputError: they are not a local `.pt` file, are unreadable, or fill less than
-            `SMALLEST_SHARE` of the model's tensors.
+        InputError: they are not a local `.pt` file, are unreadable, hold anything but a network of
+            ultralytics, or fill less than `SMALLEST_SHARE` of the model's tensors.
     """
     if config.weights is None:
         return
     path = Path(config.weights)
-    if not path.is_file() or path.suffix != ".pt":
-        raise InputError(
-            path,
-            "is not a local .pt file",
-            "nothing is downloaded: fetch the file and give its path, or null for no weights",
-        )
+    check_weight_file(path)
     share, name = filled_share(config.model, path, len(classes))
     if share < SMALLEST_SHARE:
         raise InputError(
@@ -61,17 +59,27 @@ def filled_share(model: str, path: Path, classes: int) -> tuple[float, str]:
     Raises:
         InputError: the file is unreadable or holds no network.
     """
-    from ultralytics.nn.tasks import DetectionModel, load_checkpoint
+    from ultralytics.nn.tasks import DetectionModel
 
-    try:
-        source: Any = load_checkpoint(str(path))[0]
-    except _UNREADABLE as error:
-        first = str(error).strip().partition("\n")[0]
-        remedy = "give a checkpoint that ultralytics wrote, or null for no weights"
-        raise InputError(path, f"holds no network of ultralytics ({first})", remedy) from error
+    source = _read(path)
     target: Any = DetectionModel(f"{model}.yaml", nc=classes, verbose=False)
     target.load(source, verbose=False)
     found, wanted = source.state_dict(), target.state_dict()
     filled = [name for name in wanted if name in found and found[name].shape == wanted[name].shape]
     known = Path(str(getattr(source, "yaml", {}).get("yaml_file", ""))).stem
     return len(filled) / len(wanted), f" ({known})" if known else ""
+
+
+def _read(path: Path) -> Any:
+    """The network in a checkpoint of ultralytics, in float32."""
+    from ultralytics.nn.tasks import load_checkpoint
+
+    try:
+        return load_checkpoint(str(path))[0]
+    except _UNREADABLE as error:
+        first = str(error).strip().partition("\n")[0]
+        raise InputError(
+            path,
+            f"holds no network of ultralytics, or more than one may hold ({first})",
+            "give a checkpoint that this version of ultralytics wrote, or null for no weights",
+        ) from error

@@ -1,13 +1,10 @@
 """The `pomai` command."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from fusion.core.errors import InputError
-from fusion.core.memory import keep_freed_memory
 from pipelines.commands.ablate import ablate
 from pipelines.commands.analyse import analyse
 from pipelines.commands.evaluate import evaluate
@@ -15,12 +12,12 @@ from pipelines.commands.export import export
 from pipelines.commands.fuse import fuse
 from pipelines.commands.prepare import prepare
 from pipelines.commands.publish import publish
+from pipelines.entry import guard, new_app
 
-app = typer.Typer(
+app = new_app(
     name="pomai",
     help="Infrared-visible image fusion: train, fuse, detect, segment, compare.",
     no_args_is_help=True,
-    pretty_exceptions_enable=False,
 )
 app.command()(ablate)
 app.command()(analyse)
@@ -53,12 +50,8 @@ def check() -> None:
 
 
 def main() -> None:
-    """Entry point: problems with the user's input end in one line and exit code 1."""
-    keep_freed_memory()
-    try:
-        app()
-    except InputError as error:
-        sys.exit(f"error: {error}")
+    """Entry point of the `pomai` command."""
+    guard(app)
 
 
 if __name__ == "__main__":

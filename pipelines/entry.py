@@ -1,8 +1,15 @@
-"""Runs a stage function as a command: an InputError becomes one line and exit status 1."""
+"""The one border of all commands: whatever goes wrong ends in one line and an exit status."""
 
+import errno
+import os
+import platform
 import sys
+import traceback
 from collections.abc import Callable
+from functools import wraps
 from io import TextIOWrapper
+from pathlib import Path
+from tempfile import NamedTemporaryFile, gettempdir
 from typing import Any
 
 import typer
@@ -10,13 +17,113 @@ import typer
 from fusion.core.errors import InputError
 from fusion.core.memory import keep_freed_memory
 
+FAILED, BUG = 1, 70
+"""Exit statuses: something outside the program is wrong; the program is (EX_SOFTWARE)."""
 
-def run(command: Callable[..., Any]) -> None:
-    """Run a stage's function as a command line; problems with the user's input end in one line."""
+_EXHAUSTED = ("out of memory", "can't allocate memory", "Insufficient memory", "not enough memory")
+"""Words of libraries that have no exception of their own for it: torch, OpenCV."""
+
+
+def run(stage: Callable[..., None]) -> None:
+    """Run a stage's function as a command line.
+
+    Its arguments are called `method`, `dataset` or `key` (a training phase) and name what
+    params.yaml has; other names end in one line.
+    """
+
+    @wraps(stage)
+    def checked(**names: str) -> None:
+        from pipelines import params
+
+        params.load().require(**names)
+        stage(**names)
+
+    app = new_app(add_completion=False)
+    app.command()(checked)
+    guard(app)
+
+
+def new_app(**settings: Any) -> typer.Typer:
+    """A command line without Rich: it starts sooner and prints every name as it is."""
+    return typer.Typer(pretty_exceptions_enable=False, rich_markup_mode=None, **settings)
+
+
+def guard(program: Callable[[], object]) -> None:
+    """Run a program and exit with its status.
+
+    Bad input, a failed read or write and exhausted memory end in one line and status 1. Any other
+    exception is a bug: one line names the file of the full report, and the status is 70. What the
+    output's encoding lacks is printed as `?`. An output that takes nothing more makes the status 1;
+    a closed pipe does so without a word.
+    """
     keep_freed_memory()
-    if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a Windows pipe has no arrows
+    _open_streams()
+    end = _end_of(program)
     try:
-        typer.run(command)
+        sys.stdout.flush()
+    except OSError as error:
+        end = end or (FAILED if error.errno == errno.EPIPE else f"error: {_line_of(error)}")
+        # what waits to be written would fail once more when Python ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(end)
+
+
+def _end_of(program: Callable[[], object]) -> int | str | None:
+    """What `sys.exit` takes: a status, or a line for status 1."""
+    try:
+        program()
+    except SystemExit as end:
+        return end.code
+    except BrokenPipeError:
+        return FAILED
     except InputError as error:
-        sys.exit(f"error: {error}")
+        return f"error: {error}"
+    except Exception as error:  # noqa: BLE001 the last place that can word it
+        if line := _line_of(error):
+            return f"error: {line}"
+        bug = f"{_first_line(error)}; this is a bug, its report is in {_report(error)}"
+        print(f"error: {bug}", file=sys.stderr)
+        return BUG
+    return None
+
+
+def _open_streams() -> None:
+    """Give stdout and stderr to programs that were started without, and let them print any name."""
+    if sys.stdout is None:  # to be written to in vain: a later file must not become the output
+        sys.stdout = os.fdopen(os.open(os.devnull, os.O_RDONLY), "w", encoding="utf-8")
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def _line_of(error: Exception) -> str:
+    """What an error of the system means for the user; empty if it is another one."""
+    words = str(error)
+    if isinstance(error, MemoryError) or any(text in words for text in _EXHAUSTED):
+        return "memory: is exhausted; take smaller images or batches, or a smaller memory limit"
+    if isinstance(error, OSError) and error.strerror:
+        place = os.fsdecode(error.filename) if error.filename is not None else "output"
+        remedy = "look at the path, its permissions and the space on its disk"
+        return f"{place}: {error.strerror}; {remedy}"
+    return ""
+
+
+def _first_line(error: Exception) -> str:
+    return " ".join([type(error).__name__, *str(error).strip().splitlines()[:1]])
+
+
+def _report(error: Exception) -> str:
+    """Write what a developer needs to know; returns the file, or "no file" if none can be made."""
+    folder = Path(".dvc/tmp") if Path(".dvc/tmp").is_dir() else Path(gettempdir())
+    facts = [" ".join(sys.argv), f"Python {sys.version}", platform.platform()]
+    content = "\n".join([*facts, "", *traceback.format_exception(error)])
+    try:
+        with NamedTemporaryFile(
+            "wb", dir=folder, prefix="pomai-error-", suffix=".txt", delete=False
+        ) as file:
+            file.write(content.encode(errors="replace"))
+    except OSError:
+        return "no file: none can be written"
+    return str(Path(file.name))

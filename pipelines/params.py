@@ -201,6 +201,21 @@ class Params(Config):
         _require_known("training phase", key, self.training)
         return self.training[key]
 
+    def require(
+        self, method: str | None = None, dataset: str | None = None, key: str | None = None
+    ) -> None:
+        """Check names that a command line gave: a row, a data set, a training phase.
+
+        Raises:
+            InputError: params.yaml does not have one of them; the message lists those it has.
+        """
+        if method is not None:
+            self.row(method)
+        if dataset is not None:
+            self.dataset(dataset)
+        if key is not None:
+            self.step(key)
+
     def kind(self, method: str) -> str:
         """The registered name of a row's method."""
         return self.row(method).kind

@@ -1,5 +1,6 @@
 """Where stages keep what they write, relative to the project's root."""
 
+import shutil
 from pathlib import Path
 
 PREPARED = Path("data/prepared")
@@ -12,3 +13,9 @@ PLOTS = Path("plots")
 PICTURES = Path("pictures")
 RUNS = Path("runs")
 WEIGHTS = Path("weights")
+
+
+def empty(folder: Path) -> None:
+    """Make a folder that holds nothing."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)

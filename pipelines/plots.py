@@ -1,6 +1,5 @@
 """Tables in the form that DVC's plot templates take."""
 
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from scmrepo.exceptions import SCMError
 
 from fusion.core.errors import InputError
+from pipelines.paths import empty
 
 
 def confusion_table(counts: NDArray[np.integer], names: Sequence[str]) -> pd.DataFrame:
@@ -70,17 +70,11 @@ def live_curves(folder: Path) -> Iterator[Callable[[Mapping[str, float | None]],
         yield log
 
 
-def empty(folder: Path) -> None:
-    """Make a folder anew."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-
-
 def write_curves(folder: Path, table: pd.DataFrame, x: str) -> None:
     """One CSV a column over column `x`, as DVC draws one curve a file: its last column.
 
     Args:
-        folder: made anew.
+        folder: emptied before.
         table: undefined values are left out of their curve, and a column without any is no file.
         x: what the others are drawn over.
     """
@@ -95,3 +89,32 @@ def class_table(values: Mapping[str, float | None], name: str) -> pd.DataFrame:
     """Columns class and `name`, for a bar chart; classes without a value are left out."""
     defined = {label: value for label, value in values.items() if value is not None}
     return pd.DataFrame({"class": list(defined), name: list(defined.values())})
+
+
+def plot_classes(
+    folder: Path,
+    scores: Mapping[str, float | None],
+    score: str,
+    confusion: NDArray[np.integer],
+    names: Sequence[str],
+) -> None:
+    """Write `classes.csv`, a score by class, and `confusion.csv`.
+
+    Args:
+        folder: made if there is none.
+        scores: class -> score; classes without one are left out.
+        score: its name.
+        confusion: K×K counts, rows actual, columns predicted.
+        names: of the K classes.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    class_table(scores, score).to_csv(folder / "classes.csv", index=False)
+    confusion_table(confusion, names).to_csv(folder / "confusion.csv", index=False)
+
+
+def thousandths(counts: NDArray[np.integer]) -> NDArray[np.integer]:
+    """Shares of each row of K×K counts in 1/1000, so that a table of single counts stays small."""
+    shares: NDArray[np.integer] = np.rint(
+        1000 * counts / counts.sum(1, keepdims=True).clip(1)
+    ).astype(int)
+    return shares

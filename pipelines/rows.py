@@ -126,8 +126,11 @@ class Published(_Weights):
     def checked(self, datasets: Mapping[str, Any], trained: Mapping[str, Any]) -> None:
         super().checked(datasets, trained)
         made = [str(MODELS / key) for key in trained]
-        there = self.source in made or Path(self.source).is_dir()
-        require(there, f"methods.{self.name}.source", self.source, [*made, "the folders there are"])
+        if self.source not in made and not Path(self.source).is_dir():
+            raise ValueError(
+                f"methods.{self.name}.source: '{self.source}' is not a folder, and no training "
+                f"phase writes it; they write {', '.join(made) or '(none)'}"
+            )
 
 
 class Untrained(_Configured):

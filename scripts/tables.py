@@ -10,9 +10,8 @@ A table replaces the text between `<!-- NAME:begin -->` and `<!-- NAME:end -->`.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
-from math import inf, isnan
 from pathlib import Path
 from typing import Annotated
 
@@ -21,6 +20,7 @@ import typer
 
 from pipelines.report.day_night import ALL
 from pipelines.report.gains import REFERENCE
+from pipelines.report.markdown import cell, markdown_table
 
 DETECTION, SEGMENTATION = "AP@0.5", "IoU"
 USUAL, TASKS = ("SD", "SF", "AG", "VIF"), ("mAP@0.5", "mIoU")
@@ -91,7 +91,7 @@ def card_table(folder: Path) -> str:
                 if name in values
             }
     table = pd.DataFrame.from_dict(rows, orient="index")
-    shown = {name: [_cell(value, inf) for value in column] for name, column in table.items()}
+    shown = {name: [cell(value, best=False) for value in column] for name, column in table.items()}
     return _markdown(pd.DataFrame(shown, index=table.index))
 
 
@@ -148,16 +148,12 @@ def _marked(values: dict[str, pd.Series], methods: Sequence[str]) -> pd.DataFram
     """Three decimals, two from ten on; the best value of a column is bold."""
     table = pd.DataFrame(values).loc[list(methods)]
     return pd.DataFrame(
-        {name: [_cell(value, column.max()) for value in column] for name, column in table.items()},
+        {
+            name: [cell(value, best=value == column.max()) for value in column]
+            for name, column in table.items()
+        },
         index=table.index,
     )
-
-
-def _cell(value: float, best: float) -> str:
-    if isnan(value):
-        return "–"
-    shown = f"{value:.2f}" if value >= 10 else f"{value:.3f}"
-    return f"**{shown}**" if value == best else shown
 
 
 def _gain(gains: pd.DataFrame, method: str) -> str:
@@ -170,12 +166,7 @@ def _gain(gains: pd.DataFrame, method: str) -> str:
 
 
 def _markdown(table: pd.DataFrame) -> str:
-    def line(cells: Iterable[object]) -> str:
-        return f"| {' | '.join(map(str, cells))} |"
-
-    header = ["method", *table.columns]
-    rows = [line([method, *cells]) for method, *cells in table.itertuples(name=None)]
-    return "\n".join([line(header), "|---" * len(header) + "|", *rows])
+    return markdown_table(["method", *map(str, table.columns)], table.itertuples(name=None))
 
 
 if __name__ == "__main__":

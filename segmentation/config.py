@@ -1,10 +1,11 @@
 """Settings of a segmentation experiment; imports nothing heavy, so parameters validate at once."""
 
 import difflib
+import re
 from pathlib import PurePath
 from typing import Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from fusion.core.config import Config
 
@@ -45,6 +46,8 @@ Architecture = Literal[
     "DPT",
 ]
 
+_Options = dict[Architecture, dict[str, bool | int | float | str | list[int]]]
+
 WEIGHT_FILES = (".pth", ".pt", ".safetensors")
 
 
@@ -59,9 +62,10 @@ class SegmentationConfig(Config):
         encoder: its backbone, one of `ENCODERS` or `tu-<timm name>`.
         options: architecture -> further keyword arguments of its class, e.g. `decoder_channels`;
             those of other architectures than the chosen one have no effect.
-        encoder_weights: null (random), a weight file (.pth, .pt, .safetensors), or the name of
-            weights that are downloaded if they are not cached: "imagenet" for most encoders, one
-            of timm's tags for `tu-` encoders, e.g. "a1_in1k".
+        encoder_weights: null (random), a weight file (.pth, .pt, .safetensors), or "imagenet":
+            weights that are downloaded if they are not cached. A timm encoder's tag goes with its
+            name: `tu-resnet18.a1_in1k`. Some of the library's encoders have weights of other
+            names too.
         frozen_epochs: first epochs in which the encoder, BatchNorm statistics included, stays as
             it was loaded; needs encoder weights.
         crop: side of the square training crop, pixels, after random scaling.
@@ -73,45 +77,58 @@ class SegmentationConfig(Config):
         pictures: number of test images drawn side by side.
     """
 
+    model_config = ConfigDict(allow_inf_nan=False)
+
     architecture: Architecture = "DeepLabV3Plus"
     encoder: str = "mobilenet_v2"
-    options: dict[Architecture, dict[str, bool | int | float | str | list[int]]] = Field({})
+    options: _Options = Field({})
     encoder_weights: str | None = None
     frozen_epochs: int = Field(0, ge=0)
-    epochs: int = Field(300, ge=1)
-    batch_size: int = Field(8, ge=2)
-    crop: int = Field(480, ge=32)
+    epochs: int = Field(300, ge=1, le=1_000_000)
+    batch_size: int = Field(8, ge=2, le=65_536)
+    crop: int = Field(480, ge=32, le=16_384)
     scale: list[float] = Field([0.5, 2.0], min_length=2, max_length=2)
-    learning_rate: float = Field(7e-3, gt=0)
+    learning_rate: float = Field(7e-3, gt=0, le=10)
     momentum: float = Field(0.9, ge=0, lt=1)
-    weight_decay: float = Field(1e-4, ge=0)
+    weight_decay: float = Field(1e-4, ge=0, le=1)
     loss: Literal["ce", "ce+dice"] = "ce"
     validation_fraction: float = Field(0.1, gt=0, lt=1)
-    validation_seed: int = Field(0, ge=0)
-    validate_every: int = Field(1, ge=1)
-    seeds: list[int] = Field([0], min_length=1)
-    pictures: int = Field(6, ge=0)
+    validation_seed: int = Field(0, ge=0, lt=2**32)
+    validate_every: int = Field(1, ge=1, le=1_000_000)
+    seeds: list[int] = Field([0], min_length=1, max_length=1000)
+    pictures: int = Field(6, ge=0, le=100_000)
 
     @field_validator("encoder")
     @classmethod
     def _known_encoder(cls, name: str) -> str:
-        if name in ENCODERS or name.startswith("tu-"):
+        # timm takes a name with a scheme, hf-hub:<repository>, for one of the hub or the disk.
+        if name in ENCODERS or re.fullmatch(r"tu-[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)?", name):
             return name
         near = ", ".join(difflib.get_close_matches(name, ENCODERS)) or ", ".join(ENCODERS)
         raise ValueError(f"there is no encoder '{name}'; did you mean {near}, or tu-<timm name>?")
 
+    @field_validator("options")
+    @classmethod
+    def _sane_options(cls, options: _Options) -> _Options:
+        for architecture, own in options.items():
+            for name, value in own.items():
+                numbers = value if isinstance(value, list) else [value]
+                if any(isinstance(n, int | float) and abs(n) > 65_536 for n in numbers):
+                    raise ValueError(f"{architecture}.{name}: {value} is more than 65536")
+        return options
+
     @field_validator("scale")
     @classmethod
     def _ordered_scale(cls, scale: list[float]) -> list[float]:
-        if not 0 < scale[0] <= scale[1]:
-            raise ValueError(f"scale is [smallest, largest], both above 0; got {scale}")
+        if not 0.01 <= scale[0] <= scale[1] <= 100:
+            raise ValueError(f"scale is [smallest, largest], from 0.01 to 100; got {scale}")
         return scale
 
     @field_validator("seeds")
     @classmethod
     def _distinct_seeds(cls, seeds: list[int]) -> list[int]:
-        if min(seeds) < 0 or len(set(seeds)) < len(seeds):
-            raise ValueError(f"seeds are different numbers, 0 or above; got {seeds}")
+        if not 0 <= min(seeds) <= max(seeds) < 2**32 or len(set(seeds)) < len(seeds):
+            raise ValueError(f"seeds are different numbers from 0 to 2^32 - 1; got {seeds}")
         return seeds
 
     @model_validator(mode="after")

@@ -1,29 +1,22 @@
-"""An encoder's weights: from a setting to a file on disk, and whether the file is this encoder's.
+"""Weight files of encoders: read as data, and refused where they are another encoder's.
 
-Encoders of segmentation-models-pytorch name their weights by data set ("imagenet"), timm's
-(`tu-<name>`) by timm's tags ("a1_in1k"). Nothing is asked for over the network that is on disk.
+Named weights ("imagenet") are downloaded, or found in the cache, by segmentation-models-pytorch
+and timm themselves.
 """
 
-import json
 import pickle
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError
-from urllib.request import Request, urlopen
 
+import segmentation_models_pytorch as smp
 import timm
 import torch
-from huggingface_hub import constants, hf_hub_download
-from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from segmentation_models_pytorch.encoders import encoders as own_encoders
-from timm.models import get_arch_pretrained_cfgs
 from torch import Tensor
 
 from fusion.core.errors import InputError
-from segmentation.config import SegmentationConfig
+from fusion.core.weight_files import check_weight_file
 
 Statistics = tuple[tuple[float, ...], tuple[float, ...]]
 
@@ -32,46 +25,7 @@ IMAGENET: Statistics = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 State = dict[str, Tensor]
 
-_FILE = "model.safetensors"
-_ANSWER_SECONDS = 5.0
-_REMEDY = (
-    "set encoder_weights to a weight file on disk, or to null (with frozen_epochs: 0) to train "
-    "from scratch"
-)
 _UNREADABLE = (OSError, EOFError, pickle.UnpicklingError, SafetensorError, RuntimeError)
-
-
-@dataclass(frozen=True)
-class EncoderWeights:
-    """Weights that are on disk.
-
-    encoder: the encoder's name; of a timm encoder with the tag of the weights, where they have one.
-    file: a state dictionary, .pth, .pt or .safetensors.
-    statistics: mean and deviation of the images that it was trained on.
-    """
-
-    encoder: str
-    file: Path
-    statistics: Statistics
-
-
-def find_weights(config: SegmentationConfig) -> EncoderWeights | None:
-    """The weights that settings ask for, downloaded if they are not cached; None for random ones.
-
-    Raises:
-        InputError: the file does not exist, the encoder has no weights of this name, or they are
-            not cached and cannot be downloaded; within seconds where there is no network.
-    """
-    name, encoder = config.encoder_weights, config.encoder
-    if name is None:
-        return None
-    if file := config.weight_file():
-        if not Path(file).is_file():
-            raise InputError(file, "does not exist", "encoder_weights is null, a file, or a name")
-        return EncoderWeights(encoder, Path(file), _statistics_of(encoder))
-    if is_timm(encoder):
-        return _of_timm(encoder, name)
-    return _of_library(encoder, name)
 
 
 def is_timm(encoder: str) -> bool:
@@ -79,12 +33,30 @@ def is_timm(encoder: str) -> bool:
     return encoder.startswith("tu-")
 
 
+def statistics_of_file(encoder: str) -> Statistics:
+    """timm's registry knows them; a file of another encoder is taken to be trained as usual."""
+    found: Any = timm.models.get_pretrained_cfg(encoder.removeprefix("tu-"))
+    return (found.mean, found.std) if is_timm(encoder) and found else IMAGENET
+
+
+def statistics_of_name(encoder: str, name: str) -> Statistics:
+    """Mean and deviation of the images that named weights were trained on.
+
+    Raises:
+        ValueError: the encoder has no weights of this name.
+        OSError: they are not cached and cannot be downloaded.
+    """
+    facts = smp.encoders.get_preprocessing_params(encoder, name)
+    return tuple(facts["mean"]), tuple(facts["std"])
+
+
 def read_state(file: Path, encoder: str) -> State:
-    """Read a state dictionary.
+    """Read a state dictionary; no code in it runs.
 
     Raises:
         InputError: the file is no state dictionary.
     """
+    check_weight_file(file)
     try:
         if file.suffix == ".safetensors":
             return load_file(file)
@@ -123,73 +95,3 @@ def not_of_encoder(file: Path, encoder: str, reason: str) -> InputError:
         f"holds no weights of encoder {encoder} ({reason[:300]})",
         "give a state dictionary of that encoder, or of a whole model that contains it",
     )
-
-
-def _of_timm(encoder: str, name: str) -> EncoderWeights:
-    architecture, _, tag = encoder.removeprefix("tu-").partition(".")
-    known: dict[str, Any] = {}
-    for full, settings in get_arch_pretrained_cfgs(architecture).items():
-        key = full.partition(".")[2]
-        if settings.hf_hub_id and tag in ("", key):
-            known[key] = settings
-    _require_known(encoder, name, list(known))
-    file = _fetch(encoder, known[name].hf_hub_id, known[name].hf_hub_filename or _FILE)
-    tagged = f"tu-{architecture}.{name}"
-    return EncoderWeights(tagged, file, _statistics_of(tagged))
-
-
-def _of_library(encoder: str, name: str) -> EncoderWeights:
-    known = own_encoders[encoder]["pretrained_settings"]
-    _require_known(encoder, name, list(known))
-    repository, revision = known[name]["repo_id"], known[name]["revision"]
-    facts = json.loads(_fetch(encoder, repository, "config.json", revision).read_bytes())
-    file = _fetch(encoder, repository, _FILE, revision)
-    return EncoderWeights(encoder, file, (tuple(facts["mean"]), tuple(facts["std"])))
-
-
-def _statistics_of(encoder: str) -> Statistics:
-    """timm's registry knows them; a file of another encoder is taken to be trained as usual."""
-    found: Any = timm.models.get_pretrained_cfg(encoder.removeprefix("tu-"))
-    return (found.mean, found.std) if is_timm(encoder) and found else IMAGENET
-
-
-def _require_known(encoder: str, name: str, known: list[str]) -> None:
-    if name not in known:
-        has = f"its weights are {', '.join(known)}" if known else "none are published"
-        raise InputError(
-            f"encoder_weights: {name}", f"encoder {encoder} has none of this name; {has}", _REMEDY
-        )
-
-
-def _fetch(encoder: str, repository: str, name: str, revision: str | None = None) -> Path:
-    """A file of a repository on Hugging Face: as cached, else downloaded.
-
-    The hub's client repeats what fails for most of a minute a file, so it is asked only where
-    somebody answers.
-    """
-    try:
-        return Path(hf_hub_download(repository, name, revision=revision, local_files_only=True))
-    except LocalEntryNotFoundError:
-        pass
-    reason = "are not cached here and cannot be downloaded: "
-    what = f"encoder_weights: {repository}"
-    if not _answers():
-        raise InputError(what, f"weights of {encoder} {reason}no network", _REMEDY)
-    try:
-        return Path(hf_hub_download(repository, name, revision=revision))
-    except (HfHubHTTPError, OSError) as error:
-        raise InputError(what, f"weights of {encoder} {reason}{error}", _REMEDY) from error
-
-
-def _answers() -> bool:
-    """Whether Hugging Face can be reached; proxies of the environment are heeded."""
-    if constants.HF_HUB_OFFLINE:
-        return False
-    request = Request(constants.ENDPOINT, method="HEAD")  # noqa: S310 - the user's own setting
-    try:
-        with urlopen(request, timeout=_ANSWER_SECONDS):  # noqa: S310
-            return True
-    except HTTPError:
-        return True
-    except OSError:
-        return False

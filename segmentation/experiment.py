@@ -11,20 +11,22 @@ from typing import Any
 import numpy as np
 import torch
 
+from fusion.core.code import code_digest
 from fusion.core.config import RuntimeConfig
-from fusion.core.files import code_digest
 from fusion.core.protocol import protocol_digest
 from fusion.core.runtime import pick_device
+from fusion.images.panels import spread
 from fusion.images.prepared import PreparedSet
+from segmentation import train
 from segmentation.config import SegmentationConfig
 from segmentation.confusion import Matrices, Scores, scores
 from segmentation.data import LabelledImages, hold_out, load
-from segmentation.drawing import chosen, draw
+from segmentation.drawing import draw
 from segmentation.evaluate import per_image_confusion, predictions
 from segmentation.labels import CLASSES
 from segmentation.models import Segmenter, build, require_sizes
 from segmentation.protocol import protocol
-from segmentation.train import Record, best_epoch, fit
+from segmentation.train import Record, best_epoch
 
 _WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
 
@@ -119,10 +121,12 @@ def train_and_test(
         splits = {"train": training, "val": validation, "test": test}
         shared = protocol(config, runtime, seed, prepared, splits)
         fingerprint = _fingerprint(protocol_digest(shared), model, training, validation)
-        curve = fit(model, training, validation, config, seed, runtime, work, fingerprint, log)
+        curve = train.fit(
+            model, training, validation, config, seed, runtime, work, fingerprint, log
+        )
         per_image = per_image_confusion(model, test, config.batch_size, runtime)
         if pictures:
-            shown = test.subset(chosen(config.pictures, len(test)))
+            shown = test.subset(spread(range(len(test)), config.pictures))
             predicted = predictions(model, shown, config.batch_size, runtime)
             draw(dataset, shown, predicted, pictures)
     return SegmentationResult(
@@ -177,7 +181,7 @@ def _part(
 
 def _fingerprint(shared: str, model: Segmenter, *splits: LabelledImages) -> str:
     """Digest of all that a training run starts from, so that only its own checkpoint resumes."""
-    digest = hashlib.sha256(f"{shared} {code_digest(Path(__file__).parent)}".encode())
+    digest = hashlib.sha256(f"{shared} {code_digest(Path(train.__file__))}".encode())
     for split in splits:
         digest.update("".join(split.image_digests).encode())
     for value in model.state_dict().values():

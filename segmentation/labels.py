@@ -1,16 +1,18 @@
-"""MSRS labels: class names, palette, day and night, and reading one label image.
+"""MSRS labels: class names, palette, and reading one label image.
 
-Tang et al., "PIAFusion", Information Fusion 2022; the classes and colours are MFNet's
+Tang et al., "PIAFusion", Information Fusion 2022; the classes and colors are MFNet's
 (Ha et al., IROS 2017).
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from fusion.core.errors import InputError
+from fusion.images.opening import damage_reported, open_image
 
 CLASSES = (
     "background",
@@ -38,39 +40,35 @@ PALETTE: NDArray[np.uint8] = np.array(
     ],
     dtype=np.uint8,
 )
-"""RGB colour of each class, 9×3."""
+"""RGB color of each class, 9×3."""
 
 _INDEX_MODES = ("L", "P", "I", "I;16", "1")
+_LOSSY = frozenset({"JPEG", "WEBP"})
 
 
 def read_label(path: Path) -> NDArray[np.uint8]:
     """Read a label image as class indices.
 
     Accepts what releases and tools write: a single-channel index image (stored values count, an
-    embedded colour map is ignored) or an RGB image painted in exactly the colours of `PALETTE`.
+    embedded color map is ignored) or an RGB image painted in exactly the colors of `PALETTE`.
 
     Args:
-        path: the label file, PNG.
+        path: the label file, PNG or another lossless format.
 
     Returns:
         Class of each pixel, H×W, 0..8.
 
     Raises:
-        InputError: unreadable file, a value that is no class, or a colour outside the palette.
+        InputError: unreadable or lossy file, a value that is no class, or a color outside the
+            palette.
     """
-    try:
-        with Image.open(path) as image:
-            mode, pixels = image.mode, np.array(image)
-    except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises for a broken PNG
-        raise InputError(
-            path, f"the label cannot be read ({error})", "copy or download it again"
-        ) from error
+    mode, pixels = _decode(path)
     if mode in ("RGB", "RGBA"):
-        return _from_colours(path, pixels[..., :3])
+        return _from_colors(path, pixels[..., :3])
     if mode not in _INDEX_MODES:
         raise InputError(
             path,
-            f"a label has one channel of class indices, not colour mode {mode}",
+            f"a label has one channel of class indices, not color mode {mode}",
             "export it as a single-channel PNG",
         )
     outside = np.unique(pixels[(pixels < 0) | (pixels >= len(CLASSES))]) if pixels.size else pixels
@@ -83,19 +81,32 @@ def read_label(path: Path) -> NDArray[np.uint8]:
     return pixels.astype(np.uint8)
 
 
-def _from_colours(path: Path, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _decode(path: Path) -> tuple[str, NDArray[Any]]:
+    with open_image(path) as image, damage_reported(path):
+        lossy = image.format if image.format in _LOSSY else _lossy_tiff(image)
+        if lossy:
+            raise InputError(path, f"{lossy} changes class indices", "export it as PNG")
+        return image.mode, np.array(image)
+
+
+def _lossy_tiff(image: Image.Image) -> str | None:
+    compression = str(image.info.get("compression", ""))
+    return "JPEG" if "jpeg" in compression else "WEBP" if "webp" in compression else None
+
+
+def _from_colors(path: Path, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
     packed, palette = _pack(rgb), _pack(PALETTE)
     order = np.argsort(palette)
     slot = np.searchsorted(palette[order], packed).clip(max=len(CLASSES) - 1)
     label = order[slot]
     unknown = palette[label] != packed
     if unknown.any():
-        colour = tuple(int(value) for value in rgb[unknown][0])
+        color = tuple(int(value) for value in rgb[unknown][0])
         raise InputError(
             path,
-            f"colour {colour} is not in the MSRS palette",
+            f"color {color} is not in the MSRS palette",
             f"a label is a single-channel PNG of class indices 0..{len(CLASSES) - 1}, "
-            "or an RGB image in the palette's colours",
+            "or an RGB image in the palette's colors",
         )
     return label.astype(np.uint8)
 
@@ -106,11 +117,6 @@ def _pack(rgb: NDArray[np.uint8]) -> NDArray[np.uint32]:
     return packed
 
 
-def is_night(stem: str) -> bool | None:
-    """Whether an image was taken at night, by its name: 00004N night, 00537D day, else None."""
-    return {"N": True, "D": False}.get(stem[-1:])
-
-
-def colourise(label: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Paint class indices (H×W, 0..8) in the colours of `PALETTE`: RGB, H×W×3."""
+def colorize(label: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Paint class indices (H×W, 0..8) in the colors of `PALETTE`: RGB, H×W×3."""
     return PALETTE[label]

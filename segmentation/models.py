@@ -17,15 +17,21 @@ from segmentation.config import SegmentationConfig
 from segmentation.encoders import (
     State,
     Statistics,
-    find_weights,
     is_timm,
     not_of_encoder,
     read_state,
     require_complete,
+    statistics_of_file,
+    statistics_of_name,
 )
 from segmentation.labels import CLASSES
 
-CENTRED: Statistics = ((0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
+CENTERED: Statistics = ((0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
+
+_REMEDY = (
+    "set encoder_weights to a weight file on disk, or to null (with frozen_epochs: 0) to train "
+    "from scratch"
+)
 
 _OWN_ARGUMENTS = {
     "self",
@@ -40,7 +46,7 @@ _OWN_ARGUMENTS = {
 
 
 class Segmenter(nn.Module):
-    """Normalises, pads to what the network can take, predicts, and crops back."""
+    """Normalizes, pads to what the network can take, predicts, and crops back."""
 
     network: Any  # the library has no types
     mean: Tensor
@@ -88,7 +94,7 @@ def _halves(total: int) -> tuple[int, int]:
 def build(config: SegmentationConfig) -> Segmenter:
     """Build the network, the encoder's weights loaded; everything else is random.
 
-    Inputs are normalised with the mean and deviation that the encoder's weights were trained with
+    Inputs are normalized with the mean and deviation that the encoder's weights were trained with
     (ImageNet's for files, unless timm knows others), and to (x − 0.5) / 0.25 where it starts from
     random ones.
 
@@ -97,20 +103,46 @@ def build(config: SegmentationConfig) -> Segmenter:
             weights that cannot be had.
     """
     _check_options(config)
-    weights = find_weights(config)
-    if weights is None:
-        return Segmenter(_create(config, config.encoder, None), CENTRED)
-    state = read_state(weights.file, config.encoder)
+    encoder, name = config.encoder, config.encoder_weights
+    if name is None:
+        return Segmenter(_create(config, None), CENTERED)
+    file = config.weight_file()
+    if file is None:
+        return _with_named_weights(config, name)
+    return Segmenter(_with_file(config, Path(file)), statistics_of_file(encoder))
+
+
+def _with_named_weights(config: SegmentationConfig, name: str) -> Segmenter:
+    """Weights that the libraries download, or find in their cache."""
+    encoder = config.encoder
+    if is_timm(encoder) and name != "imagenet":
+        remedy = (
+            f"give it with the encoder, {encoder.partition('.')[0]}.{name}, and set imagenet here"
+        )
+        raise InputError(f"encoder_weights: {name}", "is not a name for a timm encoder", remedy)
+    try:
+        statistics = statistics_of_name(encoder, name)
+        network = _create(config, True if is_timm(encoder) else name)
+    except OSError as error:
+        reason = f"weights of {encoder} are not cached here and cannot be downloaded: {error}"
+        raise InputError(f"encoder_weights: {name}", reason, _REMEDY) from error
+    except ValueError as error:
+        reason = f"encoder {encoder} has none of this name ({error})"
+        raise InputError(f"encoder_weights: {name}", reason, _REMEDY) from error
+    return Segmenter(network, statistics)
+
+
+def _with_file(config: SegmentationConfig, file: Path) -> Any:
+    encoder = config.encoder
+    state = read_state(file, encoder)
     inside = _inside(state)
-    if is_timm(config.encoder) and inside is None:
-        require_complete(state, weights.file, weights.encoder)
+    if is_timm(encoder) and inside is None:
+        require_complete(state, file, encoder)
         # The overlay takes the place of a download.
-        overlay = {"pretrained_cfg_overlay": {"file": str(weights.file)}}
-        network = _create(config, weights.encoder, True, **overlay)
-    else:
-        network = _create(config, config.encoder, None)
-        _load_encoder(network.encoder, inside or state, weights.file, config.encoder)
-    return Segmenter(network, weights.statistics)
+        return _create(config, True, pretrained_cfg_overlay={"file": str(file)})
+    network = _create(config, None)
+    _load_encoder(network.encoder, inside or state, file, encoder)
+    return network
 
 
 def require_sizes(model: Segmenter, sizes: Iterable[tuple[int, int]]) -> None:
@@ -132,23 +164,23 @@ def require_sizes(model: Segmenter, sizes: Iterable[tuple[int, int]]) -> None:
             ) from error
 
 
-def _create(
-    config: SegmentationConfig, encoder: str, pretrained: bool | None, **arguments: Any
-) -> Any:
+def _create(config: SegmentationConfig, pretrained: str | bool | None, **arguments: Any) -> Any:
     if config.architecture == "DPT":  # else it takes images of one size only
         arguments["dynamic_img_size"] = True
     try:
         return smp.create_model(
             config.architecture,
-            encoder,
+            config.encoder,
             pretrained,
             classes=len(CLASSES),
             **config.own_options(),
             **arguments,
         )
+    except OSError:
+        raise  # a download that failed; some of these are ValueErrors too
     except (KeyError, ValueError, TypeError, RuntimeError) as error:
         raise InputError(
-            f"{config.architecture} with encoder {encoder}",
+            f"{config.architecture} with encoder {config.encoder}",
             f"cannot be built: {error}",
             "choose another architecture, encoder or encoder_weights",
         ) from error

@@ -5,21 +5,23 @@ Lightning takes longer than training on the sample.
 """
 
 import io
+import json
 import math
-import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file, save
+from safetensors.torch import load, save
 from segmentation_models_pytorch.losses import DiceLoss
 from torch import Tensor
 
+from fusion.core.checkpoints import Snapshot, SnapshotFolder
 from fusion.core.config import RuntimeConfig
 from fusion.core.errors import InputError
+from fusion.core.files import write_bytes
 from fusion.core.runtime import autocast, pick_device
 from segmentation.config import SegmentationConfig
 from segmentation.confusion import mean_iou
@@ -30,7 +32,10 @@ from segmentation.models import Segmenter
 Record = dict[str, float | int | None]
 """One epoch of the curve: epoch (from 1), learning_rate, loss, val_miou (None: not validated)."""
 
-LAST, BEST = "last.pt", "best.safetensors"
+BEST = "best.safetensors"
+"""The tested weights, in the folder of a run and in each of its checkpoints."""
+
+_STATE, _CURVE = "state.pt", "curve.json"
 
 _ORDER, _AUGMENTATION, _DROPOUT = range(3)  # independent streams of random numbers
 
@@ -70,11 +75,11 @@ def fit(
 ) -> list[Record]:
     """Train `model`; it ends with the weights of the best validated epoch.
 
-    Every `validate_every` epochs, and after the last, the model is validated, the best weights go
-    to `work/best.safetensors`, and all that is needed to continue goes to `work/last.pt`. A run
-    with the same `fingerprint` continues there and ends as if it had never stopped: all
-    randomness is a function of the seed, the epoch and the step. A checkpoint with another
-    fingerprint is replaced.
+    Every `validate_every` epochs, and after the last, the model is validated, and all that is
+    needed to continue goes to a checkpoint in `work/checkpoints`. A run with the same
+    `fingerprint` continues there and ends as if it had never stopped: all randomness is a function
+    of the seed, the epoch and the step. Checkpoints are verified when they are read: damage is
+    reported, and the one before used. Those of another fingerprint are removed.
 
     Args:
         model: as `segmentation.models.build` made it, on any device.
@@ -83,7 +88,7 @@ def fit(
         config: the experiment's settings.
         seed: of order, augmentation and dropout.
         runtime: where and how to compute.
-        work: folder of the checkpoints.
+        work: folder of the run; `BEST` in it are the weights that the model ends with.
         fingerprint: identifies settings and data; see `segmentation.experiment`.
         log: called with each epoch's record, after its checkpoint is written; first with those of
             the run that is continued.
@@ -94,7 +99,6 @@ def fit(
     Raises:
         InputError: the loss is not finite any more.
     """
-    work.mkdir(parents=True, exist_ok=True)
     device = pick_device(runtime)
     model.to(device)
     optimizer = torch.optim.SGD(
@@ -103,7 +107,14 @@ def fit(
         momentum=config.momentum,
         weight_decay=config.weight_decay,
     )
-    curve = _resume(work / LAST, fingerprint, model, optimizer, device)
+    checkpoints = SnapshotFolder(work / "checkpoints", fingerprint)
+    found = checkpoints.latest()
+    curve: list[Record] = []
+    weights = b""
+    if found is None:
+        shutil.rmtree(checkpoints.path, ignore_errors=True)
+    else:
+        curve, weights = _resume(found, model, optimizer, device)
     best = max((_validated(record) for record in curve), default=-1.0)
     if log:
         for record in curve:
@@ -117,11 +128,12 @@ def fit(
             record["val_miou"] = float(mean_iou(matrices.sum(0)))
             if _validated(record) > best:
                 best = _validated(record)
-                _write(work / BEST, save(_on_cpu(model.state_dict()), {"epoch": str(epoch + 1)}))
-            _checkpoint(work / LAST, fingerprint, model, optimizer, curve)
+                weights = save(_on_cpu(model.state_dict()), {"epoch": str(epoch + 1)})
+            checkpoints.save(_snapshot(model, optimizer, curve, weights))
         if log:
             log(record)
-    model.load_state_dict(load_file(work / BEST))
+    model.load_state_dict(load(weights))
+    write_bytes(work / BEST, weights)
     return curve
 
 
@@ -177,49 +189,23 @@ def train_epoch(
     return {"epoch": epoch + 1, "learning_rate": rate, "loss": mean, "val_miou": None}
 
 
-def _checkpoint(
-    path: Path,
-    fingerprint: str,
-    model: Segmenter,
-    optimizer: torch.optim.Optimizer,
-    curve: list[Record],
-) -> None:
-    buffer = io.BytesIO()
-    state = {
-        "fingerprint": fingerprint,
-        "model": model.state_dict(),
-        "optimizer": optimizer.state_dict(),
-        "curve": curve,
-    }
-    torch.save(state, buffer)
-    _write(path, buffer.getbuffer())
+def _snapshot(
+    model: Segmenter, optimizer: torch.optim.Optimizer, curve: list[Record], weights: bytes
+) -> Snapshot:
+    state = io.BytesIO()
+    torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict()}, state)
+    contents = {_STATE: state.getvalue(), _CURVE: json.dumps(curve).encode(), BEST: weights}
+    return Snapshot(len(curve), contents)
 
 
 def _resume(
-    path: Path,
-    fingerprint: str,
-    model: Segmenter,
-    optimizer: torch.optim.Optimizer,
-    device: torch.device,
-) -> list[Record]:
-    if not path.is_file():
-        return []
-    state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
-    if state["fingerprint"] != fingerprint:
-        return []
+    found: Snapshot, model: Segmenter, optimizer: torch.optim.Optimizer, device: torch.device
+) -> tuple[list[Record], bytes]:
+    """Put model and optimizer back; the curve so far and the best weights."""
+    state = torch.load(io.BytesIO(found.contents[_STATE]), map_location=device, weights_only=True)
     model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
-    return list(state["curve"])
-
-
-def _write(path: Path, content: bytes | memoryview) -> None:
-    """Replace a file so that a kill leaves the old or the new one, whole."""
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    return json.loads(found.contents[_CURVE]), found.contents[BEST]
 
 
 def _on_cpu(state: dict[str, Tensor]) -> dict[str, Tensor]:

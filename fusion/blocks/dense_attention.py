@@ -70,3 +70,19 @@ class DenseAttentionBlock(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         features = features + self.attention(self.attention_norm(features))
         return features + self.feed_forward(self.feed_forward_norm(features))
+
+
+PUBLISHED_NAMES = {
+    "norm1.body.weight": "attention_norm.weight",
+    "norm1.body.bias": "attention_norm.bias",
+    "attn.scale": "attention.temperature",
+    "attn.qkv1.weight": "attention.expand.weight",
+    "attn.qkv2.weight": "attention.mix.weight",
+    "attn.proj.weight": "attention.project.weight",
+    "norm2.body.weight": "feed_forward_norm.weight",
+    "norm2.body.bias": "feed_forward_norm.bias",
+    "mlp.project_in.weight": "feed_forward.expand.weight",
+    "mlp.dwconv.weight": "feed_forward.pairwise.weight",
+    "mlp.project_out.weight": "feed_forward.project.weight",
+}
+"""What the authors of CDDFuse and EMMA call the entries of `DenseAttentionBlock`."""

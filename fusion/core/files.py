@@ -10,13 +10,29 @@ from fusion.core.errors import InputError, unreadable
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file so that `path` is either as before or complete."""
-    temporary = path.with_name(f".{path.name}.{token_hex(4)}")
+    # A temporary name of its own: a name of 255 bytes leaves no room for an addition.
+    temporary = path.with_name(f".{token_hex(8)}.writing")
     try:
         temporary.write_bytes(content)
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def read_bytes(path: Path, limit: int) -> bytes:
+    """Read a regular file of at most `limit` bytes.
+
+    Raises:
+        InputError: as `require_file`, or the file is larger or cannot be read.
+    """
+    require_file(path)
+    try:
+        if (size := path.stat().st_size) > limit:
+            raise InputError(path, f"has {size} bytes, more than {limit}", "give another file")
+        return path.read_bytes()
+    except OSError as error:
+        raise unreadable(path, error) from error
 
 
 def require_file(path: Path) -> None:
@@ -45,12 +61,3 @@ def file_digest(path: Path) -> str:
         raise InputError(path, "is missing", "give the path of the file")
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def code_digest(*sources: Path) -> str:
-    """SHA-256 of Python files; of folders, all below. What a run computed is no other code's."""
-    digest = hashlib.sha256()
-    for source in sources:
-        for file in sorted(source.rglob("*.py")) if source.is_dir() else [source]:
-            digest.update(file_digest(file).encode())
-    return digest.hexdigest()

@@ -18,7 +18,7 @@ from fusion.images.batching import batches_of_one_size, read_ahead
 from fusion.images.color import restore_color, stretch
 from fusion.images.decode import read_infrared, read_visible, write_image
 from fusion.images.pairs import Pair
-from fusion.inference.tiles import MemoryPlan, Tiling, fuse_in_tiles, plan_memory
+from fusion.inference.tiles import MemoryPlan, Tiling, WholeImageError, fuse_in_tiles, plan_memory
 from fusion.methods.base import FusionMethod
 
 
@@ -117,10 +117,13 @@ def explained(path: Path) -> Iterator[None]:
     """Say of `path` what went wrong while it was fused.
 
     Raises:
-        InputError: the fused image has undefined values, or memory ran out.
+        InputError: the fused image has undefined values, or memory ran out or does not suffice.
     """
     try:
         yield
+    except WholeImageError as error:
+        remedy = "raise --memory (runtime.memory_gib in params.yaml), or fuse smaller images"
+        raise InputError(path, str(error), remedy) from error
     except FloatingPointError as error:
         raise InputError(path, str(error), "retrain the method") from error
     except RuntimeError as error:

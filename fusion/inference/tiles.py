@@ -3,7 +3,7 @@
 What tiling changes: a tile sees only itself. A method of local operations gives the same image
 (its receptive field must fit into a quarter of the overlap); one with global operations (PoMAI's
 channel attention and hash groups, squeeze-excitation, normalisation over the image) takes its
-statistics from the tile instead of the image.
+statistics from the tile instead of the image, or, where its class says `whole_image`, is refused.
 """
 
 import weakref
@@ -16,6 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
+
+from fusion.methods.base import FusionMethod
 
 OVERLAP = 128
 SMALLEST_TILE = 256
@@ -32,6 +34,10 @@ ones fit only in part: 1.4 (PoMAI) to 1.85 (CDDFuse) times the tensors' own byte
 width 64."""
 
 _IMAGE_BYTES = 64  # a pixel: both inputs, the sum of tiles, and colour while it is restored
+
+
+class WholeImageError(RuntimeError):
+    """An image does not fit into memory, and its method cannot be fused in tiles."""
 
 
 class Tiling(NamedTuple):
@@ -83,10 +89,19 @@ def fuse_in_tiles(
 
     Returns:
         Fused luminance, B×1×H×W float32.
+
+    Raises:
+        WholeImageError: `tiles` for a method that needs the whole image.
     """
     if tiles is None:
         fused: Tensor = method(infrared, visible)
         return fused.float()
+    if isinstance(method, FusionMethod) and method.whole_image:
+        height, width = infrared.shape[-2:]
+        raise WholeImageError(
+            f"an image of {width}×{height} pixels does not fit into memory, and this method cannot "
+            "be fused in tiles"
+        )
     result = torch.zeros_like(infrared)
     down, across = (_windows(size, tiles, infrared.device) for size in infrared.shape[-2:])
     for (rows, vertical), (columns, horizontal) in product(down, across):

@@ -77,6 +77,8 @@ class FusionMethod(nn.Module, Generic[ConfigT]):
             methods that are not trained.
         restores_color: whether the fused image gets the visible image's color.
         trivial: a baseline that fuses nothing cleverly; what others must beat.
+        whole_image: whether a tile would be fused otherwise than as a part of its image, so that
+            the method is never given tiles.
     """
 
     kind: ClassVar[str]
@@ -84,6 +86,7 @@ class FusionMethod(nn.Module, Generic[ConfigT]):
     phases: ClassVar[Mapping[str, type[PhaseConfig]]] = {}
     restores_color: ClassVar[bool] = True
     trivial: ClassVar[bool] = False
+    whole_image: ClassVar[bool] = False
     config: ConfigT
 
     def __init__(self, config: ConfigT) -> None:

@@ -15,13 +15,12 @@ from fusion.core.processes import Group
 from fusion.images.batching import batches_of_one_size, read_ahead
 from fusion.images.decode import read_infrared
 from fusion.images.pairs import Pair, check_same_size, find_images, find_pairs
-from fusion.metrics import CORE, PROTOCOL, compute
+from fusion.metrics.names import CORE
+from fusion.metrics.registry import compute
+from fusion.metrics.summary import RANGE
 
 BATCH_PIXELS = {"cpu": 1 << 19, "cuda": 1 << 24}
 """Pixels of a batch: what fits a CPU's cache, what keeps a GPU busy."""
-
-RANGE = "range"
-_SCALED = ["SD", "SF", "AG"]
 
 
 def evaluate_folders(
@@ -70,13 +69,14 @@ def _read(batch: Sequence[Pair], found: dict[str, Path]) -> Tensor:
     """uint8 3×B×1×H×W: fused, infrared, visible."""
     planes = []
     for pair in batch:
-        check_same_size(pair)
         paths = (found[pair.name], pair.infrared, pair.visible)
-        image, *sources = (read_infrared(path).pixels for path in paths)
-        if image.shape != sources[0].shape:
-            sizes = " and ".join(f"{w}x{h}" for h, w in (image.shape, sources[0].shape))
+        image, infrared, visible = (read_infrared(path).pixels for path in paths)
+        if infrared.shape != visible.shape:
+            check_same_size(pair)
+        if image.shape != infrared.shape:
+            sizes = " and ".join(f"{w}x{h}" for h, w in (image.shape, infrared.shape))
             raise InputError(paths[0], f"differs in size from its pair: {sizes}", "fuse it whole")
-        planes.append(np.stack([image, *sources]))
+        planes.append(np.stack([image, infrared, visible]))
     return torch.from_numpy(np.stack(planes, axis=1)).unsqueeze(2)
 
 
@@ -89,45 +89,3 @@ def _measure(batch: Sequence[Pair], images: Tensor, names: Sequence[str]) -> lis
         {"name": pair.name, **{name: column[index] for name, column in columns.items()}}
         for index, pair in enumerate(batch)
     ]
-
-
-def summarise(frame: pd.DataFrame, resamples: int = 2000) -> dict[str, Any]:
-    """Means over the images with 95 % bootstrap intervals; undefined values left out and counted.
-
-    Returns:
-        {"protocol", "images", "metrics": {name: {"mean", "low", "high", "undefined"}},
-        "stretching": {name: share}}; numbers are None where every value is undefined. `stretching`
-        is what stretching each fused image to 0..255 would alone add to the mean of SD, SF and AG.
-    """
-    random = np.random.default_rng(0)
-    names = frame.columns.drop(["name", RANGE], errors="ignore")
-    metrics = {}
-    for name in names:
-        values = frame[name].dropna().to_numpy()
-        metrics[name] = {
-            "mean": None,
-            "low": None,
-            "high": None,
-            "undefined": len(frame) - len(values),
-        }
-        if len(values):
-            means = values[random.integers(0, len(values), (resamples, len(values)))].mean(1)
-            low, high = np.quantile(means, [0.025, 0.975])
-            metrics[name] |= {"mean": values.mean().item(), "low": low.item(), "high": high.item()}
-    return {
-        "protocol": PROTOCOL,
-        "images": len(frame),
-        "metrics": metrics,
-        "stretching": _stretching(frame),
-    }
-
-
-def _stretching(frame: pd.DataFrame) -> dict[str, float]:
-    """SD, SF and AG grow with the range of grey levels."""
-    gain = 255 / frame[RANGE].where(frame[RANGE] > 0)
-    added = {}
-    for name in frame.columns.intersection(_SCALED):
-        mean = frame[name].mean()
-        if mean > 0:
-            added[name] = float((frame[name] * gain).mean() / mean - 1)
-    return added

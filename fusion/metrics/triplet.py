@@ -39,9 +39,9 @@ class Triplet:
     def __init__(self, fused: Tensor, infrared: Tensor, visible: Tensor) -> None:
         if not fused.shape == infrared.shape == visible.shape or fused.dim() != 4:
             shapes = ", ".join(str(tuple(image.shape)) for image in (fused, infrared, visible))
-            raise ValueError(f"fused, infrared and visible must be alike, B×1×H×W: {shapes}")
+            raise ValueError(f"fused, infrared and visible must be alike, B×1×H×W or H×W: {shapes}")
         if fused.shape[1] != 1:
-            raise ValueError(f"metrics are of grey images (one channel), not {fused.shape[1]}")
+            raise ValueError(f"metrics are of gray images (one channel), not {fused.shape[1]}")
         self.levels = tuple(_levels(image) for image in (fused, infrared, visible))
         """uint8, three of B×H×W: fused, infrared, visible."""
 

@@ -7,8 +7,9 @@ from typing import Any, cast
 import torch
 from lightning.fabric import Fabric
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
+
+from fusion.core.progress import progress_bar
 
 NEVER = torch.iinfo(torch.int64).max
 
@@ -83,14 +84,11 @@ class Reporter:
     def __init__(self, first: int, total: int, visible: bool, seconds: float = 15.0) -> None:
         self._first, self._total, self._seconds = first, total, seconds
         self._started = self._printed = time.monotonic()
-        columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
         console = Console(stderr=True)
         self._lines = visible and not console.is_terminal
-        self._bar = Progress(
-            *columns,
-            TimeRemainingColumn(),
-            console=console,
-            disable=not (visible and console.is_terminal),
+        shown = visible and console.is_terminal
+        self._bar = progress_bar(
+            "{task.description}", console=console, transient=False, disable=not shown
         )
         self._task = self._bar.add_task("training", total=total, completed=first)
 

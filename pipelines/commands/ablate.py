@@ -174,10 +174,11 @@ def _output(*command: str) -> str:
 
 
 def _print(shown: "pd.DataFrame") -> None:
-    from rich.console import Console
     from rich.table import Table
+
+    from pipelines.commands.terminal import console
 
     drawn = Table("ablation", *shown.columns)
     for preset, cells in shown.iterrows():
         drawn.add_row(str(preset), *cells)
-    Console(width=max(80, 20 + 18 * len(shown.columns))).print(drawn)
+    console(max(80, 20 + 18 * len(shown.columns))).print(drawn)

@@ -5,14 +5,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-from rich.table import Table
 
 from fusion.core.errors import InputError
-from fusion.images.pairs import find_pairs
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from fusion.analysis.similarity import LayerSimilarity
 
 
@@ -39,7 +37,9 @@ def analyse(
     from fusion.analysis.similarity import layer_similarity
     from fusion.core.config import RuntimeConfig
     from fusion.core.runtime import pick_device
+    from fusion.images.pairs import find_pairs
     from fusion.methods.files import load_model
+    from pipelines.commands.terminal import console, progress
 
     if out and not out.resolve().parent.is_dir():
         raise InputError(out, "cannot be made", "its parent folder does not exist: make it first")
@@ -47,23 +47,20 @@ def analyse(
     pairs = find_pairs(ir, vi)
     chosen = pairs[:: -(-len(pairs) // cka_pairs)]
     similarity = None
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(
-        "{task.description}", *columns, console=Console(stderr=True), transient=True
-    ) as progress:
-        bar = progress.add_task("pairs", total=len(pairs))
-        summary = summarise(measure_pairs(pairs, lambda: progress.advance(bar)))
+    with progress("{task.description}") as bars:
+        bar = bars.add_task("pairs", total=len(pairs))
+        summary = summarise(measure_pairs(pairs, lambda: bars.advance(bar)))
         if method:
-            layers = progress.add_task("encoders", total=len(chosen))
+            layers = bars.add_task("encoders", total=len(chosen))
             device = pick_device(RuntimeConfig(accelerator=accelerator))
             similarity = layer_similarity(
-                method, chosen, device=device, seed=seed, on_pair=lambda: progress.advance(layers)
+                method, chosen, device=device, seed=seed, on_pair=lambda: bars.advance(layers)
             )
-    console = Console()
-    console.print(_sparsity_table(summary))
-    console.print(_divergence_table(summary))
+    terminal = console()
+    terminal.print(_sparsity_table(summary))
+    terminal.print(_divergence_table(summary))
     if similarity:
-        console.print(_similarity_table(similarity))
+        terminal.print(_similarity_table(similarity))
     if out:
         _write(out, summary, similarity)
 
@@ -95,7 +92,9 @@ def _number(value: float) -> float | None:
     return value if value == value else None  # JSON knows no NaN
 
 
-def _sparsity_table(summary: dict[str, Any]) -> Table:
+def _sparsity_table(summary: dict[str, Any]) -> "Table":
+    from rich.table import Table
+
     title = f"sparsity of {summary['pairs']} pairs"
     heads = ("measure", "infrared", "visible", "P infrared < visible")
     table = Table(*heads, title=title, title_justify="left", min_width=60)
@@ -105,7 +104,9 @@ def _sparsity_table(summary: dict[str, Any]) -> Table:
     return table
 
 
-def _divergence_table(summary: dict[str, Any]) -> Table:
+def _divergence_table(summary: dict[str, Any]) -> "Table":
+    from rich.table import Table
+
     title = f"JS divergence, mean {summary['divergence']['mean']:.3f} bits"
     table = Table("cluster", "centre", "pairs", title=title, title_justify="left", min_width=60)
     for label, group in enumerate(summary["divergence"]["clusters"]):
@@ -113,7 +114,9 @@ def _divergence_table(summary: dict[str, Any]) -> Table:
     return table
 
 
-def _similarity_table(similarity: "LayerSimilarity") -> Table:
+def _similarity_table(similarity: "LayerSimilarity") -> "Table":
+    from rich.table import Table
+
     title = f"linear CKA of infrared (down) and visible layers, {similarity.samples} positions"
     table = Table("", *similarity.visible, title=title, title_justify="left", min_width=60)
     for name, row in zip(similarity.infrared, similarity.values.tolist(), strict=True):

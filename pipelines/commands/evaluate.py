@@ -1,14 +1,16 @@
 """`pomai evaluate`: fusion metrics of any three folders."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-from rich.table import Table
 
 from fusion.core.errors import InputError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from fusion.metrics.summary import FusionSummary
 
 
 def evaluate(
@@ -27,48 +29,51 @@ def evaluate(
     from fusion.core.config import RuntimeConfig
     from fusion.core.files import write_bytes
     from fusion.core.runtime import pick_device
-    from fusion.metrics.folders import evaluate_folders, summarise
+    from fusion.metrics.folders import evaluate_folders
+    from fusion.metrics.summary import summarise
+    from pipelines.commands.terminal import console, progress
 
     names = _names(metrics)
     if out and not out.resolve().parent.is_dir():
         raise InputError(out, "cannot be written", "its folder does not exist: make it first")
     device = pick_device(RuntimeConfig(accelerator=accelerator))
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress("pairs", *columns, console=Console(stderr=True), transient=True) as progress:
-        bar = progress.add_task("pairs", total=None)
+    with progress("pairs") as bars:
+        bar = bars.add_task("pairs", total=None)
         frame = evaluate_folders(
             ir,
             vi,
             fused,
             names,
             device=device,
-            on_pairs=lambda done, total: progress.update(bar, completed=done, total=total),
+            on_pairs=lambda done, total: bars.update(bar, completed=done, total=total),
         )
     if out:
         write_bytes(out, frame.to_csv(index=False).encode())
-    Console().print(_table(summarise(frame)))
+    console().print(_table(summarise(frame)))
 
 
 def _names(given: str) -> list[str]:
-    from fusion.metrics import CORE, METRICS
+    from fusion.metrics.names import CORE, METRIC_NAMES
 
     if given in ("core", "all"):
-        return list(CORE if given == "core" else METRICS)
+        return list(CORE if given == "core" else METRIC_NAMES)
     names = [name.strip() for name in given.split(",")]
-    if unknown := [name for name in names if name not in METRICS]:
+    if unknown := [name for name in names if name not in METRIC_NAMES]:
         raise InputError(
-            "--metrics", f"{', '.join(unknown)} unknown", f"choose from {', '.join(METRICS)}"
+            "--metrics", f"{', '.join(unknown)} unknown", f"choose from {', '.join(METRIC_NAMES)}"
         )
     return names
 
 
-def _table(summary: dict[str, Any]) -> Table:
-    title = f"{summary['images']} images, protocol {summary['protocol']}"
+def _table(summary: "FusionSummary") -> "Table":
+    from rich.table import Table
+
+    title = f"{summary.images} images, protocol {summary.protocol}"
     table = Table("metric", "mean", "95 % interval", "undefined", title=title, title_justify="left")
-    for name, values in summary["metrics"].items():
-        if values["mean"] is None:
+    for name, values in summary.metrics.items():
+        if values.mean is None or values.low is None or values.high is None:
             table.add_row(name, "–", "–", "all")
             continue
-        interval = f"{values['low']:.3f} .. {values['high']:.3f}"
-        table.add_row(name, f"{values['mean']:.3f}", interval, str(values["undefined"] or ""))
+        interval = f"{values.low:.3f} .. {values.high:.3f}"
+        table.add_row(name, f"{values.mean:.3f}", interval, str(values.undefined or ""))
     return table

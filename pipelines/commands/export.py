@@ -6,7 +6,6 @@ from typing import Annotated, Literal
 import typer
 
 from fusion.core.errors import InputError, unwritable
-from fusion.images.decode import MINIMUM_SIDE
 
 SUFFIXES = {"onnx": ".onnx", "torch": ".pt2"}
 
@@ -37,6 +36,8 @@ def export(
         raise InputError(out, "is a folder", f"give --out a file's name ending in {suffix}")
     if not out.parent.is_dir():
         raise InputError(out.parent, "is not a folder", "make it first")
+
+    from fusion.images.decode import MINIMUM_SIDE
 
     if size and min(size) < MINIMUM_SIDE:
         raise InputError("--size", "is too small", f"sides must be at least {MINIMUM_SIDE}")

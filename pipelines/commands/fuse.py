@@ -8,15 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from fusion.core.errors import InputError, list_names, unwritable
-from fusion.images.pairs import Pair, check_same_size, find_images, find_pairs
 from pipelines.commands.fuse_video import fuse_video
 
 if TYPE_CHECKING:
     from fusion.core.config import RuntimeConfig
+    from fusion.images.pairs import Pair
 
 VIDEOS = frozenset({".mp4", ".avi", ".mkv", ".mov", ".webm"})
 """Suffixes that mean a forgotten --video."""
@@ -80,8 +78,10 @@ def _fuse_images(
     runtime: "RuntimeConfig",
 ) -> None:
     from fusion.core.runtime import pick_device
+    from fusion.images.pairs import check_same_size
     from fusion.inference.fuse import fuse_pairs
     from fusion.inference.pretrained import load
+    from pipelines.commands.terminal import progress
 
     job = _job(ir, vi, out)
     problems = [str(problem) for problem in job.problems]  # an error would keep images alive
@@ -95,9 +95,8 @@ def _fuse_images(
         "suffix": job.suffix,
         "on_note": lambda path, note: notes[note].add(str(path)),
     }
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress("pairs", *columns, console=Console(stderr=True), transient=True) as progress:
-        for pair in progress.track(wanted):
+    with progress("pairs") as bars:
+        for pair in bars.track(wanted):
             try:
                 check_same_size(pair)
                 fuse_pairs(
@@ -120,12 +119,12 @@ def _fuse_images(
 class _Job(NamedTuple):
     """Pairs, the folder and suffix that they are written to, and what is wrong with the others."""
 
-    pairs: list[Pair]
+    pairs: "list[Pair]"
     folder: Path
     suffix: str = ".png"
     problems: Sequence[InputError] = ()
 
-    def target(self, pair: Pair) -> Path:
+    def target(self, pair: "Pair") -> Path:
         return self.folder / f"{pair.name}{self.suffix}"
 
 
@@ -142,6 +141,8 @@ def _job(ir: Path, vi: Path, out: Path) -> _Job:
 
 
 def _files(ir: Path, vi: Path, out: Path) -> _Job:
+    from fusion.images.pairs import Pair
+
     if videos := [path for path in (ir, vi, out) if path.suffix.lower() in VIDEOS]:
         raise InputError(videos[0], "is a video", "add --video")
     if out.is_dir():
@@ -153,6 +154,8 @@ def _files(ir: Path, vi: Path, out: Path) -> _Job:
 
 
 def _folders(ir: Path, vi: Path, out: Path) -> _Job:
+    from fusion.images.pairs import Pair, find_images, find_pairs
+
     for path in (ir, vi):
         if not path.exists():
             raise InputError(path, "does not exist", "give two images or two folders")

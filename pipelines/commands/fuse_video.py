@@ -3,9 +3,6 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-
 if TYPE_CHECKING:
     from fusion.core.config import RuntimeConfig
 
@@ -28,6 +25,7 @@ def fuse_video(
     from fusion.inference.pretrained import load
     from fusion.inference.streams import open_stream, shown_size
     from fusion.inference.video import check_output, encoded_size, fuse_streams, pick_encoder
+    from pipelines.commands.terminal import progress
 
     check_output(out, (ir, vi))
     if out.exists() and not overwrite:
@@ -38,9 +36,8 @@ def fuse_video(
     encoder = pick_encoder(out.suffix.lower())
     fuse = load(weights, pick_device(runtime), runtime.memory_gib)
     notes = dict.fromkeys(match.notes)
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress("frames", *columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("frames", total=len(match.partners))
+    with progress("frames") as bars:
+        task = bars.add_task("frames", total=len(match.partners))
         written = fuse_streams(
             fuse,
             infrared,
@@ -49,7 +46,7 @@ def fuse_video(
             out,
             stretched=stretch,
             infrared_range=ir_range,
-            on_frames=lambda count: progress.advance(task, count),
+            on_frames=lambda count: bars.advance(task, count),
             on_note=lambda note: notes.setdefault(note),
         )
     print(f"{written} frames fused into {out} by {encoder}")

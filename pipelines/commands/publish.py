@@ -58,18 +58,20 @@ def describe(settings: "Params", method: str) -> dict[str, Any]:
         InputError: something that the card tells is not up to date or missing.
     """
     from fusion.methods.files import read_card
-    from pipelines.paths import MODELS, SCORES
-    from pipelines.report.leaderboard import collect
+    from pipelines.paths import MODELS
+    from pipelines.report.board import read_board
+    from pipelines.report.leaderboard import leaderboard
+    from pipelines.report.notes import conditions
 
     repository = _repository()
     _check_up_to_date(repository, settings, method)
-    board = collect(SCORES, [method], settings.fuse_on, settings.detect_on, settings.segment_on)
+    board = read_board([method], settings.fuse_on, settings.detect_on, settings.segment_on)
     return {
         **read_card(MODELS / method),
         "before": [read_card(MODELS / key) for key in _phases(settings, method)[:-1]],
         **revision(repository),
-        "metrics": board.to_metrics().get(method, {}),
-        "conditions": board.conditions,
+        "metrics": leaderboard(board).to_metrics().get(method, {}),
+        "conditions": conditions(board),
     }
 
 

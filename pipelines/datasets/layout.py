@@ -20,6 +20,7 @@ from pipelines.datasets.config import (
     PairsConfig,
     PublishedSplits,
 )
+from pipelines.datasets.night import is_night
 from pipelines.datasets.problems import Problems
 from pipelines.datasets.splits import make_split
 from segmentation import labels as msrs
@@ -112,7 +113,7 @@ def _night(listing: Path, names: Sequence[str]) -> list[str] | None:
         if unknown := listed.difference(names):
             raise InputError(listing, f"names no pair: {list_names(unknown)}", "correct the list")
         return sorted(listed)
-    told = {name: msrs.is_night(name) for name in names}
+    told = {name: is_night(name) for name in names}
     return None if None in told.values() else sorted(name for name in names if told[name])
 
 

@@ -2,15 +2,34 @@
 
 import json
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from fusion.core.errors import InputError, list_names
 from fusion.core.protocol import Protocol, differences, protocol_digest
+from pipelines.report.board import Board
 
 TASKS = {"evaluate": "fusion metrics", "detect": "detection", "segment": "segmentation"}
 """Stage -> what it measures."""
 
 _SHOWN = 6
+
+
+def require_comparable(
+    board: Board,
+    present: Mapping[str, Callable[[], Protocol]] = MappingProxyType({}),
+) -> None:
+    """Refuse scores of one column that were measured differently.
+
+    Args:
+        board: all scores.
+        present: stage -> what its runs would share now; see `require_alike`.
+
+    Raises:
+        InputError: as `require_alike`.
+    """
+    for stage, dataset, rows in board.protocols():
+        require_alike(stage, dataset, rows, present.get(stage, dict))
 
 
 def require_alike(

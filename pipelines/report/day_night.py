@@ -1,28 +1,35 @@
 """What fusion is worth by day and at night: the downstream scores of both parts of the test set."""
 
-import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from math import nan
-from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import pandas as pd
+
+from pipelines.report.board import Board
+from pipelines.scores.detection import DetectionPart, DetectionScores
+from pipelines.scores.segmentation import SegmentationPart, SegmentationScores
 
 ALL = "all classes"
 COLUMNS = ["dataset", "score", "class", "subset", "method", "seeds", "images", "amount", "value"]
 
+Subset = Literal["day", "night"]
 _Row = dict[str, object]
 
 
-def day_night(
-    scores: Path, methods: Collection[str], detect_on: Sequence[str], segment_on: Sequence[str]
-) -> pd.DataFrame:
-    """Average precision and IoU of every class, day and night images apart.
+@dataclass(frozen=True)
+class _Part:
+    """One seed's scores of a part of the test set; amounts are objects or pixels by class."""
 
-    Args:
-        scores: folder with `detect-<method>-<set>/scores.json` and `segment-…/scores.json`.
-        methods: rows, in the order shown.
-        detect_on, segment_on: data sets of each task.
+    mean: float | None
+    by_class: Mapping[str, float | None]
+    amounts: Mapping[str, int]
+    images: int
+
+
+def day_night(board: Board) -> pd.DataFrame:
+    """Average precision and IoU of every class, day and night images apart.
 
     Returns:
         Columns dataset, score (AP@0.5 or IoU), class (`all classes` is the mean over those that
@@ -32,16 +39,14 @@ def day_night(
         are not known.
     """
     rows: list[_Row] = []
-    for datasets, stage, score, mean, by_class, amount in (
-        (detect_on, "detect", "AP@0.5", "map50", "ap50", "objects"),
-        (segment_on, "segment", "IoU", "miou", "iou", "pixels"),
-    ):
-        for dataset in datasets:
-            for method in methods:
-                path = scores / f"{stage}-{method}-{dataset}" / "scores.json"
-                runs = list(json.loads(path.read_text())["seeds"].values())
-                names = {"dataset": dataset, "score": score, "method": method}
-                rows += [names | row for row in _parts(runs, mean, by_class, amount)]
+    for dataset, detected in board.detection.items():
+        for method, scores in detected.items():
+            names = {"dataset": dataset, "score": "AP@0.5", "method": method}
+            rows += [names | row for row in _detection(scores)]
+    for dataset, labelled in board.segmentation.items():
+        for method, found in labelled.items():
+            names = {"dataset": dataset, "score": "IoU", "method": method}
+            rows += [names | row for row in _segmentation(found)]
     table = pd.DataFrame(rows, columns=COLUMNS)
     order = ["dataset", "score", "class", "subset"]
     return table.sort_values(order, key=_as_found, kind="stable", ignore_index=True)
@@ -51,20 +56,38 @@ def _as_found(column: "pd.Series[str]") -> "pd.Series[int]":
     return pd.Series(pd.factorize(column)[0], index=column.index)
 
 
-def _parts(runs: Sequence[dict[str, Any]], mean: str, by_class: str, amount: str) -> Iterator[_Row]:
-    """A row a class and part of the test set; the parts are the same for every seed."""
-    for subset in ("day", "night"):
-        parts = [run[subset] for run in runs]
-        if None in parts:
-            continue
-        first = parts[0]
-        common = {"subset": subset, "seeds": len(parts), "images": first["images"]}
-        total = sum(first[amount].values())
-        values = [part[mean] for part in parts]
-        yield {**common, "class": ALL, "amount": total, "value": _mean(values)}
-        for name, count in first[amount].items():
-            values = [part[by_class][name] for part in parts]
-            yield {**common, "class": name, "amount": count, "value": _mean(values)}
+def _detection(scores: DetectionScores) -> Iterator[_Row]:
+    runs = scores.seeds.values()
+    yield from _rows("day", [_detected(run.day) for run in runs])
+    yield from _rows("night", [_detected(run.night) for run in runs])
+
+
+def _detected(part: DetectionPart | None) -> _Part | None:
+    return _Part(part.map50, part.ap50, part.objects, part.images) if part else None
+
+
+def _segmentation(scores: SegmentationScores) -> Iterator[_Row]:
+    runs = scores.seeds.values()
+    yield from _rows("day", [_labelled(run.day) for run in runs])
+    yield from _rows("night", [_labelled(run.night) for run in runs])
+
+
+def _labelled(part: SegmentationPart | None) -> _Part | None:
+    return _Part(part.miou, part.iou, part.pixels, part.images) if part else None
+
+
+def _rows(subset: Subset, seeds: Sequence[_Part | None]) -> Iterator[_Row]:
+    """A row a class; images and amounts are the same for every seed."""
+    parts = [part for part in seeds if part]
+    if len(parts) < len(seeds):
+        return
+    amounts = parts[0].amounts
+    common = {"subset": subset, "seeds": len(parts), "images": parts[0].images}
+    total = _mean([part.mean for part in parts])
+    yield {**common, "class": ALL, "amount": sum(amounts.values()), "value": total}
+    for name, amount in amounts.items():
+        value = _mean([part.by_class[name] for part in parts])
+        yield {**common, "class": name, "amount": amount, "value": value}
 
 
 def _mean(values: Sequence[float | None]) -> float:

@@ -1,22 +1,24 @@
 """Is a method better for the task than the visible image alone? Resampled test images."""
 
-from collections.abc import Collection, Sequence
-from pathlib import Path
+from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from detection import bootstrap as detection_bootstrap
-from detection.matches import Matches
-from segmentation import bootstrap as segmentation_bootstrap
+from detection.matches import Matches, average_precision
+from pipelines.report.board import Board
+from pipelines.report.bootstrap import Difference, compare
+from pipelines.scores.detection import DetectionScores
+from pipelines.scores.segmentation import ImageConfusions, SegmentationScores
+from segmentation.confusion import mean_iou
 
 REFERENCE = "visible"
 COLUMNS = ["dataset", "score", "method", "seed", "difference", "low", "high", "p"]
 
 
-def task_differences(
-    scores: Path, methods: Collection[str], detect_on: Sequence[str], segment_on: Sequence[str]
-) -> pd.DataFrame:
+def task_differences(board: Board) -> pd.DataFrame:
     """mAP@0.5 and mIoU of every method less the visible image's, seed by seed.
 
     Intervals are 95 % paired bootstraps over the test images; they say nothing about training
@@ -26,49 +28,71 @@ def task_differences(
         Columns dataset, score, method, seed, difference, low, high, p; no rows where `visible` is
         not among the methods.
     """
-    others = [method for method in methods if method != REFERENCE]
-    rows = []
-    if REFERENCE in methods:
-        for dataset in detect_on:
-            rows += [_detection(scores, method, dataset) for method in others]
-        for dataset in segment_on:
-            rows += [_segmentation(scores, method, dataset) for method in others]
-    return pd.DataFrame([row for group in rows for row in group], columns=COLUMNS)
+    rows: list[tuple[object, ...]] = []
+    if REFERENCE in board.methods:
+        others = [method for method in board.methods if method != REFERENCE]
+        for dataset, found in board.detection.items():
+            for method in others:
+                for seed, gain in _detection(found[method], found[REFERENCE]):
+                    rows.append((dataset, "mAP@0.5", method, seed, *gain))
+        for dataset, labelled in board.segmentation.items():
+            for method in others:
+                for seed, gain in _segmentation(labelled[method], labelled[REFERENCE]):
+                    rows.append((dataset, "mIoU", method, seed, *gain))
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _detection(scores: Path, method: str, dataset: str) -> list[dict[str, object]]:
-    rows = []
-    for path in sorted((scores / f"detect-{method}-{dataset}").glob("matches-*.npz")):
-        reference = Matches.load(scores / f"detect-{REFERENCE}-{dataset}" / path.name)
-        found = detection_bootstrap.compare(Matches.load(path), reference)
-        rows.append(_row(dataset, "mAP@0.5", method, path, found))
-    return rows
+def _detection(
+    method: DetectionScores, reference: DetectionScores
+) -> Iterator[tuple[int, Difference]]:
+    for seed, matches in method.matches.items():
+        yield seed, map50_difference(matches, reference.matches[seed])
 
 
-def _segmentation(scores: Path, method: str, dataset: str) -> list[dict[str, object]]:
-    rows = []
-    for path in sorted((scores / f"segment-{method}-{dataset}").glob("per-image-*.npz")):
-        reference = scores / f"segment-{REFERENCE}-{dataset}" / path.name
-        matrices = [np.load(file, allow_pickle=False)["per_image"] for file in (path, reference)]
-        found = segmentation_bootstrap.compare(*matrices)
-        rows.append(_row(dataset, "mIoU", method, path, found))
-    return rows
+def _segmentation(
+    method: SegmentationScores, reference: SegmentationScores
+) -> Iterator[tuple[int, Difference]]:
+    for seed, confusions in method.confusions.items():
+        yield seed, miou_difference(confusions, reference.confusions[seed])
 
 
-def _row(
-    dataset: str,
-    score: str,
-    method: str,
-    path: Path,
-    found: detection_bootstrap.Difference | segmentation_bootstrap.Difference,
-) -> dict[str, object]:
-    return {
-        "dataset": dataset,
-        "score": score,
-        "method": method,
-        "seed": int(path.stem.rpartition("-")[2]),
-        "difference": found.difference,
-        "low": found.low,
-        "high": found.high,
-        "p": found.p_value,
-    }
+def map50_difference(method: Matches, reference: Matches, resamples: int = 1000) -> Difference:
+    """mAP@0.5 of one method less another's; each draw's is that of its detections together.
+
+    A draw's mean is over the classes that occur in it; a draw without any object has none.
+
+    Raises:
+        ValueError: the two are not of the same images and objects.
+    """
+    if method.stems != reference.stems or not np.array_equal(method.truth, reference.truth):
+        raise ValueError("the two methods were not tested on the same images and objects")
+    mine, others = partial(_map50, method), partial(_map50, reference)
+    return compare(mine, others, len(method.stems), resamples)
+
+
+def miou_difference(
+    method: ImageConfusions, reference: ImageConfusions, resamples: int = 2000
+) -> Difference:
+    """MIoU of one method less another's; each draw's comes from one confusion matrix over it.
+
+    Raises:
+        ValueError: the two are not of the same images (names or pixels of each class differ).
+    """
+    truths = [confusions.matrices.sum(-1) for confusions in (method, reference)]
+    if method.stems != reference.stems or not np.array_equal(*truths):
+        raise ValueError("the two methods were not tested on the same images in the same order")
+    mine, others = partial(_miou, method.matrices), partial(_miou, reference.matrices)
+    return compare(mine, others, len(method.stems), resamples)
+
+
+def _map50(matches: Matches, counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    values = average_precision(matches, counts)
+    defined = ~np.isnan(values)
+    total, number = np.where(defined, values, 0).sum(1), defined.sum(1)
+    return np.divide(total, number, out=np.full_like(total, np.nan), where=number > 0)
+
+
+def _miou(matrices: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    # In float64 the product is a BLAS call, and exact: pixel counts stay far below 2^53.
+    flat = counts.astype(np.float64) @ matrices.reshape(len(matrices), -1).astype(np.float64)
+    return mean_iou(flat.reshape(-1, *matrices.shape[1:]))

@@ -1,78 +1,124 @@
 """The leaderboard as Markdown: a table a data set, then what its differences are worth."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from math import isnan
 
 import pandas as pd
 
-from fusion.metrics import METRICS
+from fusion.metrics.names import LOWER_IS_BETTER
+from pipelines.report.board import Board
 from pipelines.report.day_night import ALL
 from pipelines.report.leaderboard import Column, Leaderboard
+from pipelines.report.results import Results
+from pipelines.report.significance import as_good_as_best
 
 Ties = Mapping[Column, Collection[str]]
 
 
-def to_markdown(
-    board: Leaderboard,
-    ties: Ties,
-    agreement: pd.DataFrame,
-    gains: pd.DataFrame,
-    parts: pd.DataFrame,
-    trivial: Collection[str],
-) -> str:
+def markdown_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A Markdown table, without a newline at its end.
+
+    >>> print(markdown_table(["method", "SD"], [["average", 23.2], ["pomai", 33.4]]))
+    | method | SD |
+    |---|---|
+    | average | 23.2 |
+    | pomai | 33.4 |
+    """
+    lines = [f"| {' | '.join(map(str, cells))} |" for cells in (header, *rows)]
+    return "\n".join([lines[0], "|---" * len(header) + "|", *lines[1:]])
+
+
+def cell(value: float, best: bool) -> str:
+    """Three digits after the point, two from ten on; the best is bold, NaN a dash.
+
+    >>> cell(0.5, best=True), cell(12.345, best=False)
+    ('**0.500**', '12.35')
+    """
+    if isnan(value):
+        return "–"
+    return f"**{_number(value)}**" if best else _number(value)
+
+
+def to_markdown(results: Results, trivial: Collection[str], notes: Sequence[str]) -> str:
     """The best value of a column is bold.
 
     Args:
-        ties: column → methods that do not differ significantly from the best; marked ≈.
-        agreement: rank correlations of metrics and downstream scores.
-        gains: differences of downstream scores against the visible image.
-        parts: downstream scores by day and at night.
+        results: all tables.
         trivial: the rows whose best value is repeated as the bar to take.
+        notes: sentences below the tables.
     """
-    datasets = dict.fromkeys(dataset for dataset, name in board.columns if name in METRICS)
+    table, ties = results.table, as_good_as_best(results.table, results.tests)
     sections = []
-    for dataset in datasets:
-        columns = [c for c in board.columns if c[0] == dataset and c[1] in METRICS]
-        table = _table(board, columns, ties, trivial, [_header(name) for _, name in columns])
-        sections.append(f"**Fusion metrics on {dataset}**\n\n{table}")
-    if board.downstream:
-        names = [" ".join(column) for column in board.downstream]
-        table = _table(board, board.downstream, ties, trivial, names)
-        sections.append(f"**What the fused images are for**\n\n{table}")
-    sections += [_gains(gains), _day_night(parts), _stretching(board), _agreement(agreement)]
-    notes = [
+    for dataset in dict.fromkeys(dataset for dataset, _ in table.fusion):
+        columns = [column for column in table.fusion if column[0] == dataset]
+        header = [_header(name) for _, name in columns]
+        shown = markdown_table(["method", *header], _rows(table, columns, ties, trivial))
+        sections.append(f"**Fusion metrics on {dataset}**\n\n{shown}")
+    if table.downstream:
+        header = [*map(" ".join, table.downstream)]
+        shown = markdown_table(["method", *header], _rows(table, table.downstream, {}, trivial))
+        sections.append(f"**What the fused images are for**\n\n{shown}")
+    sections += [
+        _gains(results.gains),
+        _day_night(results.parts),
+        _stretching(results.board),
+        _agreement(results.ranks),
+    ]
+    below = [
         "**bold**: best of the column; ≈: not significantly different from it (paired Wilcoxon "
         "signed-rank test, Holm-corrected over all pairs of methods, 5 %)",
-        *board.conditions,
+        *notes,
     ]
-    sections.append("\n".join(f"- {line}" for line in notes))
+    sections.append("\n".join(f"- {line}" for line in below))
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
-def _table(
-    board: Leaderboard,
-    columns: list[Column],
-    ties: Ties,
-    trivial: Collection[str],
-    header: list[str],
-) -> str:
-    best = {column: board.best(column) for column in columns}
-    lines = [_line(["method", *header]), "|---" * (len(header) + 1) + "|"]
-    for method, row in board.rows.items():
-        cells = [
-            _cell(row[column], best[column] == method, method in ties.get(column, ()))
-            + _spread(board, column, method)
-            for column in columns
+def _stretching(board: Board) -> str:
+    """What stretching alone would add to the metrics that grow with it; empty if nothing."""
+    found: dict[Column, dict[str, float]] = {}
+    for dataset, rows in board.fusion.items():
+        for method, row in rows.items():
+            for name, share in row.summary.stretching.items():
+                found.setdefault((dataset, name), {})[method] = share
+    columns = {column: shares for column, shares in found.items() if any(shares.values())}
+    if not columns:
+        return ""
+    lines = [
+        [method, *(_added(shares.get(method)) for shares in columns.values())]
+        for method in board.methods
+    ]
+    title = "**What stretching every fused image to 0..255 would alone add**"
+    return f"{title}\n\n" + markdown_table(["method", *map(" ".join, columns)], lines)
+
+
+def _added(share: float | None) -> str:
+    return "–" if share is None else f"+{share:.0%}"
+
+
+def _rows(
+    table: Leaderboard, columns: list[Column], ties: Ties, trivial: Collection[str]
+) -> list[list[str]]:
+    best = {column: table.best(column) for column in columns}
+    lines = [
+        [
+            method,
+            *(
+                cell(row[column], best[column] == method)
+                + (" ≈" if method in ties.get(column, ()) and not isnan(row[column]) else "")
+                + _spread(table, column, method)
+                for column in columns
+            ),
         ]
-        lines.append(_line([method, *cells]))
-    if trivial and set(trivial) != set(board.rows):
-        bars = [board.best(column, trivial) for column in columns]
-        cells = [
-            "–" if bar is None else f"{_number(board.rows[bar][column])} {bar}"
-            for column, bar in zip(columns, bars, strict=True)
-        ]
-        lines.append(_line(["*best trivial baseline*", *cells]))
-    return "\n".join(lines)
+        for method, row in table.rows.items()
+    ]
+    if trivial and set(trivial) != set(table.rows):
+        lines.append(["*best trivial baseline*", *(_bar(table, c, trivial) for c in columns)])
+    return lines
+
+
+def _bar(table: Leaderboard, column: Column, trivial: Collection[str]) -> str:
+    method = table.best(column, trivial)
+    return "–" if method is None else f"{_number(table.rows[method][column])} {method}"
 
 
 def _gains(gains: pd.DataFrame) -> str:
@@ -80,16 +126,16 @@ def _gains(gains: pd.DataFrame) -> str:
     if gains.empty:
         return ""
     header = list(dict.fromkeys(gains["dataset"] + " " + gains["score"]))
-    lines = [_line(["method", *header]), "|---" * (len(header) + 1) + "|"]
+    lines = []
     for (method, seed), rows in gains.groupby(["method", "seed"], sort=False):
         cells = dict(zip(rows["dataset"] + " " + rows["score"], _intervals(rows), strict=True))
         label = f"{method}, seed {seed}" if gains["seed"].nunique() > 1 else str(method)
-        lines.append(_line([label, *(cells.get(name, "–") for name in header)]))
+        lines.append([label, *(cells.get(name, "–") for name in header)])
     title = (
         "**Gain over the visible image alone** with 95 % bootstrap intervals over the test images; "
         "\\* where the interval leaves out 0"
     )
-    return f"{title}\n\n" + "\n".join(lines)
+    return f"{title}\n\n" + markdown_table(["method", *header], lines)
 
 
 def _intervals(rows: pd.DataFrame) -> list[str]:
@@ -107,27 +153,13 @@ def _day_night(parts: pd.DataFrame) -> str:
     names = [f"{row.dataset} m{row.score} {row.subset}" for row in means.itertuples()]
     table = means.assign(column=names).pivot(index="method", columns="column", values="value")
     header = list(dict.fromkeys(names))
-    lines = [_line(["method", *header]), "|---" * (len(header) + 1) + "|"]
-    for method in dict.fromkeys(means["method"]):
-        cells = [
-            _cell(v, v == table[name].max(), False) for name, v in table.loc[method, header].items()
-        ]
-        lines.append(_line([str(method), *cells]))
+    best = table.max()
+    lines = [
+        [method, *(cell(table.loc[method, n], table.loc[method, n] == best[n]) for n in header)]
+        for method in dict.fromkeys(means["method"])
+    ]
     title = "**Day and night apart**, means over the classes; every class: `results/day_night.csv`"
-    return f"{title}\n\n" + "\n".join(lines)
-
-
-def _stretching(board: Leaderboard) -> str:
-    columns = [column for column, shares in board.stretching.items() if any(shares.values())]
-    if not columns:
-        return ""
-    lines = [_line(["method", *map(" ".join, columns)]), "|---" * (len(columns) + 1) + "|"]
-    for method in board.rows:
-        shares = [board.stretching[column].get(method) for column in columns]
-        cells = ["–" if share is None else f"+{share:.0%}" for share in shares]
-        lines.append(_line([method, *cells]))
-    title = "**What stretching every fused image to 0..255 would alone add**"
-    return f"{title}\n\n" + "\n".join(lines)
+    return f"{title}\n\n" + markdown_table(["method", *header], lines)
 
 
 def _agreement(agreement: pd.DataFrame) -> str:
@@ -135,8 +167,7 @@ def _agreement(agreement: pd.DataFrame) -> str:
     if defined.empty:
         return ""
     scores = list(dict.fromkeys(zip(defined["dataset"], defined["score"], strict=True)))
-    header = [" ".join(score) for score in scores]
-    lines = [_line(["metric", *header]), "|---" * (len(scores) + 1) + "|"]
+    lines = []
     for name, rows in defined.groupby("metric", sort=False):
         found = rows.set_index(["dataset", "score"])
         cells = [
@@ -145,32 +176,21 @@ def _agreement(agreement: pd.DataFrame) -> str:
             else "–"
             for score in scores
         ]
-        lines.append(_line([str(name), *cells]))
+        lines.append([name, *cells])
     methods = int(defined["methods"].max())
     title = (
         f"**Does a metric rank the {methods} methods as the task does?** Kendall's τ: 1 alike, "
         "0 unrelated, −1 the other way round"
     )
-    return f"{title}\n\n" + "\n".join(lines)
+    return f"{title}\n\n" + markdown_table(["metric", *map(" ".join, scores)], lines)
 
 
 def _header(name: str) -> str:
-    return name if METRICS[name].higher_is_better else f"{name} ↓"
+    return f"{name} ↓" if name in LOWER_IS_BETTER else name
 
 
-def _line(cells: list[str]) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def _cell(value: float, best: bool, tied: bool) -> str:
-    if isnan(value):
-        return "–"
-    shown = f"**{_number(value)}**" if best else _number(value)
-    return f"{shown} ≈" if tied else shown
-
-
-def _spread(board: Leaderboard, column: Column, method: str) -> str:
-    spread = board.spreads.get(column, {}).get(method)
+def _spread(table: Leaderboard, column: Column, method: str) -> str:
+    spread = table.spreads.get(column, {}).get(method)
     return "" if spread is None else f" ± {spread:.3f}"
 
 

@@ -1,41 +1,65 @@
 """What a reader of the leaderboard must know besides its numbers."""
 
-import json
 from collections.abc import Collection, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+
+from fusion.metrics.summary import RANGE
+from pipelines.report.board import Board
 
 FULL_RANGE = 250
-"""Grey levels from which an image passes for stretched: colour and rounding take up to two."""
+"""Gray levels from which an image passes for stretched: color and rounding take up to two."""
 
 
-def absent_classes(
-    scores: Path, methods: Sequence[str], detect_on: Sequence[str], segment_on: Sequence[str]
-) -> list[str]:
-    """The classes that have no value, by data set and task, and the rows that this is true of.
+def notes(board: Board, precomputed: Collection[str]) -> list[str]:
+    """Everything below the leaderboard's tables.
 
     Args:
-        scores: folder with `detect-<method>-<set>/scores.json` and `segment-…/scores.json`.
-        methods: rows of the leaderboard.
-        detect_on, segment_on: data sets of each task.
+        board: all scores.
+        precomputed: the rows whose images were fused elsewhere.
     """
+    return [
+        *conditions(board),
+        *absent_classes(board),
+        *precomputed_rows(board, precomputed),
+    ]
+
+
+def conditions(board: Board) -> list[str]:
+    """How every data set's scores were measured; each sentence once."""
+    found = [
+        f"{dataset}: fusion metrics are means over {row.summary.images} test images, protocol "
+        f"`{row.summary.protocol}`, stretch {'on' if row.stretch else 'off'}"
+        for dataset, measured in board.fusion.items()
+        for row in measured.values()
+    ]
+    for dataset, detected in board.detection.items():
+        found += [f"{dataset}: detection by {row.conditions}" for row in detected.values()]
+    for dataset, labelled in board.segmentation.items():
+        found += [f"{dataset}: segmentation by {row.conditions}" for row in labelled.values()]
+    return list(dict.fromkeys(found))
+
+
+def absent_classes(board: Board) -> list[str]:
+    """The classes that have no value, by data set and task, and the rows that this is true of."""
     detected = "the test images have no object of {}: no average precision, left out of mAP"
     labelled = "{} neither occurs in the test images nor was predicted: no IoU, left out of mIoU"
-    notes = []
-    for stage, datasets, key, words in (
-        ("detect", detect_on, "ap50", detected),
-        ("segment", segment_on, "iou", labelled),
-    ):
-        for dataset in datasets:
-            absent = {m: _absent(scores / f"{stage}-{m}-{dataset}", key) for m in methods}
-            notes += _by_class(dataset, absent, words)
-    return notes
+    sentences = []
+    for dataset, found in board.detection.items():
+        absent = {
+            method: _absent([run.ap50 for run in row.seeds.values()])
+            for method, row in found.items()
+        }
+        sentences += _by_class(dataset, absent, detected)
+    for dataset, rows in board.segmentation.items():
+        absent = {
+            method: _absent([run.test.iou for run in row.seeds.values()])
+            for method, row in rows.items()
+        }
+        sentences += _by_class(dataset, absent, labelled)
+    return sentences
 
 
-def _absent(folder: Path, key: str) -> list[str]:
+def _absent(values: Sequence[Mapping[str, float | None]]) -> list[str]:
     """Classes without a value for one seed at least, in their order."""
-    runs: dict[str, Any] = json.loads((folder / "scores.json").read_text())["seeds"]
-    values = [run[key] for run in runs.values()]
     return [name for name in values[0] if any(value[name] is None for value in values)]
 
 
@@ -52,28 +76,20 @@ def _by_class(dataset: str, absent: Mapping[str, Collection[str]], words: str) -
     ]
 
 
-def precomputed_rows(
-    ranges: Mapping[str, Mapping[str, Sequence[float]]], rows: Collection[str], stretched: bool
-) -> list[str]:
-    """Whether images that others fused were stretched: here, or as it seems before.
+def precomputed_rows(board: Board, rows: Collection[str]) -> list[str]:
+    """Whether images that were fused elsewhere are stretched: here, or as it seems before."""
+    return [_precomputed(board, row) for row in rows]
 
-    Args:
-        ranges: data set -> method -> grey levels that each of its images spans, as measured.
-        rows: the precomputed ones.
-        stretched: whether all rows of the leaderboard are.
-    """
-    if stretched:
-        done = "images fused elsewhere, stretched here like those of all rows"
-        return [f"{row}: {done}" for row in rows]
-    notes = []
-    for row in rows:
-        spans = {dataset: methods[row] for dataset, methods in ranges.items() if row in methods}
-        full = [
-            f"{sum(span >= FULL_RANGE for span in levels)} of {len(levels)} on {dataset}"
-            for dataset, levels in spans.items()
-        ]
-        notes.append(
-            f"{row}: images fused elsewhere, as delivered, not stretched here; {', '.join(full)} "
-            f"span {FULL_RANGE} grey levels or more, as stretched ones do"
-        )
-    return notes
+
+def _precomputed(board: Board, row: str) -> str:
+    measured = {dataset: rows[row] for dataset, rows in board.fusion.items() if row in rows}
+    if any(scores.stretch for scores in measured.values()):
+        return f"{row}: images fused elsewhere, stretched here like those of all rows"
+    full = [
+        f"{int((scores.images[RANGE] >= FULL_RANGE).sum())} of {len(scores.images)} on {dataset}"
+        for dataset, scores in measured.items()
+    ]
+    return (
+        f"{row}: images fused elsewhere, as delivered, not stretched here; {', '.join(full)} "
+        f"span {FULL_RANGE} gray levels or more, as stretched ones do"
+    )

@@ -1,79 +1,65 @@
 """Stage: fused images and boxes -> a detector, tested."""
 
-import json
 import shutil
-from contextlib import nullcontext
-from statistics import fmean, stdev
+from collections.abc import Sequence
+from pathlib import Path
 
 import pandas as pd
 
 from detection.experiment import BEST, DetectionResult, train_and_test
 from detection.matches import RECALLS
 from detection.workspace import build_workspace
-from fusion.core.protocol import of_repeats
-from fusion.images.prepared import PreparedSet
+from fusion.core.locks import exclusive
 from pipelines import params
 from pipelines.entry import run
-from pipelines.paths import FUSED, PICTURES, PLOTS, PREPARED, RUNS, SCORES, WEIGHTS
-from pipelines.plots import class_table, confusion_table, empty, live_curves, write_curves
+from pipelines.paths import FUSED, PICTURES, PLOTS, PREPARED, RUNS, SCORES, WEIGHTS, empty
+from pipelines.plots import plot_classes, write_curves
+from pipelines.scores.base import score_folder
+from pipelines.scores.detection import DetectionScores
+from pipelines.seeds import Log, repeat
 
 
 def main(method: str, dataset: str) -> None:
     """Train and test the detector on METHOD's images of DATASET, once a seed."""
     settings = params.load()
-    key = f"detect-{method}-{dataset}"
-    workspace = build_workspace(
-        FUSED / f"{method}-{dataset}", PREPARED / dataset, RUNS / key / "data"
+    with exclusive(score_folder("detect", method, dataset, RUNS)):
+        _detect(settings, method, dataset)
+
+
+def _detect(settings: params.Params, method: str, dataset: str) -> None:
+    scores, plots, pictures, runs, weights = (
+        score_folder("detect", method, dataset, root)
+        for root in (SCORES, PLOTS, PICTURES, RUNS, WEIGHTS)
     )
-    results: list[DetectionResult] = []
-    for seed in settings.detection.seeds:
-        first = not results  # its curves and pictures stand for the others'
-        with live_curves(PLOTS / key) if first else nullcontext() as log:
-            results.append(
-                train_and_test(
-                    workspace,
-                    RUNS / key / f"seed-{seed}",
-                    settings.detection,
-                    seed,
-                    settings.runtime,
-                    pictures=PICTURES / key if first else None,
-                    log=log,
-                )
-            )
-    prepared = PreparedSet.load(PREPARED / dataset)
-    precision = results[0].protocol["precision"]
-    split = prepared.split_protocol
+    workspace = build_workspace(FUSED / f"{method}-{dataset}", PREPARED / dataset, runs / "data")
+
+    def once(seed: int, drawn: Path | None, log: Log | None) -> DetectionResult:
+        work, config = _run(runs, seed), settings.detection
+        return train_and_test(
+            workspace, work, config, seed, settings.runtime, pictures=drawn, log=log
+        )
+
+    results = repeat(settings.detection.seeds, plots, pictures, once)
+    split, precision = workspace.split_protocol, results[0].protocol["precision"]
     conditions = f"{settings.detection.model}, split `{split}`, precision `{precision}`"
-    scores = summary(results) | {"conditions": conditions}
-    (PLOTS / key).mkdir(parents=True, exist_ok=True)
-    for folder in (SCORES / key, WEIGHTS / key):
-        empty(folder)  # files of seeds that are no longer asked for would be read as results
-    (SCORES / key / "scores.json").write_text(json.dumps(scores, indent=2) + "\n")
-    for result in results:
-        best = RUNS / key / f"seed-{result.seed}" / BEST
-        shutil.copyfile(best, WEIGHTS / key / f"seed-{result.seed}.pt")
-        result.matches.save(SCORES / key / f"matches-{result.seed}.npz")
+    DetectionScores.of(results, conditions).save(scores)
+    save_weights(runs, settings.detection.seeds, weights)
     shown = results[0]
     curves = pd.DataFrame({"recall": RECALLS, **shown.precision})
-    write_curves(PLOTS / key / "precision_recall", curves, "recall")
-    bars = class_table(shown.ap50, "average_precision")
-    bars.to_csv(PLOTS / key / "classes.csv", index=False)
-    names = [*(prepared.classes or ()), "background"]
-    confusion = confusion_table(shown.confusion.T.astype(int), names)
-    confusion.to_csv(PLOTS / key / "confusion.csv", index=False)
+    write_curves(plots / "precision_recall", curves, "recall")
+    counts, names = shown.confusion.T.astype(int), [*workspace.classes, "background"]
+    plot_classes(plots, shown.ap50, "average_precision", counts, names)
 
 
-def summary(results: list[DetectionResult]) -> dict[str, object]:
-    """Means over seeds, spread where there are several, and every seed's own numbers."""
-    several = len(results) > 1
-    return {
-        "map50": fmean(result.map50 for result in results),
-        "map50_95": fmean(result.map50_95 for result in results),
-        "map50_sd": stdev(result.map50 for result in results) if several else None,
-        "map50_95_sd": stdev(result.map50_95 for result in results) if several else None,
-        "seeds": {result.seed: result.summary() for result in results},
-        **of_repeats([result.protocol for result in results]),
-    }
+def save_weights(runs: Path, seeds: Sequence[int], folder: Path) -> None:
+    """The tested weights of every seed as `<folder>/seed-<seed>.pt`."""
+    empty(folder)
+    for seed in seeds:
+        shutil.copyfile(_run(runs, seed) / BEST, folder / f"seed-{seed}.pt")
+
+
+def _run(runs: Path, seed: int) -> Path:
+    return runs / f"seed-{seed}"
 
 
 if __name__ == "__main__":

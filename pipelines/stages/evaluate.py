@@ -1,20 +1,20 @@
 """Stage: fused test images -> fusion metrics, an image and as a whole."""
 
-import json
-
 from pipelines import params
 from pipelines.entry import run
-from pipelines.paths import FUSED, PREPARED, SCORES
+from pipelines.paths import FUSED, PREPARED
+from pipelines.scores.base import score_folder
+from pipelines.scores.fusion import FusionScores
 
 
 def main(method: str, dataset: str) -> None:
     """Measure METHOD's fused test images of DATASET."""
     from fusion.core.processes import join_group
     from fusion.core.runtime import pick_device
-    from fusion.metrics.folders import evaluate_folders, summarise
+    from fusion.metrics.folders import evaluate_folders
 
     settings = params.load()
-    output = SCORES / f"evaluate-{method}-{dataset}"
+    output = score_folder("evaluate", method, dataset)
     output.mkdir(parents=True, exist_ok=True)
     if not settings.has_images(method, dataset):
         return
@@ -28,11 +28,8 @@ def main(method: str, dataset: str) -> None:
         device=pick_device(settings.runtime),
         group=group,
     )
-    if group.rank:
-        return
-    frame.to_csv(output / "images.csv", index=False)
-    summary = summarise(frame) | {"stretch": settings.fusion.stretch}
-    (output / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
+    if not group.rank:
+        FusionScores.of(frame, settings.fusion.stretch).save(output)
 
 
 if __name__ == "__main__":

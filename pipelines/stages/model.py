@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from fusion import methods
+from fusion.core.code import code_digest
 from fusion.core.errors import InputError
-from fusion.core.files import code_digest
 from fusion.inference.precomputed import checksum_of_images
 from fusion.methods.files import copy_model, read_card, save_card, save_model
 from pipelines import params
@@ -20,12 +20,16 @@ def main(method: str) -> None:
     if isinstance(row, Precomputed):
         facts = {"images": checksum_of_images(source), "config": row.config.model_dump()}
         save_card(folder, row.kind, facts)
-    elif isinstance(row, Untrained):
-        untrained = methods.get(row.kind)(row.method_config())
-        save_model(folder, row.kind, untrained, {"code": code_digest(source)})
+        return
+    if isinstance(row, Untrained):
+        save_model(folder, row.kind, methods.get(row.kind)(row.method_config()), {})
     else:
         _check_weights(row, source)
         copy_model(source, folder)
+    card = read_card(folder)
+    # the fuse stage reads the card: so it runs again when this method's code changes, and only then
+    card["network_code"] = code_digest(methods.code_of(row.kind))
+    save_card(folder, card.pop("method"), card)
 
 
 def _check_weights(row: Row, source: Path) -> None:

@@ -1,16 +1,15 @@
 """Stage: fused images and labels -> a segmentation network, tested."""
 
-import json
-from contextlib import nullcontext
-from statistics import fmean, stdev
+from pathlib import Path
 
-import numpy as np
-
-from fusion.core.protocol import of_repeats
+from fusion.core.locks import exclusive
 from pipelines import params
 from pipelines.entry import run
-from pipelines.paths import FUSED, PICTURES, PLOTS, PREPARED, RUNS, SCORES
-from pipelines.plots import class_table, confusion_table, empty, live_curves
+from pipelines.paths import FUSED, PICTURES, PLOTS, PREPARED, RUNS
+from pipelines.plots import plot_classes, thousandths
+from pipelines.scores.base import score_folder
+from pipelines.scores.segmentation import SegmentationScores
+from pipelines.seeds import Log, repeat
 from segmentation.experiment import SegmentationResult, train_and_test
 from segmentation.labels import CLASSES
 
@@ -18,47 +17,30 @@ from segmentation.labels import CLASSES
 def main(method: str, dataset: str) -> None:
     """Train and test the segmentation network on METHOD's images of DATASET, once a seed."""
     settings = params.load()
-    key = f"segment-{method}-{dataset}"
-    results: list[SegmentationResult] = []
-    for seed in settings.segmentation.seeds:
-        first = not results  # its curves and pictures stand for the others'
-        with live_curves(PLOTS / key) if first else nullcontext() as log:
-            results.append(
-                train_and_test(
-                    FUSED / f"{method}-{dataset}",
-                    PREPARED / dataset,
-                    RUNS / key / f"seed-{seed}",
-                    settings.segmentation,
-                    seed,
-                    settings.runtime,
-                    pictures=PICTURES / key if first else None,
-                    log=log,
-                )
-            )
-    network = f"{settings.segmentation.architecture} ({settings.segmentation.encoder})"
+    with exclusive(score_folder("segment", method, dataset, RUNS)):
+        _segment(settings, method, dataset)
+
+
+def _segment(settings: params.Params, method: str, dataset: str) -> None:
+    config, fused = settings.segmentation, FUSED / f"{method}-{dataset}"
+    plots, pictures, runs = (
+        score_folder("segment", method, dataset, root) for root in (PLOTS, PICTURES, RUNS)
+    )
+
+    def once(seed: int, drawn: Path | None, log: Log | None) -> SegmentationResult:
+        work, labels = runs / f"seed-{seed}", PREPARED / dataset
+        return train_and_test(
+            fused, labels, work, config, seed, settings.runtime, pictures=drawn, log=log
+        )
+
+    results = repeat(config.seeds, plots, pictures, once)
     precision = results[0].protocol["precision"]
-    scores = summary(results) | {"conditions": f"{network}, precision `{precision}`"}
-    (PLOTS / key).mkdir(parents=True, exist_ok=True)
-    empty(SCORES / key)  # files of seeds that are no longer asked for would be read as results
-    (SCORES / key / "scores.json").write_text(json.dumps(scores, indent=2) + "\n")
-    for result in results:
-        result.save_per_image(SCORES / key / f"per-image-{result.seed}.npz")
+    conditions = f"{config.architecture} ({config.encoder}), precision `{precision}`"
+    scores = SegmentationScores.of(results, conditions)
+    scores.save(score_folder("segment", method, dataset))
     shown = results[0]
-    class_table(shown.test.iou, "iou").to_csv(PLOTS / key / "classes.csv", index=False)
-    total = shown.per_image.sum(0)
-    thousandths = np.rint(1000 * total / total.sum(1, keepdims=True).clip(1)).astype(int)
-    confusion_table(thousandths, CLASSES).to_csv(PLOTS / key / "confusion.csv", index=False)
-
-
-def summary(results: list[SegmentationResult]) -> dict[str, object]:
-    """Means over seeds, spread where there are several, and every seed's own numbers."""
-    values = [result.test.miou for result in results if result.test.miou is not None]
-    return {
-        "miou": fmean(values),
-        "miou_sd": stdev(values) if len(values) > 1 else None,
-        "seeds": {result.seed: result.summary() for result in results},
-        **of_repeats([result.protocol for result in results]),
-    }
+    counts = thousandths(shown.per_image.sum(0))
+    plot_classes(plots, shown.test.iou, "iou", counts, CLASSES)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,14 @@
 """Stage: training pairs (and the phase before) -> the weights of one training phase."""
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import torch
+from lightning.fabric import Fabric
 
 from fusion import methods
-from fusion.core.files import code_digest
+from fusion.core.code import code_digest
+from fusion.core.locks import exclusive
 from fusion.core.processes import launch
 from fusion.images.prepared import training_sets
 from fusion.methods import TaughtPhaseConfig
@@ -21,9 +24,14 @@ from pipelines.paths import MODELS, PLOTS, RUNS, TEACHERS, TRAINING_PAIRS
 def main(key: str) -> None:
     """Train the phase that params.yaml calls training.KEY."""
     settings = params.load()
+    fabric = launch(settings.runtime)
+    with exclusive(RUNS / f"train-{key}") if fabric.is_global_zero else nullcontext():
+        _train(settings, key, fabric)
+
+
+def _train(settings: params.Params, key: str, fabric: Fabric) -> None:
     step, schedule = settings.step(key), settings.phase_settings(key)
     kind = settings.kind(step.method)
-    fabric = launch(settings.runtime)
     folders = training_sets(TRAINING_PAIRS, settings.train_on)
     taught = schedule.teachers if isinstance(schedule, TaughtPhaseConfig) else []
     store = load_pairs(folders, schedule.crop, [TEACHERS / name for name in taught])

@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,10 +14,10 @@ import pytest
 import torch
 
 from detection.config import DetectionConfig
+from detection.curve import best_epoch
 from detection.experiment import BEST, train_and_test
 from detection.matches import average_precision
 from detection.offline import prepare
-from detection.train import best_epoch, check_model
 from detection.workspace import build_workspace
 from fusion.core.config import RuntimeConfig
 from fusion.core.errors import InputError
@@ -242,7 +243,7 @@ def test_of_equal_epochs_the_first_is_kept_and_reported(shapes, tmp_path):
         return metrics | {"metrics/mAP50-95(B)": 0.25}, 0.25
 
     trainer.validate = alike
-    trainer.add_callback("on_model_save", lambda trainer: kept.append(trainer.best.read_bytes()))
+    trainer.add_callback("on_model_save", lambda trainer: kept.append(trainer.best_weights))
     trainer.train()
     assert best_epoch(trainer.curve) == 1
     assert kept == kept[:1] * 3
@@ -269,31 +270,48 @@ def test_a_diverging_run_ends_with_the_reason(shapes, tmp_path):
         again(shapes, tmp_path / "run", weights=str(tmp_path / "broken.pt"))
 
 
-@pytest.mark.parametrize(
-    ("changes", "reason"),
-    [
-        ({"model": "yolov5q"}, "not a model of ultralytics"),
-        ({"model": "yolov8n-seg"}, "not a YOLO box detector"),
-        ({"model": "rtdetr-l"}, "not a YOLO box detector"),
-        ({"model": "yolov8"}, "does not say its size; add one of n, s, m, l, x"),
-        ({"model": "yolo11"}, "does not say its size; add one of n, s, m, l, x"),
-    ],
-)
-def test_unusable_models_are_refused_with_the_reason(tmp_path, changes, reason):
-    prepare(tmp_path)
-    with pytest.raises(InputError, match=reason):
-        check_model(DetectionConfig(**changes))
+@pytest.mark.slow
+def test_whatever_of_a_run_is_damaged_the_result_is_the_same(whole, shapes, home, tmp_path, caplog):
+    """A killed run and a finished one, each file in turn cut or changed in its middle."""
+    work = tmp_path / "run"
+    assert run(shapes, work, home, kill_after=2).returncode == -signal.SIGKILL
+    killed = shutil.copytree(work, tmp_path / "killed")
+    expected = json.loads(whole)
+    newest = max((work / "train/checkpoints").glob("*-step-*")).name
+    for damage, name in ((cut, "state.pt"), (flip, "best.pt"), (flip, "run.json")):
+        shutil.rmtree(work)
+        shutil.copytree(killed, work)
+        damage(work / "train/checkpoints" / newest / name)
+        caplog.clear()
+        result = again(shapes, work)
+        assert f"{newest} is damaged" in caplog.text
+        assert result.curve == expected["curve"]
+        assert result.summary() == {key: expected[key] for key in result.summary()}
 
 
-@pytest.mark.parametrize(
-    "model", ["yolov3", "yolov5s", "yolov8s", "yolov10n", "yolov10b", "yolo11n", "yolo12n"]
-)
-def test_detectors_are_chosen_by_name(tmp_path, model):
-    prepare(tmp_path)
-    check_model(DetectionConfig(model=model))
+@pytest.mark.slow
+def test_a_damaged_finished_run_is_noticed_and_redone(shapes, tmp_path, caplog):
+    work = tmp_path / "run"
+    result = again(shapes, work, epochs=1)
+    finished = next((work / "train/checkpoints").glob("*-step-*"))
+    assert sorted(path.name for path in finished.iterdir()) == ["best.pt", "curve.json", "run.json"]
+    for file in sorted(finished.iterdir()):
+        cut(file)
+        caplog.clear()
+        redone = again(shapes, work, epochs=1)
+        assert "starting afresh" in caplog.text
+        assert (redone.summary(), redone.curve) == (result.summary(), result.curve)
+    flip(work / BEST)
+    caplog.clear()
+    restored = again(shapes, work, epochs=1)
+    assert (restored.summary(), caplog.text) == (result.summary(), "")
 
 
-@pytest.mark.parametrize("changes", [{"seeds": [1, 1]}, {"image_size": 100}, {"epochs": 0}])
-def test_impossible_settings_are_refused(changes):
-    with pytest.raises(ValueError, match=r"different numbers|multiple of 32|greater than or equal"):
-        DetectionConfig(**(SETTINGS | changes))
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-9])
+
+
+def flip(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 64
+    path.write_bytes(content)

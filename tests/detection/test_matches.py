@@ -5,7 +5,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detection.bootstrap import compare
 from detection.matches import RECALLS, Matches, average_precision, precision_recall
 from detection.offline import prepare
 
@@ -124,35 +123,3 @@ def test_the_files_hold_everything(tmp_path):
     assert loaded.stems == matches.stems
     for name in ("truth", "image", "label", "confidence", "correct"):
         np.testing.assert_array_equal(getattr(loaded, name), getattr(matches, name))
-
-
-def test_a_better_method_is_told_from_an_equal_one():
-    truth = np.random.default_rng(1).integers(0, 4, (40, 3))
-    better = random_matches(1, 40, quality=0.9, truth=truth)
-    worse = random_matches(2, 40, quality=0.4, truth=truth)
-    found = compare(better, worse, resamples=200)
-    assert 0 < found.low < found.difference < found.high
-    assert found.p_value < 0.05
-    mirrored = compare(worse, better, resamples=200)
-    assert (mirrored.low, mirrored.high) == pytest.approx((-found.high, -found.low))
-    same = compare(better, better, resamples=50)
-    assert (same.difference, same.low, same.high, same.p_value) == (0, 0, 0, 1)
-
-
-def test_intervals_cover_the_truth_about_as_often_as_they_say():
-    """Two methods of the same quality: zero is in nine of ten 90 % intervals, roughly."""
-    covered = 0
-    for trial in range(40):
-        truth = np.random.default_rng(trial).integers(0, 3, (30, 2))
-        one, other = (random_matches(1000 * side + trial, 30, 2, 0.6, truth) for side in (1, 2))
-        found = compare(one, other, resamples=100, confidence=0.9, seed=trial)
-        covered += found.low <= 0 <= found.high
-    assert 30 <= covered <= 40
-
-
-def test_other_images_are_refused():
-    with pytest.raises(ValueError, match="same images"):
-        compare(random_matches(0), random_matches(0, truth=np.ones((12, 3), int)))
-    renamed = replace(random_matches(0), stems=[f"x{index}" for index in range(12)])
-    with pytest.raises(ValueError, match="same images"):
-        compare(random_matches(0), renamed)

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -78,13 +79,50 @@ def test_files_without_a_network_are_refused(tmp_path, write):
     prepare(tmp_path / "home")
     path = tmp_path / "best.pt"
     write(path)
-    with pytest.raises(InputError, match=r"best\.pt: holds no network of ultralytics \(.+\); give"):
+    with pytest.raises(
+        InputError, match=r"best\.pt: (holds no network of|is no \.pt|is empty).*; "
+    ):
         check_weights(DetectionConfig(weights=str(path)), CLASSES)
 
 
-@pytest.mark.parametrize("name", ["yolov5n.pt", "here.txt"])
-def test_nothing_is_downloaded(tmp_path, name):
+class Payload:
+    """What a hostile pickle asks for when it is loaded."""
+
+    def __init__(self, function, *arguments):
+        self.call = function, arguments
+
+    def __reduce__(self):
+        return self.call
+
+
+@pytest.mark.parametrize("key", ["model", "ema", "train_args", "date"])
+@pytest.mark.parametrize("legacy", [False, True])
+def test_a_hostile_checkpoint_is_refused_and_its_payload_does_not_run(saved, tmp_path, key, legacy):
+    ran, path = tmp_path / "ran", tmp_path / "hostile.pt"
+    content = torch.load(saved("yolov5n", 2), weights_only=False)
+    content[key] = Payload(Path.touch, ran)
+    torch.save(content, path, _use_new_zipfile_serialization=not legacy)
+    with pytest.raises(InputError, match=r"hostile\.pt: holds no network of ultralytics, or more"):
+        check_weights(DetectionConfig(model="yolov5n", weights=str(path)), CLASSES)
+    assert not ran.exists()
+    torch.load(path, weights_only=False)
+    assert ran.exists(), "the payload is one"
+
+
+def test_an_expression_in_a_checkpoint_is_not_evaluated(saved, tmp_path):
+    """ultralytics evaluates the activation that a model description names."""
+    ran, path = tmp_path / "ran", tmp_path / "expression.pt"
+    content = torch.load(saved("yolov5n", 2), weights_only=False)
+    content["model"].yaml["activation"] = f"__import__('pathlib').Path({str(ran)!r}).touch()"
+    torch.save(content, path)
+    check_weights(DetectionConfig(model="yolov5n", weights=str(path)), CLASSES)
+    assert not ran.exists()
+
+
+@pytest.mark.parametrize("name", ["yolov5n.pt", "here.txt", "pipe.pt"])
+def test_nothing_is_downloaded_and_no_other_file_opened(tmp_path, name):
     (tmp_path / "here.txt").touch()
-    with pytest.raises(InputError, match=r"is not a local \.pt file; nothing is downloaded"):
+    os.mkfifo(tmp_path / "pipe.pt")
+    with pytest.raises(InputError, match=r"does not exist|is no file of weights|not a regular"):
         check_weights(DetectionConfig(weights=str(tmp_path / name)), CLASSES)
-    assert [path.name for path in Path(tmp_path).iterdir()] == ["here.txt"]
+    assert sorted(path.name for path in Path(tmp_path).iterdir()) == ["here.txt", "pipe.pt"]

@@ -9,7 +9,6 @@ import pytest
 
 from detection.experiment import BEST, DetectionResult
 from detection.matches import Matches
-from fusion.images.prepared import PreparedSet
 from pipelines.compose import compose
 from pipelines.stages import detect, segment
 from segmentation.confusion import scores
@@ -24,6 +23,8 @@ MATCHES = Matches(
     np.zeros(0, np.float32),
     np.zeros((0, 10), bool),
 )
+
+WORKSPACE = SimpleNamespace(classes=["car"], split_protocol="random")
 
 
 def detected(_, work, config, seed, *arguments, **options):
@@ -57,21 +58,9 @@ def segmented(fused, dataset, work, config, seed, *arguments, **options):
 def repeat(tmp_path, monkeypatch):
     """Both stages for these seeds; their training is left out."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(detect, "build_workspace", lambda *_: SimpleNamespace())
+    monkeypatch.setattr(detect, "build_workspace", lambda *_: WORKSPACE)
     monkeypatch.setattr(detect, "train_and_test", detected)
     monkeypatch.setattr(segment, "train_and_test", segmented)
-    prepared = tmp_path / "data/prepared/m3fd"
-    prepared.mkdir(parents=True)
-    PreparedSet(
-        name="m3fd",
-        layout="m3fd",
-        classes=["car"],
-        splits={},
-        split_protocol="random",
-        checksum="",
-        notes={},
-        night=None,
-    ).save(prepared)
 
     def run(*seeds):
         chosen = f"[{','.join(map(str, seeds))}]"

@@ -109,7 +109,7 @@ def test_two_processes_fuse_and_measure_what_one_does(project, run):
     run(evaluate.main, alone)
     run(evaluate.main, first, second)
     scores = files(alone / "scores")
-    assert set(scores) == {"images.csv", "summary.json"}
+    assert set(scores) == {"images.csv", "scores.json"}
     assert scores["images.csv"].count(b"\n") == 1 + COUNT
     assert files(first / "scores") == scores
     assert files(second / "scores") == {}, "only the first process writes"

@@ -44,3 +44,40 @@ def test_impossible_settings_are_refused(values, message):
 def test_the_papers_frozen_phase_is_accepted_with_weights():
     config = SegmentationConfig(encoder_weights="imagenet", frozen_epochs=100)
     assert (config.epochs, config.batch_size, config.learning_rate) == (300, 8, 7e-3)
+
+
+@pytest.mark.parametrize(
+    "encoder",
+    [
+        "tu-hf-hub:timm/resnet18",
+        "tu-local-dir:/tmp/model",
+        "tu-hf_hub:x",
+        "tu-",
+        "tu-../x",
+        "tu-a.b.c",
+    ],
+)
+def test_encoders_of_timm_are_names_and_never_addresses(encoder):
+    with pytest.raises(ValueError, match="there is no encoder"):
+        SegmentationConfig(encoder=encoder)
+    assert SegmentationConfig(encoder="tu-resnet18.a1_in1k").encoder == "tu-resnet18.a1_in1k"
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"epochs": 10**30}, "less than or equal to 1000000"),
+        ({"learning_rate": float("inf")}, "finite number"),
+        ({"scale": [0.5, float("inf")]}, "finite number"),
+        ({"scale": [1e-9, 2.0]}, r"from 0\.01 to 100"),
+        ({"crop": 10**6}, "less than or equal to 16384"),
+        ({"seeds": [2**32]}, r"from 0 to 2\^32 - 1"),
+        (
+            {"options": {"Unet": {"decoder_channels": [10**9]}}},
+            r"Unet\.decoder_channels: .* more than",
+        ),
+    ],
+)
+def test_absurd_numbers_are_refused(changes, reason):
+    with pytest.raises(ValueError, match=reason):
+        SegmentationConfig(**changes)

@@ -5,7 +5,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from segmentation.bootstrap import compare
 from segmentation.confusion import confusion_matrices, iou, mean_iou, scores
 from segmentation.labels import CLASSES
 
@@ -59,42 +58,3 @@ def test_miou_is_of_the_set_not_the_mean_over_images():
     matrix[0, 0, 0] = 90
     matrix[1, 0, 1] = 10  # alone, this image has mIoU 0
     assert scores(matrix).iou["background"] == pytest.approx(0.9)
-
-
-def random_tests(rng, images, skill):
-    truth = rng.integers(0, 9, (images, 8, 8))
-    wrong = rng.random(truth.shape) > skill
-    prediction = np.where(wrong, rng.integers(0, 9, truth.shape), truth)
-    both = [torch.from_numpy(labels) for labels in (prediction, truth)]
-    return confusion_matrices(*both).numpy(), truth
-
-
-def test_bootstrap_equals_a_loop_over_draws():
-    rng = np.random.default_rng(3)
-    first, truth = random_tests(rng, 6, 0.6)
-    noisy = torch.from_numpy(rng.permutation(truth.ravel()).reshape(truth.shape))
-    second = confusion_matrices(noisy, torch.from_numpy(truth)).numpy()
-
-    counts = np.random.default_rng(7).multinomial(6, np.full(6, 1 / 6), size=200)
-    drawn = []
-    for count in counts:
-        indices = np.repeat(np.arange(6), count)
-        values = [np.nanmean(iou(one[indices].sum(0))) for one in (first, second)]
-        drawn.append(values[0] - values[1])
-    result = compare(first, second, resamples=200, confidence=0.9, seed=7)
-    assert result.low == pytest.approx(np.quantile(drawn, 0.05))
-    assert result.high == pytest.approx(np.quantile(drawn, 0.95))
-    assert result.low <= result.difference <= result.high
-    assert result.p_value == 0
-
-
-def test_a_method_does_not_differ_from_itself():
-    matrices, _ = random_tests(np.random.default_rng(0), 5, 0.7)
-    result = compare(matrices, matrices)
-    assert (result.difference, result.low, result.high, result.p_value) == (0, 0, 0, 1)
-
-
-def test_tests_on_other_images_are_not_compared():
-    rng = np.random.default_rng(0)
-    with pytest.raises(ValueError, match="same images"):
-        compare(random_tests(rng, 5, 0.7)[0], random_tests(rng, 5, 0.7)[0])

@@ -1,5 +1,7 @@
 import json
 import os
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,9 +16,9 @@ from segmentation.config import SegmentationConfig
 from segmentation.confusion import scores
 from segmentation.data import IGNORE
 from segmentation.experiment import repeatable, train_and_test
-from segmentation.labels import colourise
+from segmentation.labels import colorize
 from segmentation.models import build, require_sizes
-from segmentation.train import BEST, LAST, learning_rate, segmentation_loss
+from segmentation.train import BEST, learning_rate, segmentation_loss
 
 
 class KilledError(Exception):
@@ -84,8 +86,50 @@ def test_pictures_show_the_same_images_with_truth(scenes, tiny, cpu, tmp_path):
     assert sorted(path.name for path in (tmp_path / "p").iterdir()) == ["00000D.png", "00003N.png"]
     picture = read_visible(tmp_path / "p" / "00000D.png").pixels
     assert picture.shape == (40 + 18, 5 * 48 + 4 * 4, 3)
-    truth = colourise(read_label(scenes[1] / "test" / "labels" / "00000D.png"))
+    truth = colorize(read_label(scenes[1] / "test" / "labels" / "00000D.png"))
     assert np.array_equal(picture[18:, 3 * 52 : 3 * 52 + 48], truth)
+
+
+def newest(folder):
+    """The newest checkpoint of a run; None before the first."""
+    return max((folder / "checkpoints").glob("*-step-*"), default=None)
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-9])
+
+
+def flip(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 64
+    path.write_bytes(content)
+
+
+@pytest.mark.slow
+def test_whatever_of_a_run_is_damaged_the_result_is_the_same(scenes, tiny, cpu, tmp_path, caplog):
+    """Each file of the newest checkpoint of a finished run in turn, then both checkpoints."""
+    whole = tmp_path / "whole"
+    expected = train_and_test(*scenes, whole, tiny, 0, cpu)
+    last = newest(whole).name
+    for harm, name, folders in (
+        (cut, "state.pt", last),
+        (flip, "state.pt", last),
+        (flip, "curve.json", last),
+        (flip, BEST, last),
+        (Path.unlink, "run.json", last),
+        (cut, "run.json", "*"),
+    ):
+        work = shutil.copytree(whole, tmp_path / "work", dirs_exist_ok=True)
+        for folder in (work / "checkpoints").glob(folders):
+            harm(folder / name)
+        caplog.clear()
+        resumed = train_and_test(*scenes, work, tiny, 0, cpu)
+        assert f"{last} is damaged" in caplog.text
+        assert ("starting afresh" in caplog.text) == (folders == "*")
+        assert resumed.curve == expected.curve
+        assert resumed.summary() == expected.summary()
+        assert (work / BEST).read_bytes() == (whole / BEST).read_bytes()
+        shutil.rmtree(work)
 
 
 @pytest.mark.parametrize("stop", [1, 2, 3])
@@ -99,8 +143,7 @@ def test_a_killed_run_ends_as_if_it_had_never_stopped(scenes, tiny, cpu, tmp_pat
 
     with pytest.raises(KilledError):
         train_and_test(*scenes, tmp_path / "w", config, 0, cpu, log=kill)
-    before = (tmp_path / "w" / LAST).is_file()
-    assert before == (stop > 1)
+    assert (newest(tmp_path / "w") is not None) == (stop > 1)
     epochs = []
     resumed = train_and_test(
         *scenes, tmp_path / "w", config, 0, cpu, log=lambda record: epochs.append(record["epoch"])
@@ -132,7 +175,7 @@ def test_the_random_state_of_the_caller_is_left_alone(scenes, tiny, cpu, tmp_pat
 
 
 def encoder_state(folder):
-    state = torch.load(folder / LAST, weights_only=True)["model"]
+    state = torch.load(newest(folder) / "state.pt", weights_only=True)["model"]
     return {name: value for name, value in state.items() if name.startswith("network.encoder.")}
 
 
@@ -185,7 +228,7 @@ def test_files_that_hold_no_weights_of_the_encoder_are_refused(tmp_path, tiny):
         build(changed(tiny, encoder_weights=str(tmp_path / "nowhere.pth")))
 
     (tmp_path / "text.pth").write_text("no weights")
-    with pytest.raises(InputError, match=r"text\.pth: holds no weights of encoder tu-test_resnet"):
+    with pytest.raises(InputError, match=r"text\.pth: is no \.pth file: it begins with"):
         build(changed(tiny, encoder_weights=str(tmp_path / "text.pth")))
 
     save_file({"conv1.weight": torch.zeros(3)}, tmp_path / "other.safetensors")

@@ -52,6 +52,11 @@ class Features(NamedTuple):
     detail: Tensor
 
 
+def base_block(config: CDDFuseConfig) -> DenseAttentionBlock:
+    """Attention on the base features; zeros lie beyond the border, as in the authors' code."""
+    return DenseAttentionBlock(config.channels, config.heads, padding_mode="zeros")
+
+
 class Encoder(nn.Module):
     """B×1×H×W in [0, 1] -> base and detail features; one encoder for both modalities."""
 
@@ -59,7 +64,7 @@ class Encoder(nn.Module):
         super().__init__()
         self.stem = nn.Conv2d(1, config.channels, 3, padding=1, bias=False)
         self.blocks = restormer_blocks(config)
-        self.base = DenseAttentionBlock(config.channels, config.heads)
+        self.base = base_block(config)
         self.detail = nn.Sequential(*(InvertibleNode(config.channels) for _ in range(config.nodes)))
 
     def forward(self, image: Tensor) -> Features:

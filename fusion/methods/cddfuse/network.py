@@ -8,12 +8,11 @@ two fuses the features. Layers and weights are those of the authors' code; "choi
 import torch
 from torch import Tensor
 
-from fusion.blocks.dense_attention import DenseAttentionBlock
 from fusion.blocks.restormer import RestormerDecoder
 from fusion.images.color import luminance
 from fusion.methods.base import EncoderLayers, FusionMethod
 from fusion.methods.cddfuse.config import CDDFuseConfig
-from fusion.methods.cddfuse.encoder import Encoder, Features, InvertibleNode
+from fusion.methods.cddfuse.encoder import Encoder, Features, InvertibleNode, base_block
 
 
 class CDDFuseNetwork(FusionMethod[CDDFuseConfig]):
@@ -26,7 +25,7 @@ class CDDFuseNetwork(FusionMethod[CDDFuseConfig]):
         super().__init__(config)
         self.encoder = Encoder(config)
         self.decoder = RestormerDecoder(config)
-        self.base_fusion = DenseAttentionBlock(config.channels, config.heads)
+        self.base_fusion = base_block(config)
         self.detail_fusion = InvertibleNode(config.channels)
 
     def forward(self, infrared: Tensor, visible: Tensor) -> Tensor:

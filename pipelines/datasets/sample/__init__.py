@@ -11,7 +11,7 @@ import numpy as np
 
 from detection.boxes import CLASSES as M3FD_CLASSES
 from fusion.core.files import write_bytes
-from fusion.images.decode import write_image
+from fusion.images.decode import to_rgb, write_image
 from pipelines.datasets.config import SampleConfig
 from pipelines.datasets.sample.canvas import Box
 from pipelines.datasets.sample.scenes import m3fd_scene, msrs_scene
@@ -64,7 +64,7 @@ def _msrs(target: Path, config: SampleConfig, split: int, number: int) -> None:
 def _m3fd(target: Path, config: SampleConfig, number: int) -> None:
     rng = np.random.default_rng([config.seed, _M3FD, number])
     (infrared, visible), boxes = m3fd_scene(config.height, config.width, _is_night(number), rng)
-    write_image(target / "Ir" / f"{number:05d}.png", infrared[..., None].repeat(3, axis=2))
+    write_image(target / "Ir" / f"{number:05d}.png", to_rgb(infrared))
     write_image(target / "Vis" / f"{number:05d}.png", visible)
     content = _voc(f"{number:05d}.png", config, boxes)
     write_bytes(target / "Annotation" / f"{number:05d}.xml", content)

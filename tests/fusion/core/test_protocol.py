@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fusion.core.errors import InputError
-from fusion.core.files import code_digest, file_digest
+from fusion.core.files import file_digest
 from fusion.core.protocol import differences, of_repeats, protocol_digest
 
 NAMES = st.text("abc", min_size=1, max_size=2)
@@ -40,20 +40,6 @@ def test_repeats_share_all_but_their_seeds():
     found = of_repeats([{"x": 1, "seed": 3}, {"x": 1, "seed": 5}])
     assert found["protocol"] == {"x": 1, "seeds": [3, 5]}
     assert found["protocol_sha256"] == protocol_digest(found["protocol"])
-
-
-def test_code_counts_by_the_content_of_every_python_file(tmp_path):
-    (tmp_path / "part/deep").mkdir(parents=True)
-    for name in ("alone.py", "part/one.py", "part/deep/two.py"):
-        (tmp_path / name).write_text(f"# {name}")
-    sources = tmp_path / "alone.py", tmp_path / "part"
-    seen = [code_digest(*sources)]
-    (tmp_path / "part/notes.txt").write_text("no code")
-    assert code_digest(*sources) == seen[0]
-    for name in ("alone.py", "part/one.py", "part/deep/two.py"):
-        (tmp_path / name).write_text("# edited")
-        seen.append(code_digest(*sources))
-    assert len(set(seen)) == 4
 
 
 def test_a_file_counts_by_its_content_and_must_be_there(tmp_path):

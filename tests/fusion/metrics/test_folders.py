@@ -4,7 +4,8 @@ import pytest
 
 from fusion.core.errors import InputError
 from fusion.images.decode import read_visible, to_gray, write_image
-from fusion.metrics.folders import BATCH_PIXELS, evaluate_folders, summarise
+from fusion.metrics.folders import BATCH_PIXELS, evaluate_folders
+from fusion.metrics.summary import summarise
 
 
 @pytest.fixture
@@ -42,11 +43,17 @@ def test_a_fused_image_of_another_size_is_named(folders):
         evaluate_folders(*folders)
 
 
+def test_a_pair_of_two_sizes_is_named(folders):
+    write_image(folders[0] / "b.png", np.zeros((40, 41), np.uint8))
+    with pytest.raises(InputError, match=r"b.png: infrared and visible differ in size: 41x40 and"):
+        evaluate_folders(*folders)
+
+
 def test_undefined_values_are_left_out_of_the_mean_and_counted(folders):
     summary = summarise(evaluate_folders(*folders, ["SD", "VIF"]))
-    assert summary["protocol"] == "cddfuse"
-    assert summary["images"] == 3
-    assert [item["undefined"] for item in summary["metrics"].values()] == [0, 1]
+    assert summary.protocol == "cddfuse"
+    assert summary.images == 3
+    assert [item.undefined for item in summary.metrics.values()] == [0, 1]
 
 
 def test_intervals_hold_the_mean_and_narrow_with_more_images():
@@ -55,10 +62,10 @@ def test_intervals_hold_the_mean_and_narrow_with_more_images():
     for count in (20, 500):
         values = random.normal(10, 2, count)
         frame = pd.DataFrame({"name": range(count), "SD": values, "range": 200})
-        item = summarise(frame)["metrics"]["SD"]
-        assert item["low"] < item["mean"] < item["high"]
-        assert item["mean"] == pytest.approx(values.mean())
-        widths.append(item["high"] - item["low"])
+        item = summarise(frame).metrics["SD"]
+        assert item.low < item.mean < item.high
+        assert item.mean == pytest.approx(values.mean())
+        widths.append(item.high - item.low)
     # a normal approximation of the 95 % interval of 500 values
     assert widths[1] == pytest.approx(2 * 1.96 * 2 / 500**0.5, rel=0.15)
     assert widths[0] > 3 * widths[1]
@@ -81,7 +88,7 @@ def test_what_stretching_would_add_is_what_stretched_images_measure(folders):
     for path in sorted(folders[2].iterdir()):
         grey = to_gray(read_visible(path).pixels) // 2
         write_image(path, grey)
-    promised = summarise(evaluate_folders(*folders, ["SD", "SF", "AG"]))["stretching"]
+    promised = summarise(evaluate_folders(*folders, ["SD", "SF", "AG"])).stretching
     before = evaluate_folders(*folders, ["SD", "SF", "AG"]).mean(numeric_only=True)
     for path in sorted(folders[2].iterdir()):
         grey = read_visible(path).pixels.astype(float)

@@ -99,8 +99,10 @@ def test_other_errors_of_torch_are_not_taken_for_it(monkeypatch, capsys, folder)
 
     monkeypatch.setattr("fusion.inference.tiles.bytes_per_pixel", lambda *_: 1000.0)
     monkeypatch.setattr(PoMAI, "forward", forward)
-    with pytest.raises(RuntimeError, match="Expected size for"):
-        run(monkeypatch, capsys, folder)
+    monkeypatch.setattr("tempfile.tempdir", str(folder))  # gets the report
+    monkeypatch.chdir(folder)
+    assert run(monkeypatch, capsys, folder)[0] == 70
+    assert "Expected size for" in next(folder.glob("pomai-error-*.txt")).read_text()
 
 
 def test_two_files_turned_as_their_exif_says(monkeypatch, capsys, folder):

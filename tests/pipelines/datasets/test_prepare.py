@@ -256,7 +256,7 @@ def test_boxes_are_clipped_dropped_and_counted(source, run):
         write_xml(path)
     annotations = source / "M3FD/Annotation"
     write_xml(annotations / "00000.xml", ("car", -5, 2, 20, 30), ("Lamp", 9, 9, 9, 20))
-    write_xml(annotations / "00001.xml", ("People", 70, 2, 90, 30))
+    write_xml(annotations / "00001.xml", ("People", 64, 2, 90, 30))
     assert run(source / "M3FD", **M3FD).notes == {
         "boxes of Car": 1,
         "boxes clipped to the image": 1,

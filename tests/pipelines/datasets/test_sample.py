@@ -10,11 +10,12 @@ from detection.boxes import read_annotation
 from fusion.images.decode import read_infrared, read_visible
 from fusion.images.pairs import find_pairs
 from pipelines.datasets.config import SampleConfig
+from pipelines.datasets.night import is_night
 from pipelines.datasets.sample import generate
 from pipelines.datasets.sample.canvas import Camera, Canvas, Surface, rectangle
 from pipelines.datasets.sample.scenes import m3fd_scene, msrs_scene
 from segmentation.labels import CLASSES as MSRS
-from segmentation.labels import is_night, read_label
+from segmentation.labels import read_label
 
 SMALL = {"msrs_train": 2, "msrs_test": 1, "m3fd": 2, "height": 64, "width": 80}
 

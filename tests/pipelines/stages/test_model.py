@@ -1,12 +1,16 @@
 """Rows of weights that were trained before."""
 
+import json
 from pathlib import Path
 
 import pytest
 import yaml
 
+from fusion.core import code
+from fusion.core.code import code_digest
 from fusion.core.errors import InputError
 from fusion.inference.pretrained import BOX
+from fusion.methods.files import read_card
 from pipelines.compose import compose
 from pipelines.stages import model
 
@@ -32,9 +36,23 @@ def row(tmp_path, monkeypatch):
 def test_weights_in_the_box_are_taken_as_they_are(row, tmp_path):
     row()
     model.main("mine")
-    for taken, name in (("weights.safetensors", "safetensors"), ("card.json", "json")):
-        copied = tmp_path / "models/mine" / taken
-        assert copied.read_bytes() == (BOX / f"pomai-tiny.{name}").read_bytes()
+    copied = (tmp_path / "models/mine/weights.safetensors").read_bytes()
+    assert copied == (BOX / "pomai-tiny.safetensors").read_bytes()
+    card = json.loads((BOX / "pomai-tiny.json").read_bytes())
+    network = code_digest(Path("fusion/methods/pomai"))
+    assert read_card(tmp_path / "models/mine") == {**card, "network_code": network}
+
+
+@pytest.mark.parametrize("name", ["mine", "average"])
+def test_the_card_changes_with_the_code_that_fuses(row, tmp_path, monkeypatch, name):
+    """Or fusing would not run again."""
+    row()
+    cards = []
+    for digest in ({}.get, str):  # of every file: None, then its path
+        monkeypatch.setattr(code, "file_digest", digest)
+        model.main(name)
+        cards.append((tmp_path / "models" / name / "card.json").read_bytes())
+    assert cards[0] != cards[1]
 
 
 def test_weights_of_another_method_are_refused(row):

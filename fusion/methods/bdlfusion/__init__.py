@@ -1,0 +1,1 @@
+"""BDLFusion: see `method`."""

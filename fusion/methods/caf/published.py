@@ -1,0 +1,51 @@
+"""The checkpoints of CAF's authors (RollingPlain/CAF_IVIF) under their names and ours.
+
+Both are whole pickled objects: what is read here is the state dict of one. The network trained for
+detection is the authors' default; their `Det_final` and `Seg_final` are told apart by one weight.
+"""
+
+from collections.abc import Mapping
+from hashlib import sha256
+
+from torch import Tensor
+
+from fusion.inference.published import (
+    BATCH_NORM,
+    CONVOLUTION,
+    Converted,
+    inside,
+    rename,
+    renamed_parts,
+)
+from fusion.methods.caf.config import CAFConfig
+from fusion.methods.caf.method import CAF, DEPTH
+
+CONVOLUTIONS = {
+    "encoder1.0": "infrared.0",
+    "encoder2.0": "visible.0",
+    **{f"dense.{layer}.0": f"dense.{layer}.0" for layer in range(DEPTH)},
+    "fuse.0.0": "tail.0",
+    "fuse.1.0": "tail.2.0",
+    "fuse.2.0": "tail.3",
+}
+NORMS = {
+    "encoder1.1": "infrared.1",
+    "encoder2.1": "visible.1",
+    **{f"dense.{layer}.1": f"dense.{layer}.1" for layer in range(DEPTH)},
+    "fuse.1.1": "tail.2.1",
+}
+NAMES = renamed_parts(CONVOLUTIONS, CONVOLUTION) | renamed_parts(NORMS, BATCH_NORM)
+FINGERPRINTS = {
+    "8aba10e05d343cc3a5efb31ebdd926c3f2184ef562e6ac5d9b88a88cf14599e1": "detection",
+    "d1041194aceb749158de91f3613d4135b709a279fff85e59c9c3a272407ba276": "segmentation",
+}
+"""SHA-256 of the last convolution's weights in each of the published files."""
+
+
+def convert(checkpoint: Mapping[str, Tensor]) -> Converted:
+    """See `fusion.inference.published.Converter`; any other weights have no variant."""
+    config = CAFConfig()
+    found = inside(checkpoint, "module.")
+    weights = rename(found, NAMES, CAF(config))
+    last = weights["tail.3.weight"].float().contiguous().numpy().tobytes()
+    return Converted(config, weights, FINGERPRINTS.get(sha256(last).hexdigest(), ""))

@@ -1,0 +1,1 @@
+"""DeFusion: see `network`."""

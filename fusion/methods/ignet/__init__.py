@@ -1,0 +1,1 @@
+"""IGNet: see `method`."""

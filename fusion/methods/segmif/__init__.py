@@ -1,0 +1,1 @@
+"""SegMiF: see `method`."""

@@ -1,0 +1,35 @@
+"""Settings of SegMiF; imports no torch."""
+
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from fusion.core.config import Config
+from fusion.methods.settings import MethodSettings
+
+
+class SegMiFConfig(Config):
+    """SegMiF's network: the fusion network and two stages of a segmentation encoder.
+
+    channels, growth: between the dense blocks, and of each of their layers.
+    heads: of the interactive attention.
+    semantic_width: of the encoder's first stage; the second has twice as many channels.
+    semantic_depths: blocks of both stages.
+    """
+
+    channels: int = Field(64, ge=1)
+    growth: int = Field(32, ge=1)
+    heads: int = Field(8, ge=1)
+    semantic_width: int = Field(64, ge=1)
+    semantic_depths: list[int] = Field([3, 4], min_length=2, max_length=2)
+
+    @model_validator(mode="after")
+    def _heads_divide_channels(self) -> Self:
+        if self.channels % self.heads:
+            raise ValueError(
+                f"channels ({self.channels}) must be a multiple of heads ({self.heads})"
+            )
+        return self
+
+
+SETTINGS = MethodSettings(SegMiFConfig)

@@ -1,0 +1,1 @@
+"""TIM: see `method`."""

@@ -1,0 +1,6 @@
+"""Day and night, where the names of images tell."""
+
+
+def is_night(stem: str) -> bool | None:
+    """Whether an image was taken at night, by its name: 00004N night, 00537D day, else None."""
+    return {"N": True, "D": False}.get(stem[-1:])

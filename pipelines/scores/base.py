@@ -1,0 +1,86 @@
+"""The base of all scores: where they lie, how they are written and read."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import stdev
+from typing import ClassVar, Literal, Self
+from zipfile import BadZipFile
+
+from pydantic import ValidationError
+
+from fusion.core.config import Config
+from fusion.core.errors import InputError
+from fusion.core.files import write_bytes
+from pipelines.paths import SCORES, empty
+
+Stage = Literal["evaluate", "detect", "segment"]
+"""The stages that measure."""
+
+UNREADABLE = (OSError, ValueError, KeyError, EOFError, BadZipFile)
+"""What reading a damaged table or array raises."""
+
+REMEDY = "run `dvc repro`, which measures it again"
+
+
+def score_folder(stage: Stage, method: str, dataset: str, root: Path = SCORES) -> Path:
+    """The folder of one method's score on one data set.
+
+    Args:
+        root: where: `SCORES`, or what the stage writes besides (`PLOTS`, `PICTURES`, `WEIGHTS`,
+            `RUNS`).
+    """
+    return root / f"{stage}-{method}-{dataset}"
+
+
+class Scores(Config):
+    """The base of the three scores: facts in `scores.json`, tables and arrays in files beside it.
+
+    `save` writes the facts last, so that a folder without them is known to be incomplete.
+    """
+
+    stage: ClassVar[Stage]
+    file: ClassVar[str] = "scores.json"
+
+    def save(self, folder: Path) -> None:
+        """Write everything into an emptied folder."""
+        empty(folder)
+        self._save_files(folder)
+        write_bytes(folder / self.file, f"{self.model_dump_json(indent=2)}\n".encode())
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote.
+
+        Raises:
+            InputError: a file is missing, damaged, or written by another version of the code.
+        """
+        path = folder / cls.file
+        try:
+            scores = cls.model_validate_json(path.read_bytes())
+        except FileNotFoundError as error:
+            raise InputError(path, "is missing", REMEDY) from error
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"])) or "the file"
+            reason = f"is damaged or of another version ({where}: {first['msg']})"
+            raise InputError(path, reason, REMEDY) from error
+        return scores.model_copy(update=scores._load_files(folder))
+
+    def _save_files(self, folder: Path) -> None:
+        """Write what is not in `scores.json`."""
+        raise NotImplementedError
+
+    def _load_files(self, folder: Path) -> dict[str, object]:
+        """Read what is not in `scores.json`: field → value."""
+        raise NotImplementedError
+
+
+def spread(values: Sequence[float]) -> float | None:
+    """Standard deviation over seeds; None for one."""
+    return stdev(values) if len(values) > 1 else None
+
+
+def unreadable(path: Path, error: Exception) -> InputError:
+    """What to raise where a file beside `scores.json` could not be read."""
+    reason = "is missing" if isinstance(error, FileNotFoundError) else f"is damaged ({error})"
+    return InputError(path, reason, REMEDY)

@@ -1,0 +1,45 @@
+"""Scores of the evaluate stage: fusion metrics."""
+
+from pathlib import Path
+from typing import ClassVar, Self
+
+import pandas as pd
+from pydantic import Field, InstanceOf
+
+from fusion.core.errors import InputError
+from fusion.core.files import write_bytes
+from fusion.metrics.summary import FusionSummary, summarise
+from pipelines.scores.base import REMEDY, UNREADABLE, Scores, Stage, unreadable
+
+
+class FusionScores(Scores):
+    """Fusion metrics of a method's test images.
+
+    summary: means over the images, with intervals.
+    stretch: whether the fused images were stretched to their full range.
+    images: what `fusion.metrics.folders.evaluate_folders` returns, a row an image.
+    """
+
+    stage: ClassVar[Stage] = "evaluate"
+    summary: FusionSummary
+    stretch: bool
+    images: InstanceOf[pd.DataFrame] = Field(default_factory=pd.DataFrame, exclude=True, repr=False)
+
+    @classmethod
+    def of(cls, images: pd.DataFrame, stretch: bool) -> Self:
+        """Summarize measured images."""
+        return cls(summary=summarise(images), stretch=stretch, images=images)
+
+    def _save_files(self, folder: Path) -> None:
+        write_bytes(folder / "images.csv", self.images.to_csv(index=False).encode())
+
+    def _load_files(self, folder: Path) -> dict[str, object]:
+        path = folder / "images.csv"
+        try:
+            images = pd.read_csv(path, dtype={"name": str})
+        except UNREADABLE as error:
+            raise unreadable(path, error) from error
+        missing = {"name", *self.summary.metrics} - {*images.columns}
+        if missing or len(images) != self.summary.images:
+            raise InputError(path, f"does not belong to the {self.file} beside it", REMEDY)
+        return {"images": images}

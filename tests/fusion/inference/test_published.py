@@ -1,0 +1,97 @@
+from collections import OrderedDict
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from fusion.core.errors import InputError
+from fusion.inference.published import BATCH_NORM, inside, read_checkpoint, rename, renamed_parts
+
+NAMES = renamed_parts({"theirs.0": "0"}, ["weight", "bias"]) | renamed_parts(
+    {"theirs.1": "1"}, BATCH_NORM
+)
+
+
+@pytest.fixture
+def network():
+    return nn.Sequential(nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3))
+
+
+@pytest.fixture
+def checkpoint():
+    torch.manual_seed(1)
+    other = nn.Sequential(nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3))
+    return {f"theirs.{name}": value for name, value in other.state_dict().items()}
+
+
+def test_renamed_weights_make_the_network_the_published_one(network, checkpoint):
+    network.load_state_dict(rename(checkpoint, NAMES, network))
+    for name, value in network.state_dict().items():
+        assert torch.equal(value, checkpoint[f"theirs.{name}"])
+
+
+def test_all_that_is_wrong_with_a_checkpoint_is_listed(network, checkpoint):
+    del checkpoint["theirs.0.bias"]
+    checkpoint["theirs.0.weight"] = torch.zeros(3, 2, 5, 5)
+    checkpoint["head.weight"] = checkpoint["theirs.1.weight"]
+    with pytest.raises(ValueError, match="not a checkpoint") as caught:
+        rename(checkpoint, NAMES, network)
+    for part in (
+        "missing: theirs.0.bias",
+        "unknown: head.weight",
+        "of another shape: theirs.0.weight (3×2×5×5, not 3×2×3×3)",
+    ):
+        assert part in str(caught.value)
+
+
+def test_entries_that_act_on_nothing_are_left_out(network, checkpoint):
+    checkpoint |= {"dead.bn.weight": torch.ones(3), "dead.bn.bias": torch.ones(3)}
+    assert rename(checkpoint, NAMES, network, unused=r".*\.bn\..*").keys() == set(
+        network.state_dict()
+    )
+
+
+def test_dimensions_of_one_element_do_not_count(network, checkpoint):
+    checkpoint["theirs.0.bias"] = checkpoint["theirs.0.bias"].view(1, 3, 1)
+    assert rename(checkpoint, NAMES, network)["0.bias"].shape == (3,)
+
+
+def test_a_table_that_does_not_cover_the_network_is_a_mistake(network, checkpoint):
+    with pytest.raises(KeyError, match=r"0\.bias"):
+        rename(checkpoint, {k: v for k, v in NAMES.items() if v != "0.bias"}, network)
+
+
+def test_wrapped_checkpoints_are_read_as_plain_ones(tmp_path, checkpoint):
+    nested = {"net": OrderedDict((f"module.{k}", v) for k, v in checkpoint.items()), "epoch": 3}
+    torch.save(nested, tmp_path / "nested.pth")
+    torch.save(checkpoint, tmp_path / "plain.model")
+    save_file(checkpoint, tmp_path / "plain.safetensors")
+    for name in ("nested.pth", "plain.model", "plain.safetensors"):
+        read = inside(read_checkpoint(tmp_path / name), "net.", "module.")
+        assert read.keys() == checkpoint.keys()
+        assert all(torch.equal(read[entry], checkpoint[entry]) for entry in read)
+
+
+class Malicious:
+    def __reduce__(self):
+        return Path.touch, (Path("opened"),)
+
+
+def test_a_pickled_object_is_never_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    torch.save({"a": Malicious()}, tmp_path / "bad.pth")
+    with pytest.raises(InputError, match=r"bad\.pth: holds more than tensors.*state_dict"):
+        read_checkpoint(tmp_path / "bad.pth")
+    assert not (tmp_path / "opened").exists()
+
+
+@pytest.mark.parametrize("name", ["cut.pth", "text.pt", "text.safetensors", "none.pth"])
+def test_damaged_and_missing_files_are_named(tmp_path, checkpoint, name):
+    torch.save(checkpoint, tmp_path / "cut.pth")
+    (tmp_path / "cut.pth").write_bytes((tmp_path / "cut.pth").read_bytes()[:200])
+    (tmp_path / "text.pt").write_text("not a checkpoint")
+    (tmp_path / "text.safetensors").write_text("not a checkpoint")
+    with pytest.raises(InputError, match=name):
+        read_checkpoint(tmp_path / name)

@@ -1,0 +1,162 @@
+"""Scores made by hand, for a board."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from detection.matches import Matches
+from fusion.metrics.summary import FusionSummary, MetricSummary
+from pipelines.report.board import Board
+from pipelines.report.results import assess
+from pipelines.report.significance import agreement
+from pipelines.scores.detection import DetectionPart, DetectionRun, DetectionScores
+from pipelines.scores.fusion import FusionScores
+from pipelines.scores.segmentation import (
+    ImageConfusions,
+    SegmentationPart,
+    SegmentationRun,
+    SegmentationScores,
+)
+
+
+def fusion(values, stretching=None, stretch=False, images=3, ranges=200.0):
+    """`values`: metric -> its mean, or one value an image."""
+    columns = {
+        name: value for name, value in values.items() if isinstance(value, (list, pd.Series))
+    }
+    count = max([len(column) for column in columns.values()], default=images)
+    frame = pd.DataFrame({"name": [f"{i:02}" for i in range(count)], **columns})
+    for name in values.keys() - columns:
+        frame[name] = np.nan if values[name] is None else values[name]
+    means = {name: frame[name].mean() for name in values}
+    summary = FusionSummary(
+        protocol="cddfuse",
+        images=count,
+        metrics={
+            name: MetricSummary(
+                mean=None if np.isnan(mean) else float(mean), low=None, high=None, undefined=0
+            )
+            for name, mean in means.items()
+        },
+        stretching=stretching or {},
+    )
+    return FusionScores(summary=summary, stretch=stretch, images=frame.assign(range=ranges))
+
+
+def part(mean, by_class, amounts, images):
+    return DetectionPart(map50=mean, ap50=by_class, objects=amounts, images=images)
+
+
+def detection(map50=0.5, map50_95=0.25, sd=None, runs=({},), precision="p", matches=None):
+    """`runs`: for each seed, what differs from a usual one."""
+    usual = {"map50": map50, "map50_95": map50_95, "ap50": {}, "ap50_95": {}, "objects": {}}
+    usual |= {"day": None, "night": None, "best_epoch": 1}
+    seeds = {seed: DetectionRun(**{**usual, **run, "seed": seed}) for seed, run in enumerate(runs)}
+    return DetectionScores(
+        map50=map50,
+        map50_95=map50_95,
+        map50_sd=None,
+        map50_95_sd=sd,
+        seeds=seeds,
+        conditions="d",
+        protocol={"precision": precision},
+        protocol_sha256="0",
+        matches=matches or {},
+    )
+
+
+def labelled(miou, by_class=None, pixels=None, images=2):
+    return SegmentationPart(
+        miou=miou,
+        iou=by_class or {},
+        absent=[],
+        pixel_accuracy=None,
+        pixels=pixels or {},
+        images=images,
+    )
+
+
+def segmentation(miou=0.5, sd=None, runs=({},), precision="q", confusions=None):
+    usual = {"test": labelled(miou), "day": None, "night": None, "best_epoch": 1}
+    return SegmentationScores(
+        miou=miou,
+        miou_sd=sd,
+        seeds={
+            seed: SegmentationRun(**{**usual, **run, "seed": seed}) for seed, run in enumerate(runs)
+        },
+        conditions="s",
+        protocol={"precision": precision},
+        protocol_sha256="0",
+        confusions=confusions or {},
+    )
+
+
+def results(table, board=None):
+    """The tables of a leaderboard that was made by hand."""
+    board = board or Board(list(table.rows))
+    return replace(assess(board), table=table, ranks=agreement(table))
+
+
+def two_rows():
+    """Rows average and pomai, all tasks on one set, VIF undefined."""
+    values = {"average": 1.0, "pomai": 2.0}
+    return Board(
+        list(values),
+        {
+            "msrs": {
+                name: fusion(
+                    {"SD": [10 * value + i - 4 for i in range(9)], "VIF": None},
+                    stretching={"SD": value / 10},
+                )
+                for name, value in values.items()
+            }
+        },
+        {
+            "msrs": {
+                name: detection(value / 4, value / 8, 0.034, matches={0: random_matches(0)})
+                for name, value in values.items()
+            }
+        },
+        {
+            "msrs": {
+                name: segmentation(value / 5, 0.012, confusions={0: confusions(0, 0.5)})
+                for name, value in values.items()
+            }
+        },
+    )
+
+
+def random_matches(seed, images=12, classes=3, quality=0.5, truth=None):
+    """Detections without a detector: right with probability `quality`, surer when right."""
+    rng = np.random.default_rng(seed)
+    if truth is None:
+        truth = np.random.default_rng(99).integers(0, 4, (images, classes))
+    rows = []
+    for image in range(images):
+        for label in range(classes):
+            for _ in range(truth[image, label]):
+                if rng.random() < quality:
+                    rows.append((image, label, rng.beta(4, 2), np.arange(10) < rng.integers(1, 11)))
+            for _ in range(rng.integers(0, 3)):
+                rows.append((image, label, rng.beta(2, 4), np.zeros(10, bool)))
+    columns = list(zip(*rows, strict=True))
+    return Matches(
+        stems=[f"{index:05d}" for index in range(images)],
+        truth=truth,
+        image=np.array(columns[0]),
+        label=np.array(columns[1]),
+        confidence=np.array(columns[2], np.float32),
+        correct=np.array(columns[3]),
+    )
+
+
+def confusions(seed, correct, images=12):
+    """Of images with 100 pixels a class, a share of them labelled right."""
+    random = np.random.default_rng(seed)
+    matrices = np.zeros((images, 9, 9), np.int64)
+    for image in matrices:
+        right = random.binomial(100, correct, 9)
+        image[np.arange(9), np.arange(9)] = right
+        image[np.arange(9), (np.arange(9) + 1) % 9] = 100 - right
+    return ImageConfusions([f"{index:05d}" for index in range(images)], matrices)
