@@ -168,6 +168,11 @@ class _TensorBytes(TorchDispatchMode):
         self.peak = 0
         self._living = {tensor.untyped_storage().data_ptr(): 0 for tensor in inputs}
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Whether torch leaves out its compiler here, which takes seconds to import."""
+        return False
+
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         output = func(*args, **(kwargs or {}))
         for tensor in tree_leaves(output):
