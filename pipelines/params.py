@@ -11,6 +11,7 @@ from fusion import methods
 from fusion.core.config import Config, RuntimeConfig
 from fusion.core.errors import InputError, list_names
 from fusion.core.names import Name
+from fusion.core.weight_files import check_weight_file
 from fusion.methods import PhaseConfig, TaughtPhaseConfig
 from fusion.metrics import METRIC_NAMES
 from pipelines.datasets.config import DatasetConfig, SampleConfig
@@ -136,8 +137,11 @@ class Params(Config):
             ("detection.weights", self.detect_on, detector),
             ("segmentation.encoder_weights", self.segment_on, encoder),
         ):
-            if datasets and file and not Path(file).is_file():
-                raise ValueError(f"{key}: there is no file '{file}' (null starts from random ones)")
+            if datasets and file:
+                try:
+                    check_weight_file(Path(file))
+                except InputError as error:
+                    raise ValueError(f"{key}: {error} (null starts from random ones)") from error
 
     def _has_what_tasks_need(self, method: str) -> None:
         for dataset in [*self.detect_on, *self.segment_on]:

@@ -1,6 +1,7 @@
 """A small folder of valid inputs of every kind, and the commands that read each of them."""
 
 import json
+import shutil
 from pathlib import Path
 
 import cv2
@@ -52,7 +53,8 @@ def build(folder: Path) -> None:
     for suffix, name in (("safetensors", "weights.safetensors"), ("json", "card.json")):
         source = ROOT / f"fusion/weights/pomai-tiny.{suffix}"
         (learned / name).write_bytes(source.read_bytes())
-    compose(folder / "params.yaml", ["profile=tiny"], ROOT / "conf")
+    shutil.copytree(ROOT / "conf", folder / "conf")
+    compose(folder / "params.yaml", ["profile=tiny"], folder / "conf")
 
 
 def _write_pair(
@@ -92,6 +94,8 @@ COMMANDS = {
     "learned/card.json": [LEARNED],
     "learned/weights.safetensors": [LEARNED],
     "params.yaml": [["check"]],
+    "conf/profile/tiny.yaml": [["params", "profile=tiny", "--output", "out.yaml"]],
+    "conf/config.yaml": [["params", "profile=tiny", "--output", "out.yaml"]],
 }
 """Which commands read the files that a pattern matches."""
 

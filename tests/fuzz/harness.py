@@ -4,6 +4,7 @@ Processes fork from a server in which the slow libraries are loaded, so a run ta
 second. Whatever the command does, the folder it works in must look as before but for its output.
 """
 
+import ctypes
 import io
 import multiprocessing
 import os
@@ -11,18 +12,31 @@ import resource
 import signal
 import sys
 import traceback
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 SECONDS = 60.0
 EXTRA_MEMORY = 4 << 30
-PRELOADED = [
-    "torch",
-    "fusion.inference.pretrained",
-    "fusion.metrics.folders",
-    "pipelines.cli",
-    "pipelines.datasets.prepare",
-]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a process may use.
+
+    seconds: after which it is stopped.
+    file_bytes: of the largest file it can write, as on a full disk; None is no limit.
+    plain_user: whether root's right to read and write everything is given up.
+    encoding: of its standard streams.
+    environment: additions to it.
+    """
+
+    seconds: float = SECONDS
+    file_bytes: int | None = None
+    plain_user: bool = False
+    encoding: str = "utf-8"
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -42,7 +56,7 @@ class Outcome:
     def fault(self, lines: int = 12) -> str | None:
         """What is wrong with this end: None if it worked, or failed with clear messages."""
         if self.code is None:
-            return f"still ran after {SECONDS:g} s"
+            return "was stopped: it still ran"
         if self.touched:
             return f"touched {', '.join(self.touched)}"
         if "Traceback (most recent call last)" in self.errors + self.printed:
@@ -52,7 +66,9 @@ class Outcome:
         said = [line for line in self.errors.splitlines() if line.strip()]
         if self.code == 1 and not any(line.startswith("error: ") for line in said):
             return "failed without an error message"
-        if self.code == 1 and len(said) > lines:
+        if self.code == 2 and not any("rror" in line for line in said):
+            return "refused without an error message"
+        if self.code and len(said) > lines:
             return f"said {len(said)} lines"
         return None
 
@@ -60,7 +76,7 @@ class Outcome:
 def start_server() -> multiprocessing.context.ForkServerContext:
     """The context whose processes start with the slow libraries loaded."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(PRELOADED)
+    context.set_forkserver_preload(["tests.fuzz.loaded"])
     return context
 
 
@@ -69,13 +85,14 @@ def run(
     arguments: list[str],
     folder: Path,
     outputs: tuple[str, ...] = ("out",),
+    limits: Limits = Limits(),
 ) -> Outcome:
     """Run `pomai ARGUMENTS` in `folder`; only what begins with a name in `outputs` may change."""
     before = _state(folder, outputs)
     streams = folder.parent / f"{folder.name}-printed", folder.parent / f"{folder.name}-errors"
-    process = context.Process(target=_call, args=(arguments, folder, *streams))
+    process = context.Process(target=_call, args=(arguments, folder, *streams, limits))
     process.start()
-    process.join(SECONDS)
+    process.join(limits.seconds)
     code = process.exitcode
     if code is None:
         process.kill()
@@ -88,20 +105,32 @@ def run(
     return Outcome(code, printed, errors, tuple(sorted(touched)))
 
 
-def _call(arguments: list[str], folder: Path, printed: Path, errors: Path) -> None:
+def _call(arguments: list[str], folder: Path, printed: Path, errors: Path, limits: Limits) -> None:
     os.setsid()
     for number, path in ((1, printed), (2, errors)):
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         os.dup2(handle, number)
-    encoding = {"encoding": "utf-8", "errors": "backslashreplace", "line_buffering": True}
+    encoding: Any = {"encoding": limits.encoding, "line_buffering": True}
     sys.stdout = io.TextIOWrapper(os.fdopen(1, "wb", closefd=False), **encoding)
     sys.stderr = io.TextIOWrapper(os.fdopen(2, "wb", closefd=False), **encoding)
     os.chdir(folder)
     used = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
     resource.setrlimit(resource.RLIMIT_AS, (used + EXTRA_MEMORY, used + EXTRA_MEMORY))
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # as Python itself does where it starts
+    if limits.file_bytes is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limits.file_bytes, limits.file_bytes))
+    os.environ.update(limits.environment)
+    if limits.plain_user and os.geteuid() == 0:
+        _drop_capabilities()
     sys.argv = ["pomai", *arguments]
     sys.exit(_status())
+
+
+def _drop_capabilities() -> None:
+    """From now on permissions count for root too: it owns its files, but no more than that."""
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)  # version 3, this process
+    if ctypes.CDLL(None, use_errno=True).capset(header, (ctypes.c_uint32 * 6)()):
+        raise OSError(ctypes.get_errno(), "capset")
 
 
 def _status() -> int:
