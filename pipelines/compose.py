@@ -10,7 +10,8 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from fusion.core.errors import InputError
-from pipelines.strict_yaml import read_yaml
+from fusion.core.files import read_bytes
+from pipelines.strict_yaml import LIMIT, read_yaml
 
 
 def compose(output: Path, overrides: Sequence[str] = (), config: Path = Path("conf")) -> None:
@@ -35,7 +36,7 @@ def compose(output: Path, overrides: Sequence[str] = (), config: Path = Path("co
         for file in sorted(_files(config), key=lambda file: file.stem not in named):
             read_yaml(file)  # names the file and the line, which Hydra does not
         raise InputError(config, f"is not valid YAML: {error}", "correct it") from error
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split("Config search path")[0].split())
         raise InputError(
             config, f"{' '.join(overrides)} cannot be composed: {reason}", "correct the overrides"
@@ -49,6 +50,6 @@ def _files(config: Path) -> list[Path]:
 def _refuse_byte_order_marks(config: Path) -> None:
     """Reject a file with a byte order mark; it hides `@package`, and Hydra misplaces the file."""
     for file in _files(config):
-        if file.read_bytes().startswith(b"\xef\xbb\xbf"):
+        if read_bytes(file, LIMIT).startswith(b"\xef\xbb\xbf"):
             reason = "begins with a byte order mark, which hides its first line"
             raise InputError(file, reason, "save it as UTF-8 without a byte order mark")

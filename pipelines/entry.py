@@ -103,6 +103,10 @@ def _line_of(error: Exception) -> str:
     words = str(error)
     if isinstance(error, MemoryError) or any(text in words for text in _EXHAUSTED):
         return "memory: is exhausted; take smaller images or batches, or a smaller memory limit"
+    if isinstance(error, RecursionError):
+        return "input: is nested too deeply; simplify it"
+    if isinstance(error, ValueError) and words == "embedded null byte":
+        return "path: has a zero byte in its name; correct it"
     if isinstance(error, OSError) and error.strerror:
         place = os.fsdecode(error.filename) if error.filename is not None else "output"
         remedy = "look at the path, its permissions and the space on its disk"

@@ -119,6 +119,12 @@ class Trained(_Configured):
 class Pretrained(_Weights):
     """Trained weights: `<name>.safetensors` and `<name>.json`."""
 
+    def checked(self, datasets: Mapping[str, Any], trained: Mapping[str, Any]) -> None:
+        super().checked(datasets, trained)
+        for file in (Path(self.source), Path(self.source).with_suffix(".json")):
+            if not file.is_file():
+                raise ValueError(f"methods.{self.name}.source: there is no file '{file}'")
+
 
 class Published(_Weights):
     """A model folder: weights and a card, made elsewhere or by another row's training."""
@@ -187,6 +193,9 @@ class Precomputed(_Row):
         for dataset in self.config.folders or {}:
             where = f"methods.{self.name}.config.folders"
             require(dataset in datasets, where, dataset, datasets)
+        for folder in [Path(self.source), *map(self.folder, self.config.folders or {})]:
+            if folder is not None and not folder.is_dir():
+                raise ValueError(f"methods.{self.name}.source: '{folder}' is not a folder")
 
 
 def _tag(row: Any) -> str:

@@ -107,6 +107,8 @@ def fuse_pairs(
         batches = batches_of_one_size(pairs, lambda pixels: plan.batch_size(pixels, batch_size))
         writing: list[Future[None]] = []
         for batch, (infrared, visible) in read_ahead(pool, read, batches, 2):
+            if shortage := plan.shortage(*infrared.shape[-2:]):
+                on_note(batch[0].visible, shortage)
             with explained(batch[0].visible):
                 fused = fuse_batch(
                     method,

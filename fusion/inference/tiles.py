@@ -69,6 +69,13 @@ class MemoryPlan(NamedTuple):
         side = int(max(0.0, left / self.network_bytes) ** 0.5) // ALIGNMENT * ALIGNMENT
         return Tiling(max(side, SMALLEST_TILE))
 
+    def shortage(self, height: int, width: int) -> str:
+        """A sentence where an image needs more than the ceiling by itself; empty if not."""
+        needed = _IMAGE_BYTES * height * width / _GIB
+        if needed <= self.gib:
+            return ""
+        return f"needs {needed:.1f} GiB whatever the tiles, more than the limit of {self.gib:g} GiB"
+
     def batch_size(self, pixels: int, wanted: int) -> int:
         """How many images of so many pixels fit into a batch, 1 to `wanted`."""
         fitting = int(self.gib * _GIB / ((self.network_bytes + _IMAGE_BYTES) * pixels))
@@ -173,6 +180,11 @@ class _TensorBytes(TorchDispatchMode):
         super().__init__()  # type: ignore[no-untyped-call]
         self.peak = 0
         self._living = {tensor.untyped_storage().data_ptr(): 0 for tensor in inputs}
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Whether torch leaves out its compiler here, which takes seconds to import."""
+        return False
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         output = func(*args, **(kwargs or {}))

@@ -25,7 +25,7 @@ KERNEL = (0.25 - CENTER / 2, 0.25, CENTER, 0.25, 0.25 - CENTER / 2)
 class LaplacianConfig(Config):
     """levels: detail levels, each half the size of the one before; 4 is a choice."""
 
-    levels: int = Field(4, ge=1)
+    levels: int = Field(4, ge=1, le=30)
 
 
 @register("laplacian")

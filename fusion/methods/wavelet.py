@@ -26,7 +26,7 @@ class WaveletConfig(Config):
     """
 
     wavelet: str = "db2"
-    levels: int = Field(3, ge=1)
+    levels: int = Field(3, ge=1, le=30)
 
     @field_validator("wavelet")
     @classmethod

@@ -4,6 +4,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Sequence
 from math import inf
+from os.path import realpath
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 VIDEOS = frozenset({".mp4", ".avi", ".mkv", ".mov", ".webm"})
 """Video suffixes, for which --video is needed."""
+
+MOST_MEMORY = 2**20
+"""GiB."""
 
 
 def fuse(
@@ -56,6 +60,8 @@ def fuse(
 
     if ir_range and not (-inf < ir_range[0] < ir_range[1] < inf):
         raise InputError("--ir-range", "is empty or not finite", "give the lower value first")
+    if not memory <= MOST_MEMORY:  # not a number is neither
+        raise InputError("--memory", f"is {memory:g}", f"give 0.1 to {MOST_MEMORY} GiB")
     runtime = RuntimeConfig(accelerator=accelerator, memory_gib=memory)
     shared: Any = {"stretch": stretch, "ir_range": ir_range, "overwrite": overwrite}
     if video:
@@ -130,8 +136,9 @@ class _Job(NamedTuple):
 
 def _job(ir: Path, vi: Path, out: Path) -> _Job:
     job = _files(ir, vi, out) if ir.is_file() and vi.is_file() else _folders(ir, vi, out)
-    sources = {path.resolve() for pair in job.pairs for path in (pair.infrared, pair.visible)}
-    if over := [job.target(pair) for pair in job.pairs if job.target(pair).resolve() in sources]:
+    # not `resolve`, which raises for a link to itself
+    sources = {realpath(path) for pair in job.pairs for path in (pair.infrared, pair.visible)}
+    if over := [job.target(pair) for pair in job.pairs if realpath(job.target(pair)) in sources]:
         raise InputError(over[0], "is a source and would be overwritten", "give another --out")
     try:
         job.folder.mkdir(parents=True, exist_ok=True)

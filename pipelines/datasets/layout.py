@@ -1,5 +1,6 @@
 """Readers of data sets as they are published: a folder -> labeled pairs by split."""
 
+import os
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,7 +8,7 @@ from pathlib import Path
 
 from detection.boxes import CLASSES as M3FD_CLASSES
 from fusion.core.errors import InputError, list_names, unreadable
-from fusion.core.files import require_file
+from fusion.core.files import read_bytes
 from fusion.images.pairs import Pair, find_images, find_pairs, list_folder
 from fusion.images.prepared import SPLITS
 from pipelines.datasets.config import (
@@ -108,7 +109,7 @@ def _read(root: Path, config: DatasetConfig, problems: Problems) -> Source:
 
 def _night(listing: Path, names: Sequence[str]) -> list[str] | None:
     """Night pairs from the list (one name per line) or MSRS's names; None if neither covers all."""
-    if listing.exists():
+    if os.path.lexists(listing):
         listed = {line.strip() for line in _text(listing).splitlines()} - {""}
         if unknown := listed.difference(names):
             raise InputError(listing, f"names no pair: {list_names(unknown)}", "correct the list")
@@ -117,10 +118,13 @@ def _night(listing: Path, names: Sequence[str]) -> list[str] | None:
     return None if None in told.values() else sorted(name for name in names if told[name])
 
 
+_LIST_LIMIT = 2**26
+"""Bytes of a list of names."""
+
+
 def _text(path: Path) -> str:
-    require_file(path)
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = read_bytes(path, _LIST_LIMIT).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(path, "is not UTF-8 text", "save it as UTF-8") from error
     if "\0" in text:

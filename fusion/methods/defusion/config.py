@@ -1,9 +1,13 @@
 """Settings of DeFusion: its network and its training; imports no torch."""
 
+from typing import Annotated
+
 from pydantic import Field
 
 from fusion.core.config import Config
 from fusion.methods.settings import MethodSettings, PhaseConfig
+
+Blocks = Annotated[int, Field(ge=0, le=1000)]
 
 
 class DeFusionConfig(Config):
@@ -18,10 +22,10 @@ class DeFusionConfig(Config):
     """
 
     width: int = Field(8, ge=4, multiple_of=4)
-    encoder_blocks: list[int] = Field([6, 6, 4, 4], min_length=4, max_length=4)
-    ensemble_blocks: int = Field(4, ge=1)
-    common_blocks: list[int] = Field([2, 2, 2, 2], min_length=4, max_length=4)
-    unique_blocks: list[int] = Field([4, 4, 6, 6], min_length=4, max_length=4)
+    encoder_blocks: list[Blocks] = Field([6, 6, 4, 4], min_length=4, max_length=4)
+    ensemble_blocks: int = Field(4, ge=1, le=1000)
+    common_blocks: list[Blocks] = Field([2, 2, 2, 2], min_length=4, max_length=4)
+    unique_blocks: list[Blocks] = Field([4, 4, 6, 6], min_length=4, max_length=4)
     common_skips: bool = True
 
 

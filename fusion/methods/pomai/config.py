@@ -12,7 +12,7 @@ from fusion.methods.settings import MethodSettings, PhaseConfig
 class NGMMConfig(Config):
     """Neighbor-Group Matching Model; all choices, after NLSA (Mei et al. 2021)."""
 
-    group_size: int = Field(144, ge=1)
+    group_size: int = Field(144, ge=1, le=2**20)
     buckets: int = Field(128, ge=2, multiple_of=2)
     rounds: int = Field(1, ge=1)
     neighbours: int = Field(0, ge=0)
@@ -22,7 +22,7 @@ class NGMMConfig(Config):
 class CAMNConfig(Config):
     """Context-Aware Modeling Network; choices where equations 4-5 are silent."""
 
-    dilation: int = Field(3, ge=1)
+    dilation: int = Field(3, ge=1, le=1024)
     expansion: float = Field(2.0, gt=0)
 
 
