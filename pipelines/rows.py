@@ -1,4 +1,4 @@
-"""The rows of the leaderboard: five ways in which a method's fused images come about.
+"""The rows of the leaderboard: six ways in which a method's fused images come about.
 
 `source` is what the row is made from; DVC watches it. With it and the training phases a row's way
 is known, so params.yaml does not state it:
@@ -8,6 +8,7 @@ is known, so params.yaml does not state it:
 | Trained | the folder that one of its training phases writes | the network's settings |
 | Pretrained | a `.safetensors` file with its card beside it | none: the card has it |
 | Published | a model folder that was made elsewhere or for another row | none: the card has it |
+| Exported | an `.onnx` file | what the file does not tell of itself |
 | Untrained | the file or folder of the method's code | the method's settings |
 | Precomputed | a folder of images that are already fused | which folder holds which data set |
 """
@@ -26,6 +27,10 @@ from pipelines.validation import nested, require
 
 PRECOMPUTED = "precomputed"
 """The kind of rows without a method."""
+
+
+ONNX = "onnx"
+"""The kind of rows of ONNX files."""
 
 
 class _Row(Config):
@@ -133,6 +138,17 @@ class Published(_Weights):
             )
 
 
+class Exported(_Configured):
+    """A network as an ONNX file; `kind` is onnx."""
+
+    def checked(self, datasets: Mapping[str, Any], trained: Mapping[str, Any]) -> None:
+        super().checked(datasets, trained)
+        where = f"methods.{self.name}"
+        require(self.kind == ONNX, f"{where}.kind", self.kind, [ONNX])
+        if not Path(self.source).is_file():
+            raise ValueError(f"{where}.source: '{self.source}' is not a file")
+
+
 class Untrained(_Configured):
     """A method without weights."""
 
@@ -190,7 +206,7 @@ class Precomputed(_Row):
 
 
 def _tag(row: Any) -> str:
-    """Which of the five a row of params.yaml is, by what `completed` left."""
+    """Which of the six a row of params.yaml is, by what `completed` left."""
     if not isinstance(row, dict):
         return "untrained"
     kind, source = str(row.get("kind")), str(row.get("source"))
@@ -200,6 +216,8 @@ def _tag(row: Any) -> str:
         return "trained"
     if source.endswith(".safetensors"):
         return "pretrained"
+    if source.endswith(".onnx"):
+        return "exported"
     code = kind in methods.names() and source == methods.code_of(kind).as_posix()
     return "untrained" if code or source.endswith(".py") or "source" not in row else "published"
 
@@ -208,6 +226,7 @@ Row = Annotated[
     Annotated[Trained, Tag("trained")]
     | Annotated[Pretrained, Tag("pretrained")]
     | Annotated[Published, Tag("published")]
+    | Annotated[Exported, Tag("exported")]
     | Annotated[Untrained, Tag("untrained")]
     | Annotated[Precomputed, Tag(PRECOMPUTED)],
     Discriminator(_tag),
