@@ -1,4 +1,4 @@
-"""The rows of the leaderboard: five kinds, by the origin of the fused images.
+"""The rows of the leaderboard: six kinds, by the origin of the fused images.
 
 DVC watches `source`. Source and training phases determine the kind of a row, so params.yaml does
 not state it:
@@ -8,6 +8,7 @@ not state it:
 | Trained | the folder that one of its training phases writes | the network's settings |
 | Pretrained | a `.safetensors` file with its card beside it | none: the card has it |
 | Published | a model folder that was made elsewhere or for another row | none: the card has it |
+| Exported | an `.onnx` file | what the file does not tell of itself |
 | Untrained | the file or folder of the method's code | the method's settings |
 | Precomputed | a folder of images that are already fused | which folder holds which data set |
 """
@@ -26,6 +27,10 @@ from pipelines.validation import nested, require
 
 PRECOMPUTED = "precomputed"
 """The kind of rows without a method."""
+
+
+ONNX = "onnx"
+"""The kind of rows of ONNX files."""
 
 
 class _Row(Config):
@@ -139,6 +144,17 @@ class Published(_Weights):
             )
 
 
+class Exported(_Configured):
+    """A network as an ONNX file; `kind` is onnx."""
+
+    def checked(self, datasets: Mapping[str, Any], trained: Mapping[str, Any]) -> None:
+        super().checked(datasets, trained)
+        where = f"methods.{self.name}"
+        require(self.kind == ONNX, f"{where}.kind", self.kind, [ONNX])
+        if not Path(self.source).is_file():
+            raise ValueError(f"{where}.source: '{self.source}' is not a file")
+
+
 class Untrained(_Configured):
     """A method without weights."""
 
@@ -209,6 +225,8 @@ def _tag(row: Any) -> str:
         return "trained"
     if source.endswith(".safetensors"):
         return "pretrained"
+    if source.endswith(".onnx"):
+        return "exported"
     code = kind in methods.names() and source == methods.code_of(kind).as_posix()
     return "untrained" if code or source.endswith(".py") or "source" not in row else "published"
 
@@ -217,6 +235,7 @@ Row = Annotated[
     Annotated[Trained, Tag("trained")]
     | Annotated[Pretrained, Tag("pretrained")]
     | Annotated[Published, Tag("published")]
+    | Annotated[Exported, Tag("exported")]
     | Annotated[Untrained, Tag("untrained")]
     | Annotated[Precomputed, Tag(PRECOMPUTED)],
     Discriminator(_tag),

@@ -1,4 +1,4 @@
-"""A row of published weights, from the authors' file to its scores."""
+"""Rows of what others trained, from their file to the scores."""
 
 from itertools import product
 from pathlib import Path
@@ -17,7 +17,7 @@ from pipelines import params
 from pipelines.commands.import_ import import_
 from pipelines.compose import compose
 from pipelines.paths import PREPARED
-from pipelines.rows import Published
+from pipelines.rows import Exported, Published
 from pipelines.scores.base import score_folder
 from pipelines.scores.fusion import FusionScores
 from pipelines.stages import evaluate, fuse, model
@@ -89,3 +89,36 @@ def _stretched():
 def test_a_row_whose_folder_is_not_there_names_it(project):
     with pytest.raises(ValueError, match=r"theirs\.source: 'models/theirs-published' is not a"):
         params.load()
+
+
+def test_a_row_of_an_onnx_file_is_fused_and_measured_without_code(project):
+    onnx = pytest.importorskip("onnx", reason="the extra onnx is not installed")
+    pytest.importorskip("onnxruntime", reason="the extra onnx is not installed")
+    helper, kind = onnx.helper, onnx.TensorProto.FLOAT
+    ports = [helper.make_tensor_value_info(n, kind, [1, 1, None, None]) for n in ("a", "b", "c")]
+    nodes = [helper.make_node("Mean", ["a", "b"], ["c"])]
+    graph = helper.make_graph(nodes, "mean", ports[:2], ports[2:])
+    opset = helper.make_opsetid("", 18)
+    network = helper.make_model(graph, opset_imports=[opset], ir_version=8)
+    content = yaml.safe_load(Path("params.yaml").read_text())
+    del content["methods"]["theirs"]
+    row = {"kind": "onnx", "source": "mean.onnx", "config": {"infrared": "a"}}
+    content["methods"]["mean"] = row
+    Path("params.yaml").write_text(yaml.safe_dump(content))
+    with pytest.raises(ValueError, match=r"mean\.source: 'mean\.onnx' is not a file"):
+        params.load()
+    Path("mean.onnx").write_bytes(network.SerializeToString())
+    assert isinstance(params.load().row("mean"), Exported)
+    for name in ("mean", "average"):
+        model.main(name)
+        fuse.main(name, project)
+    for name in NAMES:
+        ours, theirs = (
+            cv2.imread(f"fused/{row}-{project}/test/{name}.png").astype(int)
+            for row in ("average", "mean")
+        )
+        assert abs(ours - theirs).max() <= 1
+    evaluate.main("mean", project)
+    scores = FusionScores.load(score_folder("evaluate", "mean", project))
+    assert list(scores.images["name"]) == NAMES
+    assert "sha256" in read_card(Path("models/mean"))
