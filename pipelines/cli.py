@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from pipelines.commands.ablate import ablate
-from pipelines.commands.analyse import analyse
+from pipelines.commands.analyze import analyze
 from pipelines.commands.evaluate import evaluate
 from pipelines.commands.export import export
 from pipelines.commands.fuse import fuse
@@ -21,7 +21,8 @@ app = new_app(
     no_args_is_help=True,
 )
 app.command()(ablate)
-app.command()(analyse)
+app.command()(analyze)
+app.command("analyse", hidden=True)(analyze)  # the British spelling works too
 app.command()(evaluate)
 app.command()(export)
 app.command()(fuse)

@@ -10,7 +10,8 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from fusion.core.errors import InputError
-from pipelines.strict_yaml import read_yaml
+from fusion.core.files import read_bytes
+from pipelines.strict_yaml import LIMIT, read_yaml
 
 
 def compose(output: Path, overrides: Sequence[str] = (), config: Path = Path("conf")) -> None:
@@ -22,7 +23,7 @@ def compose(output: Path, overrides: Sequence[str] = (), config: Path = Path("co
         config: folder of the composition.
 
     Raises:
-        InputError: an override names nothing that exists, or is not an override; a file of the
+        InputError: an override names an unknown key or is not an override; a file of the
             composition is not UTF-8 without a byte order mark, or not valid YAML.
     """
     if not config.is_dir():
@@ -35,7 +36,7 @@ def compose(output: Path, overrides: Sequence[str] = (), config: Path = Path("co
         for file in sorted(_files(config), key=lambda file: file.stem not in named):
             read_yaml(file)  # names the file and the line, which Hydra does not
         raise InputError(config, f"is not valid YAML: {error}", "correct it") from error
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split("Config search path")[0].split())
         raise InputError(
             config, f"{' '.join(overrides)} cannot be composed: {reason}", "correct the overrides"
@@ -47,8 +48,8 @@ def _files(config: Path) -> list[Path]:
 
 
 def _refuse_byte_order_marks(config: Path) -> None:
-    """Hydra composes such a file without a word, at the wrong place: the mark hides `@package`."""
+    """Reject a file with a byte order mark; it hides `@package`, and Hydra misplaces the file."""
     for file in _files(config):
-        if file.read_bytes().startswith(b"\xef\xbb\xbf"):
+        if read_bytes(file, LIMIT).startswith(b"\xef\xbb\xbf"):
             reason = "begins with a byte order mark, which hides its first line"
             raise InputError(file, reason, "save it as UTF-8 without a byte order mark")

@@ -1,7 +1,7 @@
-"""The rows of the leaderboard: six ways in which a method's fused images come about.
+"""The rows of the leaderboard: six kinds, by the origin of the fused images.
 
-`source` is what the row is made from; DVC watches it. With it and the training phases a row's way
-is known, so params.yaml does not state it:
+DVC watches `source`. Source and training phases determine the kind of a row, so params.yaml does
+not state it:
 
 | row | `source` | `config` |
 |---|---|---|
@@ -34,11 +34,11 @@ ONNX = "onnx"
 
 
 class _Row(Config):
-    """What all rows have.
+    """The fields of all rows.
 
-    name: the row's own.
+    name: name of the row.
     kind: the method's registered name; the row's name if params.yaml states none.
-    source: what the row is made from.
+    source: file or folder that the row is made from.
     phases: keys of the training phases of this row.
     """
 
@@ -60,18 +60,18 @@ class _Row(Config):
         return methods.code_of(self.kind)
 
     def trivial(self) -> bool:
-        """Whether the row fuses nothing cleverly."""
+        """Whether the row is a trivial baseline."""
         return False
 
     def checked(self, datasets: Mapping[str, Any], trained: Mapping[str, Any]) -> None:
-        """Check what needs the rest of params.yaml.
+        """Check the row against the rest of params.yaml.
 
         Args:
             datasets: by name.
             trained: the training phases by key.
 
         Raises:
-            ValueError: something cannot be; the message has the full key.
+            ValueError: a field is invalid; the message has the full key.
         """
         known = [*methods.names(), PRECOMPUTED]
         require(self.kind in known, f"methods.{self.name}", self.kind, known)
@@ -97,7 +97,7 @@ class _Configured(_Row):
 
 
 class _Weights(_Row):
-    """A row whose weights were trained before and bring their settings."""
+    """A row of trained weights whose card has the settings."""
 
     config: dict[str, Any] = Field(default_factory=dict)
 
@@ -122,7 +122,13 @@ class Trained(_Configured):
 
 
 class Pretrained(_Weights):
-    """Weights trained before: `<name>.safetensors` and `<name>.json`."""
+    """Trained weights: `<name>.safetensors` and `<name>.json`."""
+
+    def checked(self, datasets: Mapping[str, Any], trained: Mapping[str, Any]) -> None:
+        super().checked(datasets, trained)
+        for file in (Path(self.source), Path(self.source).with_suffix(".json")):
+            if not file.is_file():
+                raise ValueError(f"methods.{self.name}.source: there is no file '{file}'")
 
 
 class Published(_Weights):
@@ -170,8 +176,8 @@ class Untrained(_Configured):
 class PrecomputedConfig(Config):
     """Where the images lie.
 
-    folders: data set -> its folder below the row's `source`; data sets that are not named have no
-        value in this row. By default every data set is there, under its own name.
+    folders: data set -> its folder below the row's `source`; unnamed data sets have no
+        value in this row. By default every data set has a folder of its name.
     """
 
     folders: dict[str, str] | None = None
@@ -203,10 +209,13 @@ class Precomputed(_Row):
         for dataset in self.config.folders or {}:
             where = f"methods.{self.name}.config.folders"
             require(dataset in datasets, where, dataset, datasets)
+        for folder in [Path(self.source), *map(self.folder, self.config.folders or {})]:
+            if folder is not None and not folder.is_dir():
+                raise ValueError(f"methods.{self.name}.source: '{folder}' is not a folder")
 
 
 def _tag(row: Any) -> str:
-    """Which of the six a row of params.yaml is, by what `completed` left."""
+    """The kind of a row, from the result of `completed`."""
     if not isinstance(row, dict):
         return "untrained"
     kind, source = str(row.get("kind")), str(row.get("source"))
@@ -237,13 +246,13 @@ Row = Annotated[
 def completed(
     rows: Mapping[str, Any], training: Mapping[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Rows and training phases of params.yaml, with what each derives from its place.
+    """Rows and training phases of params.yaml, completed by derived fields.
 
-    A row learns its name, its kind where it states none, and the phases that train it; a phase
-    called `<method>-<phase>` learns which of the method's phases it is.
+    A row gets its name, its kind if it states none, and the phases that train it. A phase called
+    `<method>-<phase>` gets the name of the method's phase.
 
     Raises:
-        ValueError: params.yaml states what is derived, or a phase is not called like that.
+        ValueError: params.yaml states a derived field, or the name of a phase has another form.
     """
     phases: dict[str, list[str]] = {}
     steps, complete = dict(training), dict(rows)

@@ -1,4 +1,4 @@
-"""YAML as people mean it: encodings, syntax and duplicate keys are errors with a line."""
+"""Strict YAML: wrong encodings, syntax errors and duplicate keys are reported with the line."""
 
 from collections.abc import Hashable
 from pathlib import Path
@@ -8,6 +8,10 @@ import yaml
 from yaml.constructor import ConstructorError
 
 from fusion.core.errors import InputError
+from fusion.core.files import read_bytes
+
+LIMIT = 2**22
+"""Bytes of a file of parameters."""
 
 
 class _UniqueKeys(yaml.SafeLoader):
@@ -36,9 +40,7 @@ def read_yaml(path: Path) -> Any:
             valid YAML, or has a key twice; the message names the line.
     """
     try:
-        text = path.read_bytes().decode("utf-8")
-    except OSError as error:
-        raise InputError(path, f"cannot be read ({error.strerror})", "correct the path") from error
+        text = read_bytes(path, LIMIT).decode("utf-8")
     except UnicodeDecodeError as error:
         raise InputError(path, "is not UTF-8", "save it as UTF-8 without a byte order mark") from (
             error
@@ -52,6 +54,8 @@ def read_yaml(path: Path) -> Any:
         mark = error.problem_mark
         line = f"line {mark.line + 1}: " if mark else ""
         raise InputError(path, f"{line}{_words(error)}", "correct it") from error
+    except RecursionError as error:
+        raise InputError(path, "is nested too deeply", "correct it") from error
     except yaml.YAMLError as error:
         raise InputError(path, f"is not valid YAML: {error}", "correct it") from error
 

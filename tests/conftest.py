@@ -30,3 +30,8 @@ def start_process():
         return process
 
     return start
+
+
+def pytest_addoption(parser):
+    parser.addoption("--fuzz-seconds", type=float, default=60, help="How long to damage inputs.")
+    parser.addoption("--fuzz-seed", type=int, default=0, help="Which damaged inputs to draw.")

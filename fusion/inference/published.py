@@ -16,15 +16,15 @@ from fusion.core.config import Config
 from fusion.core.errors import list_names
 
 Names = Mapping[str, str]
-"""Published name -> name in our state dict."""
+"""Published name -> name in this project's state dict."""
 
 
 class Converted(NamedTuple):
-    """A published checkpoint as one of our methods.
+    """A published checkpoint, renamed to a method of this project.
 
-    config: the settings of the network that the weights belong to.
+    config: settings of the network.
     weights: its complete state dict.
-    variant: which of the authors' checkpoints this is; empty where there is only one.
+    variant: which of the authors' checkpoints this is; empty if there is only one.
     """
 
     config: Config
@@ -33,13 +33,14 @@ class Converted(NamedTuple):
 
 
 class Converter(Protocol):
-    """What `fusion.methods.<kind>.published.convert` is."""
+    """The type of `fusion.methods.<kind>.published.convert`."""
 
     def __call__(self, checkpoint: Mapping[str, Tensor]) -> Converted:
         """Rename a checkpoint, as `fusion.core.tensors.read_checkpoint` returns it.
 
         Raises:
-            ValueError: it is none of this method; lists what is missing, unknown or misshapen.
+            ValueError: the checkpoint is of another method; lists missing, unknown and misshapen
+                entries.
         """
 
 

@@ -1,30 +1,32 @@
 """A fusion method on disk: weights in safetensors and a card that describes them."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import ValidationError
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from fusion import methods
-from fusion.core.errors import InputError
-from fusion.core.files import write_bytes
+from fusion.core.errors import InputError, list_names
+from fusion.core.files import read_bytes, require_file, write_bytes
 from fusion.methods.base import FusionMethod
 
 WEIGHTS = "weights.safetensors"
 CARD = "card.json"
+CARD_LIMIT = 2**22
+"""Bytes."""
 
 
 def save_model(folder: Path, kind: str, method: FusionMethod, facts: dict[str, Any]) -> None:
     """Write a method so that `load_model` can rebuild it.
 
     Args:
-        folder: gets `weights.safetensors` (if the method has weights) and, last, `card.json`.
+        folder: receives `weights.safetensors` (if the method has weights) and, last, `card.json`.
         kind: the method's registered name.
         method: what to save.
         facts: JSON-able additions to the card: data, training, commit.
@@ -48,7 +50,7 @@ def save_card(folder: Path, kind: str, facts: dict[str, Any]) -> None:
 
 
 def weights_of(module: nn.Module) -> dict[str, Tensor]:
-    """A module's state on the CPU, every tensor contiguous and its own: safetensors asks for that.
+    """A module's state on the CPU; tensors are contiguous and separate, as safetensors requires.
 
     Modules may share tensors (one stem for both modalities); here they are copies.
     """
@@ -62,24 +64,29 @@ def load_model(source: Path) -> FusionMethod:
     """Rebuild a saved method, in eval mode on the CPU.
 
     Args:
-        source: what `files_of` takes.
+        source: as in `files_of`.
 
     Raises:
         InputError: a file is missing or damaged, the method is unknown, or weights and settings
-            do not belong together.
+            do not match.
     """
     weights, card_path = files_of(source)
     card = read_card(source)
     try:
         kind = methods.get(card["method"])
-        method = kind(kind.config_class.model_validate_json(json.dumps(card["config"])))
+        config = kind.config_class.model_validate_json(json.dumps(card["config"]))
+        with torch.device("meta"):
+            shapes = _shapes(kind(config))
     except InputError:  # the method's own code
         raise
-    except (KeyError, ValueError, ValidationError) as error:
-        reason = f"describes no method known here ({error})"
+    except (KeyError, ValueError, TypeError, ArithmeticError, RuntimeError) as error:
+        reason = f"describes an unknown method ({error})"
         raise InputError(card_path, reason, "train again") from error
-    if method.state_dict():
-        _load_weights(method, weights)
+    if not shapes:
+        return kind(config).eval()
+    _require_shapes(weights, shapes)  # before memory is taken for them
+    method = kind(config)
+    _load_weights(method, weights)
     return method.eval()
 
 
@@ -97,13 +104,15 @@ def read_card(source: Path) -> dict[str, Any]:
         InputError: it is missing or not JSON.
     """
     path = files_of(source)[1]
+    if not os.path.lexists(path):
+        raise InputError(path, "is missing", "train the method, or put the card beside its weights")
+    content = read_bytes(path, CARD_LIMIT)
     try:
-        card: dict[str, Any] = json.loads(path.read_bytes())
-    except (FileNotFoundError, NotADirectoryError) as error:
-        remedy = "train the method, or put the card beside its weights"
-        raise InputError(path, "is missing", remedy) from error
-    except (OSError, ValueError) as error:
+        card = json.loads(content)
+    except (ValueError, RecursionError) as error:
         raise InputError(path, f"cannot be read ({error})", "train the method") from error
+    if not isinstance(card, dict):
+        raise InputError(path, "describes no method: it is no JSON object", "train the method")
     return card
 
 
@@ -112,16 +121,38 @@ def copy_model(source: Path, folder: Path) -> None:
     read_card(source)
     folder.mkdir(parents=True, exist_ok=True)
     for path, name in zip(files_of(source), (WEIGHTS, CARD), strict=True):
+        require_file(path)
         shutil.copyfile(path, folder / name)
 
 
+Shape = tuple[int, ...]
+
+
+def _shapes(method: FusionMethod) -> dict[str, Shape]:
+    return {name: tuple(value.shape) for name, value in method.state_dict().items()}
+
+
+def _require_shapes(path: Path, wanted: dict[str, Shape]) -> None:
+    """Compare what a file of weights declares with what a network has; reads the header only."""
+    if not os.path.lexists(path):
+        raise InputError(path, "is missing, but its card exists", "put it beside the card")
+    require_file(path)
+    try:
+        with safe_open(path, "pt") as file:
+            found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise InputError(path, f"cannot be read ({error})", "train again") from error
+    if names := [name for name in wanted | found if wanted.get(name) != found.get(name)]:
+        first = f"{names[0]}: {found.get(names[0])} instead of {wanted.get(names[0])}"
+        reason = f"has other weights than its card says ({list_names(names, 3)}; {first})"
+        raise InputError(path, reason, "train again")
+
+
 def _load_weights(method: FusionMethod, path: Path) -> None:
-    if not path.is_file():
-        raise InputError(path, "is missing, though its card is there", "put it beside the card")
     try:
         method.load_state_dict(load_file(path))
     except (OSError, SafetensorError) as error:
         raise InputError(path, f"cannot be read ({error})", "train again") from error
     except RuntimeError as error:
-        reason = f"has other weights than its card says ({error})"
+        reason = f"does not match its card ({error})"
         raise InputError(path, reason, "train again") from error

@@ -4,6 +4,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Sequence
 from math import inf
+from os.path import realpath
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
     from fusion.images.pairs import Pair
 
 VIDEOS = frozenset({".mp4", ".avi", ".mkv", ".mov", ".webm"})
-"""Suffixes that mean a forgotten --video."""
+"""Video suffixes, for which --video is needed."""
+
+MOST_MEMORY = 2**20
+"""GiB."""
 
 
 def fuse(
@@ -25,14 +29,14 @@ def fuse(
     vi: Annotated[Path, typer.Option(help="Visible image or video, or a folder.")],
     out: Annotated[Path, typer.Option(help="Fused image (.png) or video, or a folder.")],
     weights: Annotated[
-        str, typer.Option(help="A name in the box, a model's folder, or owner/name.")
+        str, typer.Option(help="Name of a released network, a model folder, or owner/name.")
     ] = "pomai-tiny",
     stretch: Annotated[bool, typer.Option(help="Stretch each image to its full range.")] = False,
     ir_range: Annotated[
         tuple[float, float] | None,
-        typer.Option(help="Infrared of more than 8 bits: what becomes black and white."),
+        typer.Option(help="Infrared of more than 8 bits: values of black and white."),
     ] = None,
-    overwrite: Annotated[bool, typer.Option(help="Redo what is already there.")] = False,
+    overwrite: Annotated[bool, typer.Option(help="Fuse again where an output exists.")] = False,
     accelerator: Annotated[
         Literal["auto", "cpu", "cuda"],
         typer.Option("--device", "--accelerator", help="Where to compute."),
@@ -49,13 +53,15 @@ def fuse(
 ) -> None:
     """Fuse pairs of one stem, or with --video two streams frame by frame.
 
-    What is already there is skipped. A pair that cannot be fused is reported at the end and does
+    Existing outputs are skipped. A pair that cannot be fused is reported at the end and does
     not stop the others. The fused video is an .mp4 or .avi file.
     """
     from fusion.core.config import RuntimeConfig
 
     if ir_range and not (-inf < ir_range[0] < ir_range[1] < inf):
         raise InputError("--ir-range", "is empty or not finite", "give the lower value first")
+    if not memory <= MOST_MEMORY:  # not a number is neither
+        raise InputError("--memory", f"is {memory:g}", f"give 0.1 to {MOST_MEMORY} GiB")
     runtime = RuntimeConfig(accelerator=accelerator, memory_gib=memory)
     shared: Any = {"stretch": stretch, "ir_range": ir_range, "overwrite": overwrite}
     if video:
@@ -117,7 +123,7 @@ def _fuse_images(
 
 
 class _Job(NamedTuple):
-    """Pairs, the folder and suffix that they are written to, and what is wrong with the others."""
+    """Pairs, the folder and suffix of their outputs, and the problems of the other pairs."""
 
     pairs: "list[Pair]"
     folder: Path
@@ -130,8 +136,9 @@ class _Job(NamedTuple):
 
 def _job(ir: Path, vi: Path, out: Path) -> _Job:
     job = _files(ir, vi, out) if ir.is_file() and vi.is_file() else _folders(ir, vi, out)
-    sources = {path.resolve() for pair in job.pairs for path in (pair.infrared, pair.visible)}
-    if over := [job.target(pair) for pair in job.pairs if job.target(pair).resolve() in sources]:
+    # not `resolve`, which raises for a link to itself
+    sources = {realpath(path) for pair in job.pairs for path in (pair.infrared, pair.visible)}
+    if over := [job.target(pair) for pair in job.pairs if realpath(job.target(pair)) in sources]:
         raise InputError(over[0], "is a source and would be overwritten", "give another --out")
     try:
         job.folder.mkdir(parents=True, exist_ok=True)

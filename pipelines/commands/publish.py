@@ -43,7 +43,7 @@ def publish(
 
 
 def describe(settings: "Params", method: str) -> dict[str, Any]:
-    """The card of a row's network: what its training left, and what is known only afterwards.
+    """The card of a row's network, completed by commit and scores.
 
     Returns:
         The card in `models/<method>`, with `before` (the cards of the training phases before the
@@ -51,7 +51,7 @@ def describe(settings: "Params", method: str) -> dict[str, Any]:
         as in the leaderboard) and `conditions` (how they were measured).
 
     Raises:
-        InputError: something that the card tells is not up to date or missing.
+        InputError: a fact of the card is missing or out of date.
     """
     from fusion.methods.files import read_card
     from pipelines.paths import MODELS
@@ -74,8 +74,8 @@ def describe(settings: "Params", method: str) -> dict[str, Any]:
 def revision(repository: "Repo") -> dict[str, Any]:
     """`commit`: what is checked out, None without Git; `uncommitted`: files that differ from it.
 
-    It is asked for here, not while training: a commit in a stage's output would make everything
-    after that stage run again at every commit.
+    The commit is recorded here, not during training: a commit in a stage's output would make all
+    later stages run again after every commit.
     """
     from scmrepo.git import Git
 
@@ -90,7 +90,7 @@ def _check_trained(settings: "Params", method: str) -> None:
     trained = [name for name, row in settings.methods.items() if row.phases]
     if method not in trained:
         known = ", ".join(trained) or "(none)"
-        raise InputError(method, "is no row that is trained here", f"choose from {known}")
+        raise InputError(method, "is not a row that is trained here", f"choose from {known}")
 
 
 def _phases(settings: "Params", method: str) -> list[str]:
@@ -116,7 +116,7 @@ def _repository() -> "Repo":
 
 
 def _check_up_to_date(repository: "Repo", settings: "Params", method: str) -> None:
-    """Scores belong to the weights, and weights to the code, only if nothing changed since."""
+    """Check that code, weights and scores are up to date with each other."""
     from dvc.exceptions import DvcException
 
     tasks = (

@@ -1,4 +1,4 @@
-"""Stage: what a method's images come from -> a folder that the fuse stage can load."""
+"""Stage: weights or code of a method -> a folder that the fuse stage can load."""
 
 from pathlib import Path
 
@@ -39,7 +39,7 @@ def main(method: str) -> None:
 
 
 def _check_weights(row: Row, source: Path) -> None:
-    """Weights are there, of the row's own method, whose code can be imported."""
+    """Check that the weights exist, are of the row's method, and that its code can be imported."""
     methods.get(row.kind)
     if not source.exists():
         raise InputError(source, "does not exist", f"train {row.name} first")

@@ -411,7 +411,7 @@ def test_a_missing_environment_variable_is_named(composed, monkeypatch):
         composed("profile=pairs")
 
 
-def test_a_row_in_the_box_needs_no_training(composed):
+def test_a_released_row_needs_no_training(composed):
     settings = params.load(composed("method=[average,pomai_tiny]"))
     assert settings.training == {}
     assert settings.trivial() == ["average"]

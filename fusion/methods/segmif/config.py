@@ -1,11 +1,13 @@
 """Settings of SegMiF; imports no torch."""
 
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
 from fusion.core.config import Config
 from fusion.methods.settings import MethodSettings
+
+Depth = Annotated[int, Field(ge=0, le=1000)]
 
 
 class SegMiFConfig(Config):
@@ -21,7 +23,7 @@ class SegMiFConfig(Config):
     growth: int = Field(32, ge=1)
     heads: int = Field(8, ge=1)
     semantic_width: int = Field(64, ge=1)
-    semantic_depths: list[int] = Field([3, 4], min_length=2, max_length=2)
+    semantic_depths: list[Depth] = Field([3, 4], min_length=2, max_length=2)
 
     @model_validator(mode="after")
     def _heads_divide_channels(self) -> Self:

@@ -172,7 +172,7 @@ def committed(kind: str) -> dict[str, list[float]]:
 
 
 def rgb(luminance: torch.Tensor) -> torch.Tensor:
-    """Grey B×1×H×W as the visible image of a method, B×3×H×W."""
+    """Gray B×1×H×W as the visible image of a method, B×3×H×W."""
     return luminance.expand(-1, 3, -1, -1)
 
 

@@ -91,8 +91,8 @@ def test_weights_of_somebody_else_have_no_variant(filled):
 @torch.inference_mode()
 def test_luminance_is_fused_and_clipped(filled):
     infrared, visible = pair(24, 31, batch=2)
-    grey = 0.299 * visible[:, :1] + 0.587 * visible[:, 1:2] + 0.114 * visible[:, 2:]
-    drawn = filled.fuse(infrared, grey)
+    gray = 0.299 * visible[:, :1] + 0.587 * visible[:, 1:2] + 0.114 * visible[:, 2:]
+    drawn = filled.fuse(infrared, gray)
     assert (drawn < 0).any()
     expected = torch.where(drawn < 0, torch.zeros_like(drawn), drawn)
     torch.testing.assert_close(filled(infrared, visible), expected)
