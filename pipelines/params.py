@@ -138,6 +138,9 @@ class Params(Config):
             ("segmentation.encoder_weights", self.segment_on, encoder),
         ):
             if datasets and file:
+                if not Path(file).is_file():
+                    reason = f"there is no file '{file}' (null starts from random ones)"
+                    raise ValueError(f"{key}: {reason}")
                 try:
                     check_weight_file(Path(file))
                 except InputError as error:
@@ -219,6 +222,15 @@ class Params(Config):
             self.dataset(dataset)
         if key is not None:
             self.step(key)
+
+    def require_sources(self) -> None:
+        """Check that what the rows are made from is there; later it would be missed hours on.
+
+        Raises:
+            InputError: a folder of fused images, or weights trained before, are missing.
+        """
+        for row in self.methods.values():
+            row.require_source()
 
     def kind(self, method: str) -> str:
         """The registered name of a row's method."""

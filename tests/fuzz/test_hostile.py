@@ -19,18 +19,9 @@ from tests.fuzz.harness import Limits, run
 
 SECONDS = 30.0
 LIMITS = Limits(seconds=SECONDS)
-EVALUATE = [
-    "evaluate",
-    "--ir",
-    "pairs/ir",
-    "--vi",
-    "pairs/vi",
-    "--fused",
-    "pairs/vi",
-    "--metrics",
-    "SD",
-]
-ANALYSE = ["analyse", "--ir", "pairs/ir", "--vi", "pairs/vi"]
+SOURCES = ["--ir", "pairs/ir", "--vi", "pairs/vi"]
+EVALUATE = ["evaluate", *SOURCES, "--fused", "pairs/vi", "--metrics", "SD"]
+ANALYSE = ["analyse", *SOURCES]
 PAIRS_SET = [*PREPARE, "pairs", "--source", "pairs"]
 
 
@@ -255,7 +246,8 @@ def test_parameters_that_are_none(ends, folder, number):
 
 
 OVERRIDES = [
-    "+x=" + "1" * 5000, "+" + ".".join("x" * 2000) + "=1", "a", "=", "", "profile=../../x", "profile=[]",
+    "+x=" + "1" * 5000, "+" + ".".join("x" * 2000) + "=1", "a", "=", "", "profile=../../x",
+    "profile=[]",
     "+a=${oc.env:HOME}", "+a=${a}", "seed=1e400", "seed=nan", "seed=" + "9" * 40,
     "hydra.run.dir=/tmp/x", "+datasets.../x={layout: pairs, source: x}",
     "+datasets.$(touch PWNED)={layout: pairs, source: x}", "~seed", "profile=a\0b",
@@ -270,7 +262,7 @@ def test_overrides(ends, number):
 
 
 NAMES = [
-    "../x", "../../x", "/tmp/x", "", ".", "..", "-x", "a b", "a;touch PWNED", "$(touch PWNED)",
+    "../x", "../../x", "/x/y", "", ".", "..", "-x", "a b", "a;touch PWNED", "$(touch PWNED)",
     "x>README.md", "x&&touch PWNED", "`touch PWNED`", "a\nb", "x" * 300, "x" * (LONGEST + 1),
     "v1.0", "a/b", "CON", "nul", "[/b]", "a\0b", "\udcff",
 ]  # fmt: skip
@@ -291,7 +283,8 @@ def test_names_that_reach_a_path_or_a_shell(ends, folder, name):
 OPTIONS = [
     (FUSE, "--memory", ("inf", "nan", "1e308", "0", "-1", "x", "")),
     ([*FUSE, "--video"], "--fps", ("inf", "nan", "0", "-1", "1e308", "1e-320")),
-    (FUSE, "--weights", ("", ".", "..", "/", "x" * 5000, "a\0b", "nope", "pairs", "\ud800/x", "a/b/c",
+    (FUSE, "--weights", ("", ".", "..", "/", "x" * 5000, "a\0b", "nope", "pairs", "\ud800/x",
+                         "a/b/c",
                          "file:///etc/passwd", "/dev/zero", "params.yaml")),
     (FUSE, "--ir-range", (("nan", "nan"), ("0", "inf"), ("5", "1"), ("-inf", "0"), ("1", "1"))),
     (FUSE, "--device", ("cuda", "meta", "", "x")),
@@ -299,7 +292,8 @@ OPTIONS = [
     (YOLO_SET, "--seed", ("1" * 31, "-1", "nan", "1.5")),
     (YOLO_SET, "--fractions", (("nan", "nan", "nan"), ("1", "1", "1"), ("-1", "1", "1"))),
     (PAIRS_SET, "--split", ("test", "test=../x", "=", "nope=a", "test=a\0b")),
-    (PAIRS_SET, "--source", ("nope", "/dev/zero", "params.yaml", "x" * 5000, "a\0b", "", "/proc/self")),
+    (PAIRS_SET, "--source", ("nope", "/dev/zero", "params.yaml", "x" * 5000, "a\0b", "",
+                            "/proc/self")),
     (EVALUATE, "--metrics", ("", "nope", ",", "[/b]")),
     (EVALUATE, "--fused", ("nope", "/dev/zero", "params.yaml", "x" * 5000, "a\0b")),
     (ANALYSE, "--seed", ("1" * 31,)),
@@ -395,7 +389,7 @@ def test_what_cannot_work_is_refused_by_check(ends, folder, values):
     ends(["check"], Limits(seconds=SECONDS, environment=offline), outputs=())
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp437", "utf-16"])
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp437"])
 def test_output_in_any_encoding(ends, folder, encoding):
     limits = Limits(seconds=SECONDS, encoding=encoding)
     strange = "é[b]–:x:.jpg"
