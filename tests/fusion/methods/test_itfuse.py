@@ -22,7 +22,7 @@ from tests.fusion.methods.published import (
     share_apart,
     stored,
 )
-from tests.fusion.toys import pair, parameters, randomised
+from tests.fusion.toys import pair, parameters, randomized
 
 TINY = ITFuseConfig(channels=8, levels=2, blocks=1)
 DEAD = {"norm.weight": (32,), "TS_lv1.bn.bias": (16,), "equalAtt.se.0.weight": (32, 16, 1, 1)}
@@ -59,7 +59,7 @@ def test_published_weights_draw_the_published_picture(name):
 
 
 def test_coordinate_gates_are_of_whole_rows_and_columns():
-    attention = randomised(CoordinateAttention(8))
+    attention = randomized(CoordinateAttention(8))
     features = torch.randn(1, 8, 5, 7)
 
     def gate(means, project):
@@ -76,7 +76,7 @@ def test_coordinate_gates_are_of_whole_rows_and_columns():
 
 def test_attention_within_one_token_is_its_value():
     """The query and the key may be anything."""
-    block = randomised(RowBlock(8))
+    block = randomized(RowBlock(8))
     rows = torch.randn(6, 8)
     expected = block(rows)
     block.qkv.weight.data[:16], block.qkv.bias.data[:16] = 5.0, -3.0
@@ -89,7 +89,7 @@ def test_attention_within_one_token_is_its_value():
 
 
 def test_rows_are_neighbors_in_memory_whatever_the_memory_format():
-    network = randomised(ITFuse(TINY))
+    network = randomized(ITFuse(TINY))
     features = torch.randn(1, 8, 16, 24)
     expected = network.blocks[0](features.flatten().view(-1, 8)).view(1, 8, 16, 24)
     last = features.to(memory_format=torch.channels_last)
@@ -99,7 +99,7 @@ def test_rows_are_neighbors_in_memory_whatever_the_memory_format():
 @settings(max_examples=6, deadline=None)
 @given(st.integers(16, 41), st.integers(16, 41))
 def test_any_size_in_the_same_size_out_within_range(height, width):
-    network = randomised(ITFuse(TINY))
+    network = randomized(ITFuse(TINY))
     with torch.inference_mode():
         fused = network(*pair(height, width, batch=2))
     assert fused.shape == (2, 1, height, width)

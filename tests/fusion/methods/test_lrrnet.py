@@ -23,7 +23,7 @@ from tests.fusion.methods.published import (
     share_apart,
     stored,
 )
-from tests.fusion.toys import pair, parameters, randomised
+from tests.fusion.toys import pair, parameters, randomized
 
 TINY = LRRNetConfig(channels=4, steps=2)
 
@@ -63,7 +63,7 @@ def test_published_weights_draw_the_published_picture():
 
 def test_a_code_is_shrunk_by_every_step_as_published():
     torch.manual_seed(0)
-    coder = randomised(Coder(TINY))
+    coder = randomized(Coder(TINY))
     coder.threshold.data[0] = -0.1  # makes what is not zero grow
     image = pair(20, 24)[0]
 
@@ -82,7 +82,7 @@ def test_a_code_is_shrunk_by_every_step_as_published():
 
 def test_tiles_are_the_whole_image(monkeypatch):
     """Every part of the picture, corners and last tiles included, to rounding."""
-    network = randomised(LRRNet(TINY), std=0.5)
+    network = randomized(LRRNet(TINY), std=0.5)
     infrared, visible = pair(97, 141)
     whole = network(infrared, visible)
     monkeypatch.setattr("fusion.methods.lrrnet.network.TILE", 32)
@@ -102,7 +102,7 @@ def test_memory_does_not_limit_the_size_of_an_image():
 @settings(max_examples=8, deadline=None)
 @given(st.integers(16, 45), st.integers(16, 45))
 def test_any_size_in_the_same_size_out_over_the_full_range(height, width):
-    network = randomised(LRRNet(TINY), std=0.5)
+    network = randomized(LRRNet(TINY), std=0.5)
     with torch.inference_mode():
         fused = network(*pair(height, width, batch=2))
     assert fused.shape == (2, 1, height, width)
@@ -111,14 +111,14 @@ def test_any_size_in_the_same_size_out_over_the_full_range(height, width):
 
 
 def test_brightness_and_contrast_of_the_sources_do_not_matter():
-    network = randomised(LRRNet(TINY), std=0.5)
+    network = randomized(LRRNet(TINY), std=0.5)
     infrared, visible = pair(32, 32)
     darker = network(0.2 * infrared + 0.1, 0.5 * visible)
     torch.testing.assert_close(darker, network(infrared, visible), atol=1e-3, rtol=0)
 
 
 def test_a_flat_source_counts_as_black():
-    network = randomised(LRRNet(TINY), std=0.5)
+    network = randomized(LRRNet(TINY), std=0.5)
     infrared, visible = pair(32, 32)
     gray, black = torch.full_like(infrared, 0.5), torch.zeros_like(infrared)
     torch.testing.assert_close(network(gray, visible), network(black, visible))

@@ -20,7 +20,7 @@ from tests.fusion.methods.published import (
     share_apart,
     stored,
 )
-from tests.fusion.toys import pair, parameters, randomised
+from tests.fusion.toys import pair, parameters, randomized
 
 NETWORKS = ("student", "teacher")
 
@@ -81,7 +81,7 @@ def test_checkpoints_of_student_and_teacher_are_told_apart(network):
 @settings(max_examples=6, deadline=None)
 @given(st.integers(16, 41), st.integers(16, 41))
 def test_any_size_in_the_same_size_out_within_range(network, height, width):
-    method = randomised(build(network, teacher_width=4))
+    method = randomized(build(network, teacher_width=4))
     with torch.inference_mode():
         fused = method(*pair(height, width, batch=2))
     assert fused.shape == (2, 1, height, width)
@@ -89,7 +89,7 @@ def test_any_size_in_the_same_size_out_within_range(network, height, width):
 
 
 def test_teacher_pads_odd_sides_by_reflection_and_crops():
-    teacher = randomised(build("teacher", teacher_width=4))
+    teacher = randomized(build("teacher", teacher_width=4))
     infrared, visible = pair(17, 20)
     padded = [torch.cat([image, image[..., -2:-1, :]], dim=-2) for image in (infrared, visible)]
     torch.testing.assert_close(teacher(infrared, visible), teacher(*padded)[..., :17, :])

@@ -21,7 +21,7 @@ from tests.fusion.methods.published import (
     sine_rule,
     stored,
 )
-from tests.fusion.toys import pair, parameters, randomised
+from tests.fusion.toys import pair, parameters, randomized
 
 TINY = SeAFusionConfig(width=4)
 
@@ -86,7 +86,7 @@ def test_gradients_start_as_sobel_and_are_trained():
 @settings(max_examples=8, deadline=None)
 @given(st.integers(16, 45), st.integers(16, 45))
 def test_any_size_in_the_same_size_out_within_range(height, width):
-    network = randomised(SeAFusion(TINY), std=0.1)
+    network = randomized(SeAFusion(TINY), std=0.1)
     with torch.inference_mode():
         fused = network(*pair(height, width, batch=2))
     assert fused.shape == (2, 1, height, width)

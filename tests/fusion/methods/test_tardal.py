@@ -20,7 +20,7 @@ from tests.fusion.methods.published import (
     sine_rule,
     stored,
 )
-from tests.fusion.toys import pair, parameters, randomised
+from tests.fusion.toys import pair, parameters, randomized
 
 STATISTICS = {"image": "raw_batch", "running": "raw_running"}
 
@@ -104,7 +104,7 @@ def test_files_of_the_newer_code_are_read_too():
 
 
 def test_an_image_is_fused_with_its_own_statistics_whatever_its_neighbors():
-    network = randomised(build(), std=0.1)
+    network = randomized(build(), std=0.1)
     infrared, visible = pair(24, 24, batch=3)
     together = network(infrared, visible)
     for index in range(3):
@@ -119,7 +119,7 @@ def test_an_image_is_fused_with_its_own_statistics_whatever_its_neighbors():
 @settings(max_examples=6, deadline=None)
 @given(st.integers(16, 45), st.integers(16, 45))
 def test_any_size_in_the_same_size_out_within_range(statistics, height, width):
-    network = randomised(build(statistics), std=0.1)
+    network = randomized(build(statistics), std=0.1)
     with torch.inference_mode():
         fused = network(*pair(height, width, batch=2))
     assert fused.shape == (2, 1, height, width)

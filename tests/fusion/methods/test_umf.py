@@ -22,7 +22,7 @@ from tests.fusion.methods.published import (
     share_apart,
     stored,
 )
-from tests.fusion.toys import pair, parameters, randomised
+from tests.fusion.toys import pair, parameters, randomized
 
 TINY = UMFConfig(channels=8, layers=2)
 
@@ -68,7 +68,7 @@ def test_published_weights_draw_the_published_picture():
 
 
 def test_both_modalities_are_mixed_with_one_attention():
-    interaction = randomised(Interaction(8))
+    interaction = randomized(Interaction(8))
     infrared, visible = torch.randn(2, 1, 8, 9, 11).unbind()
     attention = torch.sigmoid(interaction.query(infrared) * interaction.key(visible))
     expected = []
@@ -91,7 +91,7 @@ def test_a_state_dict_below_net_is_read_too():
 @settings(max_examples=8, deadline=None)
 @given(st.integers(16, 45), st.integers(16, 45))
 def test_any_size_in_the_same_size_out_within_range(height, width):
-    network = randomised(UMF(TINY), std=0.1)
+    network = randomized(UMF(TINY), std=0.1)
     with torch.inference_mode():
         fused = network(*pair(height, width, batch=2))
     assert fused.shape == (2, 1, height, width)
