@@ -48,6 +48,7 @@ def check() -> None:
     from pipelines import params as parameters
 
     settings = parameters.load()
+    settings.require_sources()
     settings.import_methods()
     print(f"params.yaml is valid: {', '.join(settings.methods)} on {', '.join(settings.fuse_on)}")
 

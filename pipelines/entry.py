@@ -35,7 +35,9 @@ def run(stage: Callable[..., None]) -> None:
     def checked(**names: str) -> None:
         from pipelines import params
 
-        params.load().require(**names)
+        settings = params.load()
+        settings.require(**names)
+        settings.require_sources()
         stage(**names)
 
     app = new_app(add_completion=False)

@@ -221,6 +221,15 @@ class Params(Config):
         if key is not None:
             self.step(key)
 
+    def require_sources(self) -> None:
+        """Check that what the rows are made from is there; later it would be missed hours on.
+
+        Raises:
+            InputError: a folder of fused images, or weights trained before, are missing.
+        """
+        for row in self.methods.values():
+            row.require_source()
+
     def kind(self, method: str) -> str:
         """The registered name of a row's method."""
         return self.row(method).kind

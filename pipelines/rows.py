@@ -63,6 +63,13 @@ class _Row(Config):
         """Whether the row is a trivial baseline."""
         return False
 
+    def require_source(self) -> None:
+        """Check that what the row is made from is there; nothing to check by default.
+
+        Raises:
+            InputError: it is not.
+        """
+
     def checked(self, datasets: Mapping[str, Any], trained: Mapping[str, Any]) -> None:
         """Check the row against the rest of params.yaml.
 
@@ -124,11 +131,11 @@ class Trained(_Configured):
 class Pretrained(_Weights):
     """Trained weights: `<name>.safetensors` and `<name>.json`."""
 
-    def checked(self, datasets: Mapping[str, Any], trained: Mapping[str, Any]) -> None:
-        super().checked(datasets, trained)
+    def require_source(self) -> None:
         for file in (Path(self.source), Path(self.source).with_suffix(".json")):
             if not file.is_file():
-                raise ValueError(f"methods.{self.name}.source: there is no file '{file}'")
+                where = f"is missing, and methods.{self.name} needs it"
+                raise InputError(file, where, "put the weights and their card there")
 
 
 class Published(_Weights):
@@ -209,9 +216,12 @@ class Precomputed(_Row):
         for dataset in self.config.folders or {}:
             where = f"methods.{self.name}.config.folders"
             require(dataset in datasets, where, dataset, datasets)
+
+    def require_source(self) -> None:
         for folder in [Path(self.source), *map(self.folder, self.config.folders or {})]:
             if folder is not None and not folder.is_dir():
-                raise ValueError(f"methods.{self.name}.source: '{folder}' is not a folder")
+                where = f"is not a folder, and methods.{self.name} takes its images from it"
+                raise InputError(folder, where, "correct `source` and `folders`")
 
 
 def _tag(row: Any) -> str:

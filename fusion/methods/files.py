@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
@@ -79,6 +80,10 @@ def load_model(source: Path) -> FusionMethod:
             shapes = _shapes(kind(config))
     except InputError:  # the method's own code
         raise
+    except ValidationError as error:
+        found = (f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+        reason = f"describes no method known here ({'; '.join(found)})"
+        raise InputError(card_path, reason, "train again") from error
     except (KeyError, ValueError, TypeError, ArithmeticError, RuntimeError) as error:
         reason = f"describes an unknown method ({error})"
         raise InputError(card_path, reason, "train again") from error

@@ -19,18 +19,9 @@ from tests.fuzz.harness import Limits, run
 
 SECONDS = 30.0
 LIMITS = Limits(seconds=SECONDS)
-EVALUATE = [
-    "evaluate",
-    "--ir",
-    "pairs/ir",
-    "--vi",
-    "pairs/vi",
-    "--fused",
-    "pairs/vi",
-    "--metrics",
-    "SD",
-]
-ANALYSE = ["analyse", "--ir", "pairs/ir", "--vi", "pairs/vi"]
+SOURCES = ["--ir", "pairs/ir", "--vi", "pairs/vi"]
+EVALUATE = ["evaluate", *SOURCES, "--fused", "pairs/vi", "--metrics", "SD"]
+ANALYSE = ["analyse", *SOURCES]
 PAIRS_SET = [*PREPARE, "pairs", "--source", "pairs"]
 
 
@@ -137,50 +128,22 @@ def test_outputs_that_cannot_be_written(ends, folder, name):
 
 
 CARDS = [
-    "[]",
-    "null",
-    '"pomai"',
-    "3",
-    "NaN",
-    "",
-    "{}",
-    '{"method": 3}',
-    '{"method": "pomai"}',
-    "[" * 100_000,
-    '{"method":' + "[" * 100_000,
-    '{"method": [], "config": {}}',
-    '{"method": {}, "config": {}}',
-    '{"method": "[\'pomai\']", "config": {}}',
-    '{"method": "pomai", "config": []}',
-    '{"method": "pomai", "config": 3}',
-    '{"method": "../x", "config": {}}',
-    '{"method": "pomai\\u0000", "config": {}}',
-    '{"method": "\\ud800", "config": {}}',
-    '{"method": "base", "config": {}}',
-]
+    "[]", "null", '"pomai"', "3", "NaN", "", "{}", '{"method": 3}', '{"method": "pomai"}',
+    "[" * 100_000, '{"method":' + "[" * 100_000, '{"method": [], "config": {}}',
+    '{"method": {}, "config": {}}', '{"method": "[\'pomai\']", "config": {}}',
+    '{"method": "pomai", "config": []}', '{"method": "pomai", "config": 3}',
+    '{"method": "../x", "config": {}}', '{"method": "pomai\\u0000", "config": {}}',
+    '{"method": "\\ud800", "config": {}}', '{"method": "base", "config": {}}',
+]  # fmt: skip
 """Whole cards."""
 SETTINGS = [
-    ("channels", 10**9),
-    ("channels", 60_000),
-    ("blocks", 10**6),
-    ("blocks", 1000),
-    ("expansion", 1e308),
-    ("expansion", float("inf")),
-    ("expansion", float("nan")),
-    ("ngmm.buckets", 10**9),
-    ("ngmm.buckets", 10**6),
-    ("ngmm.rounds", 10**9),
-    ("ngmm.neighbours", 10**6),
-    ("ngmm.group_size", 10**9),
-    ("camn.expansion", 1e9),
-    ("camn.dilation", 10**9),
-    ("heads", 10**9),
-    ("heads", 0),
-    ("channels", "64"),
-    ("channels", 10**400),
-    ("loss.ssim", 1e999),
-    ("skip", "[/b]"),
-]
+    ("channels", 10**9), ("channels", 60_000), ("blocks", 10**6), ("blocks", 1000),
+    ("expansion", 1e308), ("expansion", float("inf")), ("expansion", float("nan")),
+    ("ngmm.buckets", 10**9), ("ngmm.buckets", 10**6), ("ngmm.rounds", 10**9),
+    ("ngmm.neighbours", 10**6), ("ngmm.group_size", 10**9), ("camn.expansion", 1e9),
+    ("camn.dilation", 10**9), ("heads", 10**9), ("heads", 0), ("channels", "64"),
+    ("channels", 10**400), ("loss.ssim", 1e999), ("skip", "[/b]"),
+]  # fmt: skip
 """A setting of a network and its value; those below its size may change the image only."""
 
 
@@ -235,18 +198,12 @@ def safetensors(header, size=0):
 
 
 WEIGHTS = [
-    b"",
-    b"\x00" * 8,
-    b"\xff" * 64,
-    safetensors(b"{}"),
-    safetensors(b"{}", 2**63),
-    safetensors(b"[" * 100_000),
-    safetensors({"a": 3}),
-    safetensors([]),
+    b"", b"\x00" * 8, b"\xff" * 64, safetensors(b"{}"), safetensors(b"{}", 2**63),
+    safetensors(b"[" * 100_000), safetensors({"a": 3}), safetensors([]),
     safetensors({"a": {"dtype": "F32", "shape": [10**9, 10**9], "data_offsets": [0, 4]}}),
     safetensors({"a": {"dtype": "F32", "shape": [], "data_offsets": [0, 10**18]}}),
     b"PK\x03\x04" + bytes(100),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("number", range(len(WEIGHTS)))
@@ -273,20 +230,13 @@ PARAMS = [
     "[" * 10_000 + "]" * 10_000,
     "{a: " * 10_000,
     "a: &a [*a]",
-    (
-        "a: &a [x, x, x, x, x, x, x, x, x]\nb: &b [*a, *a, *a, *a, *a, *a, *a, *a]\n"
-        "c: &c [*b, *b, *b, *b, *b, *b, *b, *b]\nd: &d [*c, *c, *c, *c, *c, *c, *c, *c]\n"
-        "e: &e [*d, *d, *d, *d, *d, *d, *d, *d]\nf: &f [*e, *e, *e, *e, *e, *e, *e, *e]\n"
-        "seed: [*f, *f, *f, *f, *f, *f, *f, *f]"
-    ),
+    ("a: &a [x, x, x, x, x, x, x, x, x]\nb: &b [*a, *a, *a, *a, *a, *a, *a, *a]\n"
+           "c: &c [*b, *b, *b, *b, *b, *b, *b, *b]\nd: &d [*c, *c, *c, *c, *c, *c, *c, *c]\n"
+           "e: &e [*d, *d, *d, *d, *d, *d, *d, *d]\nf: &f [*e, *e, *e, *e, *e, *e, *e, *e]\n"
+           "seed: [*f, *f, *f, *f, *f, *f, *f, *f]"),
     "!!python/object/apply:os.system ['touch PWNED']",
-    "[]",
-    "3",
-    "null",
-    "\x00",
-    "\t",
-    "? [a]\n: b",
-]
+    "[]", "3", "null", "\x00", "\t", "? [a]\n: b",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("number", range(len(PARAMS)))
@@ -296,26 +246,13 @@ def test_parameters_that_are_none(ends, folder, number):
 
 
 OVERRIDES = [
-    "+x=" + "1" * 5000,
-    "+" + ".".join("x" * 2000) + "=1",
-    "a",
-    "=",
-    "",
-    "profile=../../x",
+    "+x=" + "1" * 5000, "+" + ".".join("x" * 2000) + "=1", "a", "=", "", "profile=../../x",
     "profile=[]",
-    "+a=${oc.env:HOME}",
-    "+a=${a}",
-    "seed=1e400",
-    "seed=nan",
-    "seed=" + "9" * 40,
-    "hydra.run.dir=/tmp/x",
-    "+datasets.../x={layout: pairs, source: x}",
-    "+datasets.$(touch PWNED)={layout: pairs, source: x}",
-    "~seed",
-    "profile=a\0b",
-    "+a='" + "[" * 5000,
-    "+a=" + "[" * 5000,
-]
+    "+a=${oc.env:HOME}", "+a=${a}", "seed=1e400", "seed=nan", "seed=" + "9" * 40,
+    "hydra.run.dir=/tmp/x", "+datasets.../x={layout: pairs, source: x}",
+    "+datasets.$(touch PWNED)={layout: pairs, source: x}", "~seed", "profile=a\0b",
+    "+a='" + "[" * 5000, "+a=" + "[" * 5000,
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("number", range(len(OVERRIDES)))
@@ -325,30 +262,10 @@ def test_overrides(ends, number):
 
 
 NAMES = [
-    "../x",
-    "../../x",
-    "/somewhere/x",
-    "",
-    ".",
-    "..",
-    "-x",
-    "a b",
-    "a;touch PWNED",
-    "$(touch PWNED)",
-    "x>README.md",
-    "x&&touch PWNED",
-    "`touch PWNED`",
-    "a\nb",
-    "x" * 300,
-    "x" * (LONGEST + 1),
-    "v1.0",
-    "a/b",
-    "CON",
-    "nul",
-    "[/b]",
-    "a\0b",
-    "\udcff",
-]
+    "../x", "../../x", "/x/y", "", ".", "..", "-x", "a b", "a;touch PWNED", "$(touch PWNED)",
+    "x>README.md", "x&&touch PWNED", "`touch PWNED`", "a\nb", "x" * 300, "x" * (LONGEST + 1),
+    "v1.0", "a/b", "CON", "nul", "[/b]", "a\0b", "\udcff",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -366,43 +283,24 @@ def test_names_that_reach_a_path_or_a_shell(ends, folder, name):
 OPTIONS = [
     (FUSE, "--memory", ("inf", "nan", "1e308", "0", "-1", "x", "")),
     ([*FUSE, "--video"], "--fps", ("inf", "nan", "0", "-1", "1e308", "1e-320")),
-    (
-        FUSE,
-        "--weights",
-        (
-            "",
-            ".",
-            "..",
-            "/",
-            "x" * 5000,
-            "a\0b",
-            "nope",
-            "pairs",
-            "\ud800/x",
-            "a/b/c",
-            "file:///etc/passwd",
-            "/dev/zero",
-            "params.yaml",
-        ),
-    ),
+    (FUSE, "--weights", ("", ".", "..", "/", "x" * 5000, "a\0b", "nope", "pairs", "\ud800/x",
+                         "a/b/c",
+                         "file:///etc/passwd", "/dev/zero", "params.yaml")),
     (FUSE, "--ir-range", (("nan", "nan"), ("0", "inf"), ("5", "1"), ("-inf", "0"), ("1", "1"))),
     (FUSE, "--device", ("cuda", "meta", "", "x")),
     (PAIRS_SET, "--infrared-range", (("nan", "nan"), ("nan", "1"), ("0", "inf"), ("5", "1"))),
     (YOLO_SET, "--seed", ("1" * 31, "-1", "nan", "1.5")),
     (YOLO_SET, "--fractions", (("nan", "nan", "nan"), ("1", "1", "1"), ("-1", "1", "1"))),
     (PAIRS_SET, "--split", ("test", "test=../x", "=", "nope=a", "test=a\0b")),
-    (
-        PAIRS_SET,
-        "--source",
-        ("nope", "/dev/zero", "params.yaml", "x" * 5000, "a\0b", "", "/proc/self"),
-    ),
+    (PAIRS_SET, "--source", ("nope", "/dev/zero", "params.yaml", "x" * 5000, "a\0b", "",
+                            "/proc/self")),
     (EVALUATE, "--metrics", ("", "nope", ",", "[/b]")),
     (EVALUATE, "--fused", ("nope", "/dev/zero", "params.yaml", "x" * 5000, "a\0b")),
     (ANALYSE, "--seed", ("1" * 31,)),
     (ANALYSE, "--cka-pairs", ("0", "-1", "1" * 31)),
     (ANALYSE, "--method-folder", ("nope", "/dev/zero", "x" * 5000, "a\0b", "pairs")),
     (["export", "--out", "out.pt2", "--format", "torch"], "--size", (("0", "0"), ("-1", "16"))),
-]
+]  # fmt: skip
 HARMLESS = {"1e308", "1" * 31, "", "cuda"}
 """Values that a command may take."""
 
@@ -491,7 +389,7 @@ def test_what_cannot_work_is_refused_by_check(ends, folder, values):
     ends(["check"], Limits(seconds=SECONDS, environment=offline), outputs=())
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp437", "utf-16"])
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp437"])
 def test_output_in_any_encoding(ends, folder, encoding):
     limits = Limits(seconds=SECONDS, encoding=encoding)
     strange = "é[b]–:x:.jpg"
