@@ -133,7 +133,7 @@ def test_the_paper_profile_has_emmas_numbers_of_parameters(composed):
             "rate: .*finite",
         ),
         (("training", "pomai-stage_one", "settings", "epochs"), 10**6 + 1, "epochs: .*1000000"),
-        (("methods", "fancy"), {"source": "x"}, "'fancy' is not one of average, cddfuse, "),
+        (("methods", "fancy"), {"source": "x"}, "'fancy' is not one of average, "),
         (("detect_on",), ["tno"], "detect_on: 'tno' is not one of msrs, m3fd"),
         (("evaluation", "metrics"), ["SDD"], "'SDD' is not one of"),
     ],
@@ -188,7 +188,7 @@ def test_weight_files_that_are_not_there_are_refused_before_anything_runs(compos
         params.load(edited(composed(), tmp_path / "broken.yaml", changes))
     unused = {**changes, "detect_on": [], "segment_on": []}
     params.load(edited(composed(), tmp_path / "unused.yaml", unused))
-    file.touch()
+    file.write_bytes(b"PK\x03\x04" + bytes(16))
     params.load(edited(composed(), tmp_path / "there.yaml", changes))
 
 
