@@ -29,6 +29,8 @@ def test_valid_inputs_work(server, valid, tmp_path, pattern):
 def test_damaged_files_end_in_clear_messages(server, valid, tmp_path, pytestconfig):
     seed, seconds = pytestconfig.getoption("fuzz_seed"), pytestconfig.getoption("fuzz_seconds")
     findings, number, ends = [], 0, {}
+    shutil.copytree(valid, tmp_path / "first")
+    run(server, ["check"], tmp_path / "first")  # the server imports, which is not searching
     started = time.monotonic()
     while time.monotonic() - started < seconds:
         chance = random.Random(f"{seed}-{number}")  # noqa: S311 - it draws inputs, not secrets
