@@ -4,7 +4,7 @@
 
 Generated scenes are prepared, their visible images stand for fused ones, and both trainers run as
 the pipeline runs them. Loading is everything before a batch reaches the network (decoding is done
-once and kept in memory; cropping, scaling and colour changes are done for every batch).
+once and kept in memory; cropping, scaling and color changes are done for every batch).
 `loading_share` is the part of the training time that is spent on it: 0 would be free.
 """
 

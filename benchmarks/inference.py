@@ -2,7 +2,7 @@
 
     python -m benchmarks.inference --rounds 3 --out benchmarks/results/cpu-inference.json
 
-Networks in the box fuse one generated pair of each size. On a CPU every measurement runs in a
+Released networks fuse one generated pair of each size. On a CPU every measurement runs in a
 process of its own; rounds go through the settings in turn, so a machine's other work strikes all of
 them, and times are medians over the rounds. What the clock shows of a busy machine is split in two
 on a CPU: `ms` is waiting included, `cpu_ms` is what the process itself computed. `real_time` is
@@ -94,7 +94,7 @@ def measure_settings(
 
 
 def build(network: str) -> PoMAI:
-    """A network in the box."""
+    """A released network."""
     method = load(network).method.to(memory_format=torch.contiguous_format)
     assert isinstance(method, PoMAI)
     return method

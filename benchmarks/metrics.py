@@ -24,8 +24,8 @@ from fusion.metrics import CORE, compute
 from fusion.metrics.folders import BATCH_PIXELS
 
 LIMITS = {
-    "EN": "counting grey levels: scattered writes, one thread",
-    "MI": "counting pairs of grey levels: scattered writes, one thread",
+    "EN": "counting gray levels: scattered writes, one thread",
+    "MI": "counting pairs of gray levels: scattered writes, one thread",
     "SD": "one pass over the pixels",
     "MSE": "one pass over three images",
     "CC": "one pass over three images",
@@ -49,7 +49,7 @@ def main(pairs: int = 8, height: int = 480, width: int = 640, repeats: int = 3) 
 
 
 def scenes(count: int, height: int, width: int) -> NDArray[np.float32]:
-    """3×count×H×W whole grey levels: fused, infrared, visible."""
+    """3×count×H×W whole gray levels: fused, infrared, visible."""
     random = np.random.default_rng(0)
     y, x = np.mgrid[:height, :width]
     images = np.empty((3, count, height, width))

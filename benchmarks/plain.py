@@ -1,7 +1,7 @@
 """PoMAI and its training written the plain way: what the measurements compare with.
 
 The network computes what `fusion.methods.pomai` computes, with the same weights, as published
-code of the field does: images permuted and copied for every layer norm, q and k normalised over all
+code of the field does: images permuted and copied for every layer norm, q and k normalized over all
 pixels, every product an operation of its own, softmax attention written out. The loop decodes and
 crops image by image.
 """
@@ -33,7 +33,7 @@ def layer_norm(norm: nn.LayerNorm, features: Tensor) -> Tensor:
 
 
 def transposed_attention(attention: TransposedAttention, features: Tensor) -> Tensor:
-    """MDTA; q and k normalised over all pixels."""
+    """MDTA; q and k normalized over all pixels."""
     qkv = attention.depthwise(attention.expand(features))
     heads = len(attention.temperature)
     query, key, value = (part.flatten(2).unflatten(1, (heads, -1)) for part in qkv.chunk(3, dim=1))
@@ -109,7 +109,7 @@ def fuse(network: PoMAI, infrared: Tensor, visible: Tensor, rotation: Tensor) ->
 
 
 def train(phase: PoMAIPhase, folder: Path, batch_size: int, crop: int) -> Iterator[float]:
-    """Train the plain network, where its weights are, for as long as losses are asked for."""
+    """Train the plain network on its device; yield losses as long as the caller iterates."""
     device = next(phase.parameters()).device
     optimizer = torch.optim.Adam(phase.parameters(), lr=1e-4, foreach=False)
     names = sorted(path.name for path in (folder / "ir").iterdir())

@@ -3,7 +3,7 @@
     python -m benchmarks.tiling --ir M3FD/Ir --vi M3FD/Vis --weights pomai-tiny --sides 512,256
 
 Prints JSON: for each tile side, the mean (over pixels and pairs) and the largest difference of the
-fused images in grey levels, and the fusion metrics of both.
+fused images in gray levels, and the fusion metrics of both.
 """
 
 import json
@@ -52,21 +52,21 @@ def measure(
     """Mean difference, largest difference and metrics of the whole image and of every tiling."""
     infrared = torch.from_numpy(read_infrared(pair.infrared).pixels)[None, None]
     visible = as_planes(read_visible(pair.visible).pixels)[None]
-    grey = torch.from_numpy(read_infrared(pair.visible).pixels)[None, None]
+    gray = torch.from_numpy(read_infrared(pair.visible).pixels)[None, None]
     whole, found = None, {}
     for label, tiles in {"whole": None, **tilings}.items():
         fused = fuse_batch(method, infrared, visible, stretched=False, tiles=tiles)
         whole = fused if whole is None else whole
         apart = (fused.int() - whole.int()).abs()
         level = luminance_levels(fused)
-        values = compute(level, infrared, grey, METRICS)
+        values = compute(level, infrared, gray, METRICS)
         differences = [apart.float().mean(), apart.max().float()]
         found[label] = torch.stack([*differences, *(values[name][0].float() for name in METRICS)])
     return found
 
 
 def luminance_levels(image: Tensor) -> Tensor:
-    """B×3×H×W uint8 -> B×1×H×W whole grey levels."""
+    """B×3×H×W uint8 -> B×1×H×W whole gray levels."""
     weights = torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
     return (image * weights).sum(1, keepdim=True).round().to(torch.uint8)
 

@@ -17,10 +17,10 @@ CLASSES = ("People", "Car", "Bus", "Motorcycle", "Lamp", "Truck")
 """M3FD's classes; repositories order them differently, so they are always mapped by name."""
 
 _LIMIT = 2**24
-"""Bytes of an annotation."""
+"""Largest size of an annotation, in bytes."""
 
 _TOLERANCE = 0.1
-"""Share of the image by which YOLO text may pass its border: some tools do not clip (choice)."""
+"""Share of the image by which YOLO boxes may extend beyond it; some tools do not clip (choice)."""
 
 _HEADER = {"folder", "filename", "path", "source", "owner", "size", "segmented", "object"}
 """Elements below a VOC `<annotation>`."""
@@ -34,8 +34,8 @@ class Annotation:
 
     labels: class indices.
     boxes: N×4 float64, xmin, ymin, xmax, ymax in pixels, inside the image.
-    clipped: how many boxes reached over the border.
-    dropped: how many had no area, or none inside the image.
+    clipped: number of boxes that extended beyond the image.
+    dropped: number of boxes without area inside the image.
     """
 
     labels: list[int]
@@ -50,11 +50,11 @@ def read_annotation(
     image_size: tuple[int, int],
     numbered: Sequence[str] | None = None,
 ) -> Annotation:
-    """Read a VOC XML or YOLO text file; no objects make a negative image.
+    """Read a VOC XML or YOLO text file; a file without objects marks a negative image.
 
     Args:
         path: `.xml` or `.txt`, in any case.
-        classes: names in the order of the indices returned; names match whatever their case.
+        classes: names in the order of the returned indices; case does not matter.
         image_size: (width, height) in pixels.
         numbered: the same names in the order of YOLO text's numbers; by default that of `classes`.
 
@@ -62,6 +62,11 @@ def read_annotation(
         InputError: the file is missing, malformed or of another scheme, was made for an image of
             another size, has boxes in another unit than its format's, or names a class that is
             not in `classes`.
+
+    >>> _ = (folder / "00001.txt").write_text("1 0.5 0.5 0.2 0.5\\n")
+    >>> annotation = read_annotation(folder / "00001.txt", ["People", "Car"], (100, 80))
+    >>> annotation.labels, annotation.boxes.tolist()
+    ([1], [[40.0, 20.0, 60.0, 60.0]])
     """
     content = read_bytes(path, _LIMIT)
     if path.suffix.lower() == ".xml":
@@ -120,10 +125,10 @@ def _read_voc(
 
 
 def _voc_root(path: Path, content: bytes) -> Element:
-    """The `<annotation>` of a VOC file, in whatever encoding it declares."""
+    """The `<annotation>` of a VOC file in any declared encoding."""
     try:
         declared = _ENCODING.match(content)
-        # The parser decodes single-byte encodings only; text is parsed whatever it declares.
+        # The parser decodes single-byte encodings only; text ignores its declaration.
         source = content.decode(declared[1].decode()) if declared else content
         root: Element = ElementTree.fromstring(source)
     except LookupError as error:
@@ -136,7 +141,7 @@ def _voc_root(path: Path, content: bytes) -> Element:
     strange = [child.tag for child in root if _is_of_another_scheme(child, bool(objects))]
     if root.tag != "annotation" or strange:
         shown = f"root <{root.tag}>" + "".join(f", <{tag}>" for tag in sorted(set(strange))[:3])
-        reason = f"is no VOC annotation ({shown}{'' if objects else ', no <object>'})"
+        reason = f"is not a VOC annotation ({shown}{'' if objects else ', no <object>'})"
         raise InputError(path, reason, "export it as Pascal VOC or YOLO text")
     return root
 
@@ -145,12 +150,12 @@ def _is_of_another_scheme(child: Element, has_objects: bool) -> bool:
     """Whether an element below the root may hold an object that VOC's `<object>` does not name."""
     if child.tag in _HEADER:
         return False
-    misspelt = child.tag.rpartition("}")[2].lower() == "object"
-    return misspelt or (not has_objects and bool(len(child) or child.attrib))
+    misspelled = child.tag.rpartition("}")[2].lower() == "object"
+    return misspelled or (not has_objects and bool(len(child) or child.attrib))
 
 
 def _require_pixels(path: Path, box: Sequence[float], image_size: tuple[int, int]) -> None:
-    """Refuse corners that cannot be pixels of the image; boxes without area are dropped later."""
+    """Reject corners that cannot be pixels of the image; boxes without area are dropped later."""
     left, top, right, bottom = box
     shown = " ".join(f"{value:g}" for value in box)
     if left > right or top > bottom:
@@ -217,7 +222,7 @@ def _read_yolo(
 def _inside(
     labels: list[int], boxes: NDArray[np.float64], image_size: tuple[int, int]
 ) -> Annotation:
-    """Clip to the image; boxes without area go. Rounding of YOLO text is no clipping."""
+    """Clip to the image and drop boxes without area; rounding of YOLO text is not counted."""
     limit = np.array([*image_size, *image_size], np.float64)
     inside = boxes.clip(0, limit)
     clipped = (np.abs(boxes - inside) > 1e-3).any(1)

@@ -11,22 +11,22 @@ from fusion.core.config import Config
 class DetectionConfig(Config):
     """One detection experiment; the defaults are the PoMAI paper's (§6.1) where it gives them.
 
-    What the paper leaves open is as in YOLOv5's own recipe. Every method gets the same budget:
-    nothing stops early unless `patience` says so.
+    Settings that the paper leaves open follow YOLOv5's own recipe. Every method gets the same
+    budget; training stops early only with `patience` above 0.
 
     Attributes:
-        model: a box detector that ultralytics describes itself (`detection.models.MODELS`), e.g.
+        model: a box detector that ultralytics describes (`detection.models.MODELS`), e.g.
             yolov5n, yolov5s, yolov8s, yolo11n. Its `yolov5s` is the anchor-free yolov5u, not the
             classic anchor-based network.
         weights: null trains from scratch; otherwise a local `.pt` file of the same model to start
             from. Only classes of torch and ultralytics are read from it; no code in it runs.
         epochs: passes over the training images.
-        batch_size: images a step.
+        batch_size: images per step.
         image_size: images are letter-boxed to this many pixels.
         optimizer: SGD as in the paper; AdamW learns faster where there are few images and epochs.
         learning_rate: set explicitly (ultralytics' automatic optimizer would ignore it).
         final_learning_rate: share of `learning_rate` to which it falls, linearly.
-        momentum: of SGD; β₁ of AdamW.
+        momentum: momentum of SGD; β₁ of AdamW.
         weight_decay: of weights, not of biases and normalization.
         warmup_epochs: over which learning rate and momentum rise.
         warmup_bias_learning_rate: of biases, at the start of the warm-up.
@@ -39,7 +39,7 @@ class DetectionConfig(Config):
         translate: images are moved by at most this share of their size.
         hue, saturation, brightness: largest relative change of color.
         workers: processes that load images; on a CPU images are loaded in the training process.
-        seeds: one repeat each; the leaderboard shows means.
+        seeds: one run for each; the leaderboard shows means.
         pictures: number of test images drawn side by side.
     """
 

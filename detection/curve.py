@@ -1,4 +1,4 @@
-"""The curve of a training run, and the epoch that it chooses."""
+"""The curve of a training run, and the choice of its best epoch."""
 
 Record = dict[str, float]
 """One epoch: epoch (from 1), learning rate, losses, val_map50, val_map50_95."""

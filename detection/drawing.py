@@ -36,8 +36,8 @@ def draw(
         images: fused test images, `<stem>.png`.
         dataset: the prepared test split, with `{vi,ir}/<stem>.png` and `labels/<stem>.txt`.
         classes: names of the classes.
-        detections: by stem.
-        folder: made where it does not exist.
+        detections: detections by stem.
+        folder: created if missing.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for stem, found in detections.items():

@@ -1,4 +1,4 @@
-"""The whole of detection for one method: train, choose on val, test, once."""
+"""A detection experiment for one method: train, choose the epoch on val, test once."""
 
 import hashlib
 from collections.abc import Callable
@@ -31,10 +31,10 @@ BEST = Path("train") / train.BEST
 
 @dataclass(frozen=True)
 class Part:
-    """What the run reached on a part of the test images.
+    """Scores of the run on a part of the test images.
 
     Attributes:
-        map50: mean average precision at IoU 0.5 over the classes in the part; None if it has none.
+        map50: mean average precision at IoU 0.5 over the classes in the part; None without objects.
         ap50: average precision at IoU 0.5 by class; None where the part has no such object.
         objects: number of objects by class.
         images: number of images.
@@ -48,7 +48,7 @@ class Part:
 
 @dataclass(frozen=True)
 class DetectionResult:
-    """What one training run reached on the test split.
+    """Scores of one training run on the test split.
 
     Attributes:
         map50: mean average precision at IoU 0.5 over the classes in the test split.
@@ -56,15 +56,15 @@ class DetectionResult:
         ap50: average precision at IoU 0.5 by class; None where the test split has no such object.
         ap50_95: the same, averaged over the ten IoU.
         objects: number of objects in the test split by class.
-        day: of its day images; None where there are none, or day and night are not known.
-        night: of its night images, likewise.
+        day: scores of its day images; None without day images, or if day and night are unknown.
+        night: scores of its night images, under the same conditions.
         best_epoch: the epoch whose weights were tested, from 1.
         curve: learning rate, losses and val mAP by epoch.
         precision: at IoU 0.5, at each of `RECALLS`, by class with objects in the test split.
         confusion: (C + 1)² counts, rows predicted, columns actual, background last; detections
             of confidence above 0.25, matched from IoU 0.45 on.
         matches: every detection on every test image.
-        protocol: all that methods must share to be compared; see `detection.protocol`.
+        protocol: conditions that comparable methods share; see `detection.protocol`.
         seed: the training seed.
     """
 
@@ -111,8 +111,8 @@ def train_and_test(
     """Train a detector on fused images, choose the epoch on val, measure on test.
 
     The same arguments give the same numbers on the same machine. A killed run continues from
-    `work` and ends as if it had never stopped, but for gradients of an incomplete update where
-    several batches make one; a finished one is tested without training again.
+    `work` with the same result as an uninterrupted run, except for the gradients of an incomplete
+    update if several batches make one. A finished run is tested without training again.
 
     Args:
         workspace: the images and their boxes; several seeds share one.
@@ -121,7 +121,7 @@ def train_and_test(
         seed: of weights, order and augmentation.
         runtime: where and how to compute.
         pictures: folder for `config.pictures` side-by-side pictures of test images.
-        log: called with each epoch's record, first with those that a killed run had reached.
+        log: called with each epoch's record, starting with those of an interrupted run.
 
     Raises:
         InputError: bad settings, which are checked before training starts; or unreadable images.

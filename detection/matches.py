@@ -1,4 +1,4 @@
-"""Which detections of which test image were right: what average precision is made from."""
+"""Correct and false detections on the test images, from which average precision is computed."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 THRESHOLDS = np.linspace(0.5, 0.95, 10)
-"""IoU from which a detection counts as right, one for each column of `correct`."""
+"""IoU at which a detection counts as correct, one for each column of `correct`."""
 
 RECALLS = np.linspace(0, 1, 101)
 """Recalls at which precision is read off (COCO)."""
@@ -15,7 +15,7 @@ RECALLS = np.linspace(0, 1, 101)
 
 @dataclass(frozen=True)
 class Detections:
-    """What a detector found on one image.
+    """Detections on one image.
 
     Attributes:
         labels: class indices.
@@ -62,7 +62,7 @@ class Matches:
 
     @classmethod
     def load(cls, path: Path) -> "Matches":
-        """Read what `save` wrote."""
+        """Read a file that `save` wrote."""
         with np.load(path) as stored:
             return cls(
                 stems=stored["stems"].tolist(),
@@ -80,8 +80,9 @@ def average_precision(
     """Average precision by class, interpolated at 101 recalls (COCO), as ultralytics does it.
 
     Args:
-        matches: of the test images.
-        counts: R×N, how often each image is in each of R resamples; by default once in one.
+        matches: matches on the test images.
+        counts: R×N, how often each image is in each of R resamples; by default one resample with
+            each image once.
         threshold: index into `THRESHOLDS`.
 
     Returns:
@@ -95,7 +96,7 @@ def average_precision(
 
 
 def precision_recall(matches: Matches, threshold: int = 0) -> NDArray[np.float64]:
-    """Precision that can be had at each of `RECALLS`: C×101, NaN for a class without objects."""
+    """Interpolated precision at each of `RECALLS`: C×101, NaN for a class without objects."""
     curve: NDArray[np.float64] = _precision(
         matches, np.ones((1, len(matches.stems)), np.int64), threshold
     )[0]
@@ -124,8 +125,8 @@ def _envelope(
 
     Args:
         times: how often each detection occurs, most confident first.
-        correct: whether it is right.
-        objects: number of objects there are to find.
+        correct: whether it is correct.
+        objects: number of objects in the truth.
     """
     if not times.any():
         return np.zeros(len(RECALLS))

@@ -1,7 +1,7 @@
-"""The detectors that ultralytics describes itself, by name; light to import.
+"""Names of the detectors whose descriptions ultralytics includes; imports nothing heavy.
 
-Only these are built: ultralytics takes any other name for a file, and a model description from a
-file can hold expressions.
+Only these are built. Ultralytics interprets any other name as a file, and a model description from
+a file can contain expressions.
 """
 
 import difflib
@@ -25,11 +25,11 @@ MODELS = (
     *(f"yolov9{size}" for size in "tsmce"),
     *(f"yolov10{size}" for size in "nsmblx"),
 )
-"""Names for `detection.model`."""
+"""Allowed values of `detection.model`."""
 
 
 def require_model(name: str) -> None:
-    """Refuse a name that is not one of `MODELS`.
+    """Reject a name that is not one of `MODELS`.
 
     Raises:
         ValueError: with the nearest names, or with the sizes of a family that has several.
@@ -41,7 +41,7 @@ def require_model(name: str) -> None:
         wanted = wanted.removesuffix(suffix)
     if wanted in _SIZED:
         near = [_with_size(wanted, size) for size in SIZES]
-        raise ValueError(f"'{name}' does not say its size: choose one of {', '.join(near)}")
+        raise ValueError(f"'{name}' has no size: choose one of {', '.join(near)}")
     near = difflib.get_close_matches(wanted, MODELS, n=3)
     hint = f"did you mean {' or '.join(near)}?" if near else "for example yolov5s, yolov8s, yolo11n"
     raise ValueError(f"'{name}' is not one of ultralytics' box detectors; {hint}")

@@ -1,7 +1,7 @@
 """ultralytics without network, telemetry, home-folder settings, hooks into DVC or unsafe pickles.
 
-It reads its environment when it is imported, so `prepare` comes before its first import;
-everything of this package that imports it does so inside a function that ran `prepare`.
+Ultralytics reads its environment on import, so `prepare` must run before the first import. In this
+package, ultralytics is imported only inside functions that run `prepare` first.
 """
 
 import os
@@ -24,11 +24,11 @@ _FONTS = ("Arial.ttf", "Arial.Unicode.ttf")
 
 
 def prepare(home: Path) -> None:
-    """Import ultralytics offline, with settings of its own in `home`.
+    """Import ultralytics offline, with separate settings in `home`.
 
-    Its `dvc` hook is off above all: it would edit the repository's dvc.yaml and make experiments.
-    Settings are switched in this process only, in case it was imported before and found the
-    user's own file.
+    The hooks are switched off, above all `dvc`, which would edit dvc.yaml and create experiments.
+    Settings change in this process only, in case ultralytics was imported before with the user's
+    own file.
     """
     os.environ.update(_ENVIRONMENT, YOLO_CONFIG_DIR=str(home.resolve()))
     for font in _FONTS:
@@ -42,6 +42,6 @@ def prepare(home: Path) -> None:
     Image.open = untouched  # ultralytics' own would install packages for a file it cannot read
     # Checkpoints hold classes of torch and ultralytics only, and nothing in them is evaluated.
     tasks.SAFE_LOAD = True
-    # Its own is one fewer than there are cores, whatever torch was told to use.
+    # Its own value is the number of cores minus one, regardless of torch's setting.
     torch_utils.NUM_THREADS = torch.get_num_threads()
     dict.update(settings, dict.fromkeys(_HOOKS, False), api_key="")

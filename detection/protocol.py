@@ -1,4 +1,4 @@
-"""What methods must share for their detection scores to be comparable."""
+"""The conditions that comparable detection scores share."""
 
 from pathlib import Path
 from typing import Any, Literal
@@ -16,7 +16,7 @@ _WITHOUT_EFFECT = {"seeds", "pictures", "workers", "weights"}
 
 
 def used_precision(runtime: RuntimeConfig) -> Literal["32-true", "bf16-mixed"]:
-    """`runtime.precision` where ultralytics has it: bfloat16 on GPUs made for it, else float32."""
+    """`runtime.precision` as ultralytics supports it: bfloat16 on GPUs with it, else float32."""
     if runtime.precision == "32-true" or pick_device(runtime).type != "cuda":
         return "32-true"
     native = torch.cuda.is_bf16_supported(including_emulation=False)
@@ -24,9 +24,9 @@ def used_precision(runtime: RuntimeConfig) -> Literal["32-true", "bf16-mixed"]:
 
 
 def conditions(config: DetectionConfig, runtime: RuntimeConfig) -> dict[str, Any]:
-    """The part that settings and machine decide: settings, weights, precision, libraries.
+    """The conditions set by settings and machine: settings, weights, precision, libraries.
 
-    Start weights count by their content, wherever they lie.
+    Start weights are identified by content, not by path.
     """
     return {
         "task": "detection",
@@ -40,7 +40,7 @@ def conditions(config: DetectionConfig, runtime: RuntimeConfig) -> dict[str, Any
 def protocol(
     config: DetectionConfig, runtime: RuntimeConfig, seed: int, workspace: Workspace
 ) -> dict[str, Any]:
-    """All that methods must share; everything but their images."""
+    """All conditions that methods share; only their images differ."""
     return {
         **conditions(config, runtime),
         "seed": seed,

@@ -9,16 +9,16 @@ from typing import Any
 from detection.config import DetectionConfig
 from detection.curve import Record
 from detection.protocol import used_precision
-from fusion.core.checkpoints import Snapshot, SnapshotFolder
 from fusion.core.config import RuntimeConfig
 from fusion.core.files import write_bytes
 from fusion.core.runtime import pick_device
+from fusion.core.snapshots import Snapshot, SnapshotFolder
 
 BEST = Path("weights/best.pt")
 """The best weights, in the folder of a run."""
 
 _CURVE = "curve.json"
-"""In the last checkpoint of a finished run only, beside the best weights."""
+"""The curve; only the last checkpoint of a finished run contains it."""
 
 
 def fit(
@@ -30,11 +30,11 @@ def fit(
     identity: str,
     log: Callable[[Record], None] | None = None,
 ) -> list[Record]:
-    """Train; the weights of the epoch with the best val mAP@0.5:0.95 are kept.
+    """Train, and keep the weights of the epoch with the best val mAP@0.5:0.95.
 
-    A killed run with the same `identity` continues after its last whole epoch, a finished one is
-    not redone, and anything else found in `run` is removed. Everything that is continued from is
-    verified first: damage is reported and the checkpoint before it used, or the run redone.
+    A killed run with the same `identity` continues after its last complete epoch, a finished run
+    is not repeated, and anything else in `run` is removed. Checkpoints are verified first; if one
+    is damaged, this is reported, and the previous checkpoint is used or the run starts over.
 
     Args:
         data: YAML file of the data set.
@@ -43,8 +43,8 @@ def fit(
         seed: of weights, order and augmentation.
         runtime: where and how to compute.
         identity: identifies settings, data and code.
-        log: called with each epoch's record, after its checkpoint is written; first with those of
-            the run that is continued.
+        log: called with each epoch's record after its checkpoint is written, starting with the
+            records of the resumed run.
 
     Returns:
         The curve, one record for each epoch.
@@ -77,7 +77,7 @@ def _train(
     found: Snapshot | None,
     report: Callable[[Record], None],
 ) -> Snapshot:
-    """Train, or train on; what is left of the run: its curve and its best weights."""
+    """Start or resume training; return the curve and the best weights."""
     from detection import trainer
 
     training = trainer.ResumableTrainer(
@@ -87,7 +87,7 @@ def _train(
         report(record)
     if not training.finished:
         training.add_callback("on_fit_epoch_end", lambda _: report(training.curve[-1]))
-        training.train()
+        training.train()  # type: ignore[no-untyped-call]
     weights = trainer.strip(training.best_weights)
     contents = {_CURVE: json.dumps(training.curve).encode(), BEST.name: weights}
     result = Snapshot(len(training.curve) + 1, contents)
@@ -98,7 +98,7 @@ def _train(
 def training_arguments(
     data: Path, run: Path, config: DetectionConfig, seed: int, runtime: RuntimeConfig
 ) -> dict[str, Any]:
-    """The settings in ultralytics' words; see `fit`."""
+    """The settings as ultralytics names them; see `fit`."""
     return {
         "task": "detect",
         "mode": "train",

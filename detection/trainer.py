@@ -1,4 +1,4 @@
-"""ultralytics' detection trainer, made to continue a killed run exactly.
+"""Ultralytics' detection trainer with exact resumption of a killed run.
 
 Imported only after `detection.offline.prepare`.
 """
@@ -17,8 +17,8 @@ from ultralytics.models.yolo.detect import DetectionTrainer
 from ultralytics.utils.torch_utils import strip_optimizer, unwrap_model
 
 from detection.curve import Record, best_epoch
-from fusion.core.checkpoints import Snapshot, SnapshotFolder
 from fusion.core.errors import InputError
+from fusion.core.snapshots import Snapshot, SnapshotFolder
 
 _STATE, _BEST = "state.pt", "best.pt"
 
@@ -34,24 +34,24 @@ _CURVE = {
 
 
 class ResumableTrainer(DetectionTrainer):
-    """Trains as its base does, but what is needed to go on is kept in full precision.
+    """Trains like its base class, and keeps the state for resumption in full precision.
 
     The base resumes from the averaged weights rounded to half precision and repeats the random
     numbers of the first epochs. Here all randomness is a function of seed and epoch, and each
-    epoch's checkpoint holds weights, averages and optimizer as they were, so that a killed run ends
-    with the numbers of one that was not. (With gradients accumulated over several batches, the
-    ones of an epoch's last, incomplete update are lost.) Where albumentations is installed, the
-    base blurs and grays some images unasked; here it does not. What cannot be the same for all
-    methods is an error: a batch that had to shrink, a loss that is not finite, a mosaic of images
-    that do not fit into memory, as the base would choose them by what it read last.
+    epoch's checkpoint holds the exact weights, averages and optimizer state, so that a resumed run
+    ends with the numbers of an uninterrupted one. (If gradients are accumulated over several
+    batches, those of an epoch's last, incomplete update are lost.) If albumentations is installed,
+    the base class blurs and grays some images by default; this class does not. Anything that would
+    differ between methods is an error: a batch that had to shrink, a loss that is not finite, or a
+    mosaic of images that do not fit into memory (the base class would choose among recent ones).
 
     Args:
-        checkpoints: where the run is kept; nowhere by default.
-        resume_from: the last checkpoint of a run that is continued.
-        arguments, options: of the base.
+        checkpoints: where checkpoints are written; none by default.
+        resume_from: the last checkpoint of the run to resume.
+        arguments, options: passed to the base class.
 
     Attributes:
-        curve: one entry an epoch: learning rate, losses, val mAP.
+        curve: one entry per epoch: learning rate, losses, val mAP.
         best_weights: a checkpoint of ultralytics with the weights of the best epoch.
         finished: whether the last epoch is over.
     """
@@ -87,7 +87,7 @@ class ResumableTrainer(DetectionTrainer):
 
     def _setup_train(self) -> None:
         with redirect_stdout(io.StringIO()):  # the progress of caching heeds no verbosity
-            super()._setup_train()
+            super()._setup_train()  # type: ignore[no-untyped-call]
         if self.args.mosaic > 0 and self.train_loader.dataset.cache != "ram":
             raise InputError(
                 "detection.mosaic",
@@ -102,7 +102,7 @@ class ResumableTrainer(DetectionTrainer):
                 "does not fit into the memory of the device",
                 "lower it, or image_size, for all methods",
             )
-        super()._build_train_pipeline()
+        super()._build_train_pipeline()  # type: ignore[no-untyped-call]
 
     def _seed_epoch(self) -> None:
         words = np.random.SeedSequence([self.args.seed, self.epoch]).generate_state(1)
@@ -117,7 +117,7 @@ class ResumableTrainer(DetectionTrainer):
         self.train_loader.reset()
 
     def _close_dataloader_mosaic(self) -> None:
-        super()._close_dataloader_mosaic()
+        super()._close_dataloader_mosaic()  # type: ignore[no-untyped-call]
         self._seed_epoch()
 
     def _handle_nan_recovery(self, epoch: int) -> bool:
@@ -136,7 +136,7 @@ class ResumableTrainer(DetectionTrainer):
     def save_model(self) -> bool:
         """Keep the state, with the best weights so far, in one checkpoint."""
         if best_epoch(self.curve) == self.epoch + 1:
-            super().save_model()
+            super().save_model()  # type: ignore[no-untyped-call]
             self.best_weights = self.last.read_bytes()
             for file in (self.last, self.best):
                 file.unlink(missing_ok=True)
@@ -162,7 +162,7 @@ class ResumableTrainer(DetectionTrainer):
     def resume_training(self, ckpt: dict[str, Any] | None) -> None:
         if self._state is not None:
             self.resume = True
-            super().resume_training(self._state)
+            super().resume_training(self._state)  # type: ignore[no-untyped-call]
 
     def _load_checkpoint_state(self, ckpt: dict[str, Any]) -> None:
         unwrap_model(self.model).load_state_dict(ckpt["model"])
@@ -173,14 +173,14 @@ class ResumableTrainer(DetectionTrainer):
         self.stopper.best_fitness, self.stopper.best_epoch = ckpt["stopper"]
 
     def final_eval(self) -> None:
-        """Nothing: the best epoch was validated when it was reached."""
+        """Do nothing: the best epoch has already been validated."""
 
 
 def strip(weights: bytes) -> bytes:
     """A checkpoint of ultralytics without optimizer, Git facts and paths.
 
     Args:
-        weights: written by `ResumableTrainer`, and verified: it is unpickled.
+        weights: verified file of `ResumableTrainer`, because it is unpickled.
     """
     with TemporaryDirectory() as folder:
         file = Path(folder) / _BEST

@@ -1,8 +1,8 @@
-"""Weights to start from: they must be of the model that is trained.
+"""Start weights, which must be of the model that is trained.
 
-ultralytics copies the tensors whose names and shapes fit and passes over the rest in silence.
-Its files are pickles. They are read with an allow-list of classes of torch and ultralytics; a file
-that needs any other is refused, and none of its code runs.
+Ultralytics copies the tensors whose names and shapes match and silently ignores the rest. Its files
+are pickles. They are read with an allow-list of classes of torch and ultralytics; a file that needs
+any other class is rejected, and none of its code runs.
 """
 
 import pickle
@@ -15,7 +15,7 @@ from fusion.core.errors import InputError
 from fusion.core.weight_files import check_weight_file
 
 SMALLEST_SHARE = 0.9
-"""Of a model's tensors that its weights must fill.
+"""Share of a model's tensors that its weights must fill.
 
 Weights of the same model for other classes fill 98 to 99 % (only the last layer of the class branch
 is new), those of the nearest other model 79 % (yolo26n in yolo11n), most others a quarter.
@@ -34,10 +34,10 @@ _UNREADABLE = (
 
 
 def check_weights(config: DetectionConfig, classes: Sequence[str]) -> None:
-    """Refuse `config.weights` of another model; `detection.offline.prepare` ran before.
+    """Reject `config.weights` of another model; `detection.offline.prepare` must have run.
 
     Raises:
-        InputError: they are not a local `.pt` file, are unreadable, hold anything but a network of
+        InputError: the weights are not a local `.pt` file, are unreadable, are not a network of
             ultralytics, or fill less than `SMALLEST_SHARE` of the model's tensors.
     """
     if config.weights is None:
@@ -54,7 +54,7 @@ def check_weights(config: DetectionConfig, classes: Sequence[str]) -> None:
 
 
 def filled_share(model: str, path: Path, classes: int) -> tuple[float, str]:
-    """Share of a model's tensors that weights fill, and in brackets which model they are of.
+    """Share of a model's tensors that weights fill, and the name of their model in parentheses.
 
     Raises:
         InputError: the file is unreadable or holds no network.

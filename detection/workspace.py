@@ -1,7 +1,7 @@
-"""One method's fused images and the set's boxes, laid out as ultralytics wants them.
+"""One method's fused images and the data set's boxes in the layout of ultralytics.
 
-Images are linked, not copied; labels are few bytes and copied. ultralytics writes caches beside
-labels, so this is a folder of its own and no tracked folder is touched.
+Images are linked; labels are small and copied. Ultralytics writes caches beside the labels, so this
+is a separate folder, and tracked folders do not change.
 """
 
 import hashlib
@@ -19,19 +19,19 @@ from fusion.images.prepared import SPLITS, PreparedSet
 
 @dataclass(frozen=True)
 class Workspace:
-    """A YOLO data set on disk and what it was made from.
+    """A YOLO data set on disk and its sources.
 
     Attributes:
-        name: of the data set.
+        name: name of the data set.
         split_protocol: how it was split.
-        images: the fused images it links to, `<split>/<stem>.png`.
-        dataset: the prepared data set that it has the boxes of.
+        images: folder of the linked fused images, `<split>/<stem>.png`.
+        dataset: the prepared data set with the boxes.
         description: its YAML file, with absolute paths.
         classes: names in the order of their indices.
         splits: stems by split.
-        label_digest: of all labels.
-        image_digest: of all images.
-        night: stems of the images taken at night; None where that is not known.
+        label_digest: digest of all labels.
+        image_digest: digest of all images.
+        night: stems of the images taken at night; None if unknown.
     """
 
     name: str
@@ -52,12 +52,12 @@ def build_workspace(images: Path, dataset: Path, folder: Path) -> Workspace:
     Args:
         images: fused images, `<split>/<stem>.png`.
         dataset: prepared data set, `dataset.json` and `<split>/labels/<stem>.txt`.
-        folder: made anew.
+        folder: the folder of the result; earlier content is removed.
 
     Raises:
-        InputError: the data set has no boxes or lacks a split, a split has no object (its mAP
-            would be 0 whatever is detected), or images or labels of a split are missing; all
-            missing names are counted before anything is made.
+        InputError: the data set has no boxes or a split is missing, a split has no object (its mAP
+            would always be 0), or images or labels of a split are missing; all missing names are
+            counted before anything is written.
     """
     prepared = PreparedSet.load(dataset)
     if prepared.classes is None:

@@ -1,4 +1,4 @@
-"""The paper's Table 2 from DVC experiments: which there are, and what they measured."""
+"""The paper's Table 2 from DVC experiments: their names, states and scores."""
 
 import hashlib
 import re
@@ -32,9 +32,9 @@ def experiment_names(
 
 
 def states(shown: Sequence[Mapping[str, Any]]) -> dict[str, State]:
-    """State of every named experiment in what `dvc exp show --json` prints.
+    """State of every named experiment in the output of `dvc exp show --json`.
 
-    One that failed and was queued again is as its later attempt.
+    An experiment that failed and was queued again has the state of its later attempt.
     """
     found: dict[str, set[State]] = defaultdict(set)
     for name, _, state in _experiments(shown):
@@ -44,7 +44,7 @@ def states(shown: Sequence[Mapping[str, Any]]) -> dict[str, State]:
 
 
 def living_workers(status: str) -> int:
-    """How many of the queue's workers `dvc queue status` counts, at work or idle.
+    """Number of the queue's workers, busy or idle, that `dvc queue status` reports.
 
     Raises:
         InputError: it prints no such line.
@@ -66,11 +66,11 @@ def measured(shown: Sequence[Mapping[str, Any]], runs: Runs) -> pd.DataFrame:
     """Values of all finished experiments.
 
     Args:
-        shown: what `dvc exp show --json` prints.
+        shown: output of `dvc exp show --json`.
         runs: experiment names by (preset, seed).
 
     Returns:
-        One row a value: preset, seed, dataset, metric, value.
+        One row per value: preset, seed, dataset, metric, value.
     """
     results = {name: data for name, data, state in _experiments(shown) if state == "finished"}
     rows = []
@@ -125,4 +125,5 @@ def _results(data: Mapping[str, Any] | None) -> Mapping[str, Mapping[str, float]
     if not data or RESULTS not in (data["metrics"] or {}):
         return {}
     content: Mapping[str, Any] = data["metrics"][RESULTS].get("data", {})  # or an "error"
-    return content.get(METHOD, {})
+    found: Mapping[str, Mapping[str, float]] = content.get(METHOD, {})
+    return found

@@ -6,10 +6,11 @@ from typing import Annotated
 import typer
 
 from pipelines.commands.ablate import ablate
-from pipelines.commands.analyse import analyse
+from pipelines.commands.analyze import analyze
 from pipelines.commands.evaluate import evaluate
 from pipelines.commands.export import export
 from pipelines.commands.fuse import fuse
+from pipelines.commands.import_ import import_
 from pipelines.commands.prepare import prepare
 from pipelines.commands.publish import publish
 from pipelines.entry import guard, new_app
@@ -20,10 +21,12 @@ app = new_app(
     no_args_is_help=True,
 )
 app.command()(ablate)
-app.command()(analyse)
+app.command()(analyze)
+app.command("analyse", hidden=True)(analyze)  # the British spelling works too
 app.command()(evaluate)
 app.command()(export)
 app.command()(fuse)
+app.command("import")(import_)
 app.command()(prepare)
 app.command()(publish)
 

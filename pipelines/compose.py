@@ -23,7 +23,7 @@ def compose(output: Path, overrides: Sequence[str] = (), config: Path = Path("co
         config: folder of the composition.
 
     Raises:
-        InputError: an override names nothing that exists, or is not an override; a file of the
+        InputError: an override names an unknown key or is not an override; a file of the
             composition is not UTF-8 without a byte order mark, or not valid YAML.
     """
     if not config.is_dir():
@@ -48,7 +48,7 @@ def _files(config: Path) -> list[Path]:
 
 
 def _refuse_byte_order_marks(config: Path) -> None:
-    """Hydra composes such a file without a word, at the wrong place: the mark hides `@package`."""
+    """Reject a file with a byte order mark; it hides `@package`, and Hydra misplaces the file."""
     for file in _files(config):
         if read_bytes(file, LIMIT).startswith(b"\xef\xbb\xbf"):
             reason = "begins with a byte order mark, which hides its first line"

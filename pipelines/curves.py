@@ -14,7 +14,7 @@ from pipelines.plots import open_live
 
 @dataclass(frozen=True)
 class TrainingLog:
-    """What a training phase reports while it runs."""
+    """The log of a training phase."""
 
     live: Live
 

@@ -1,8 +1,8 @@
 """The code that each stage of dvc.yaml runs, against the code that dvc.yaml watches for it.
 
-`python -m pipelines.dependencies` prints what each stage's `deps` lack and what they hold in vain.
-A stage runs what `pipelines/stages/<stage>.py` imports, directly or not. The code of a fusion
-method is found by name, so no import shows it: `model` may run any method's, `train` the one that
+`python -m pipelines.dependencies` prints the missing and the unused `deps` of each stage. A stage
+runs what `pipelines/stages/<stage>.py` imports, directly or not. The code of a fusion method is
+found by name, so no import shows it: `model` may run any method's, `train` the one that
 `${item.code}` names, and later stages see it as a digest in the card of `models/<method>`.
 """
 
@@ -40,7 +40,7 @@ class Run(NamedTuple):
 
 
 def problems(file: Path = ROOT / "dvc.yaml") -> list[str]:
-    """What to correct in a dvc.yaml so that its stages watch the code that they run.
+    """Find corrections to a dvc.yaml, so that its stages watch exactly the code that they run.
 
     Returns:
         A line for each file or folder to add or to remove.

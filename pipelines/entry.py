@@ -1,4 +1,4 @@
-"""The one border of all commands: whatever goes wrong ends in one line and an exit status."""
+"""Runs stage functions and commands; every error becomes one line and an exit status."""
 
 import errno
 import os
@@ -18,17 +18,17 @@ from fusion.core.errors import InputError
 from fusion.core.memory import keep_freed_memory
 
 FAILED, BUG = 1, 70
-"""Exit statuses: something outside the program is wrong; the program is (EX_SOFTWARE)."""
+"""Exit statuses: an error outside the program, and a bug in it (EX_SOFTWARE)."""
 
 _EXHAUSTED = ("out of memory", "can't allocate memory", "Insufficient memory", "not enough memory")
-"""Words of libraries that have no exception of their own for it: torch, OpenCV."""
+"""Messages of libraries without an exception class for this error: torch, OpenCV."""
 
 
 def run(stage: Callable[..., None]) -> None:
     """Run a stage's function as a command line.
 
-    Its arguments are called `method`, `dataset` or `key` (a training phase) and name what
-    params.yaml has; other names end in one line.
+    Its arguments are `method`, `dataset` or `key` (a training phase). They must be names from
+    params.yaml; other names are an `InputError`.
     """
 
     @wraps(stage)
@@ -54,9 +54,9 @@ def guard(program: Callable[[], object]) -> None:
     """Run a program and exit with its status.
 
     Bad input, a failed read or write and exhausted memory end in one line and status 1. Any other
-    exception is a bug: one line names the file of the full report, and the status is 70. What the
-    output's encoding lacks is printed as `?`. An output that takes nothing more makes the status 1;
-    a closed pipe does so without a word.
+    exception is a bug: one line names the file of the full report, and the status is 70. Characters
+    that the output's encoding does not have are printed as `?`. If the output cannot be written,
+    the status is 1; a closed pipe prints no message.
     """
     keep_freed_memory()
     _open_streams()
@@ -71,7 +71,7 @@ def guard(program: Callable[[], object]) -> None:
 
 
 def _end_of(program: Callable[[], object]) -> int | str | None:
-    """What `sys.exit` takes: a status, or a line for status 1."""
+    """The argument of `sys.exit`: a status, or a line for status 1."""
     try:
         program()
     except SystemExit as end:
@@ -101,7 +101,7 @@ def _open_streams() -> None:
 
 
 def _line_of(error: Exception) -> str:
-    """What an error of the system means for the user; empty if it is another one."""
+    """The message for an operating system error; empty for other errors."""
     words = str(error)
     if isinstance(error, MemoryError) or any(text in words for text in _EXHAUSTED):
         return "memory: is exhausted; take smaller images or batches, or a smaller memory limit"

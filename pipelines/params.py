@@ -28,7 +28,7 @@ class TrainingParams(Config):
     method: the row that it trains.
     phase: derived from the key.
     code: the method's file or folder. DVC watches it: an edit there trains this method only.
-    after: the folder that must exist before: an earlier phase's weights, the training pairs, or
+    after: the folder that must exist first: an earlier phase's weights, the training pairs, or
         `data/teachers` for a phase that learns from other methods.
     settings: the phase's own settings (the method's `phases[phase]`).
 
@@ -118,7 +118,7 @@ class Params(Config):
         return self
 
     def _can_be_done(self, key: str, name: str) -> None:
-        """A task's labels and splits are there; else it would fail after all training."""
+        """Check a task's labels and splits now, because the task runs after all training."""
         if key not in _TASKS:
             return
         config, (layouts, needed) = self.datasets[name], _TASKS[key]
@@ -131,20 +131,18 @@ class Params(Config):
             raise ValueError(f"datasets.{name}.{shortage}, but {key} needs {wanted}")
 
     def _weight_files_are_there(self) -> None:
-        """They are read hours later: by the last stages."""
+        """Check weight files now, because the last stages read them."""
         detector, encoder = self.detection.weights, self.segmentation.weight_file()
         for key, datasets, file in (
             ("detection.weights", self.detect_on, detector),
             ("segmentation.encoder_weights", self.segment_on, encoder),
         ):
-            if datasets and file:
-                if not Path(file).is_file():
-                    reason = f"there is no file '{file}' (null starts from random ones)"
-                    raise ValueError(f"{key}: {reason}")
-                try:
-                    check_weight_file(Path(file))
-                except InputError as error:
-                    raise ValueError(f"{key}: {error} (null starts from random ones)") from error
+            if not datasets or not file:
+                continue
+            try:
+                check_weight_file(Path(file))
+            except InputError as error:
+                raise ValueError(f"{key}: {error} (null starts from random ones)") from error
 
     def _has_what_tasks_need(self, method: str) -> None:
         for dataset in [*self.detect_on, *self.segment_on]:
@@ -173,7 +171,7 @@ class Params(Config):
             require(step.taught(), f"{where}.after", step.after, [str(TEACHERS)])
 
     def _can_teach(self, name: str) -> None:
-        """Teachers are ready before any phase that is taught, and fuse the training pairs."""
+        """Check that teachers are ready before they are needed, and fuse the training pairs."""
         taught = {step.method for step in self.training.values() if step.taught()}
         able = [method for method in self._with_a_method() if method not in taught]
         require(name in able, "teachers", name, able)
@@ -185,7 +183,7 @@ class Params(Config):
         """A data set's settings.
 
         Raises:
-            InputError: params.yaml has none of that name; the message lists those it has.
+            InputError: params.yaml does not have this name; the message lists the known ones.
         """
         _require_known("data set", name, self.datasets)
         return self.datasets[name]
@@ -211,10 +209,10 @@ class Params(Config):
     def require(
         self, method: str | None = None, dataset: str | None = None, key: str | None = None
     ) -> None:
-        """Check names that a command line gave: a row, a data set, a training phase.
+        """Check names from a command line: a row, a data set, a training phase.
 
         Raises:
-            InputError: params.yaml does not have one of them; the message lists those it has.
+            InputError: params.yaml does not have one of them; the message lists the known ones.
         """
         if method is not None:
             self.row(method)
@@ -241,12 +239,12 @@ class Params(Config):
         return self.row(method).method_config()
 
     def has_images(self, method: str, dataset: str) -> bool:
-        """Whether a row has fused images of a data set: all but some precomputed ones do."""
+        """Whether a row has fused images of a data set; only precomputed rows can be without."""
         self.dataset(dataset)
         return self.row(method).has(dataset)
 
     def trivial(self) -> list[str]:
-        """The rows that fuse nothing cleverly."""
+        """The trivial baselines."""
         return [name for name, row in self.methods.items() if row.trivial()]
 
     def precomputed(self) -> list[str]:
@@ -262,7 +260,7 @@ class Params(Config):
         """Import every row's method.
 
         Raises:
-            InputError: one cannot be imported, or its settings are not its class's.
+            InputError: a method cannot be imported, or its settings are of another class.
         """
         for row in self.methods.values():
             if row.code():
@@ -273,18 +271,18 @@ class Params(Config):
 def load(path: Path = Path("params.yaml")) -> Params:
     """Read and validate params.yaml.
 
-    A method that cannot be imported is no error here: it stops its own rows, where they are used.
+    A method that cannot be imported is not an error here; it fails where its rows are used.
 
     Raises:
-        InputError: the file is missing, empty or not YAML, a key is unknown, missing or there
-            twice, a value has the wrong type or is impossible; the message names each key, its
-            value and what is allowed.
+        InputError: the file is missing, empty or not YAML; a key is unknown, missing or repeated;
+            a value has the wrong type or is invalid. The message names each key, its value and
+            the allowed values.
     """
     if not path.is_file():
         raise InputError(path, "is missing", "run from the project's root folder")
     content = read_yaml(path)
     if not isinstance(content, dict):
-        raise InputError(path, "holds no parameters by name", "write it with `pomai params`")
+        raise InputError(path, "is not a YAML mapping", "regenerate it with `pomai params`")
     try:
         return Params.model_validate(content)
     except ValidationError as error:
@@ -295,7 +293,7 @@ _TASKS = {
     "detect_on": (("m3fd", "boxes"), ("train", "val", "test")),
     "segment_on": (("msrs",), ("train", "test")),
 }
-"""What a task needs of a data set: one of the layouts with its labels, and the splits."""
+"""Requirements of a task: the layouts with its labels, and the splits."""
 
 
 def _require_known(what: str, name: str, known: Collection[str]) -> None:

@@ -16,6 +16,6 @@ WEIGHTS = Path("weights")
 
 
 def empty(folder: Path) -> None:
-    """Make a folder that holds nothing."""
+    """Create an empty folder; earlier content is removed."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)

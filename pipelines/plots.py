@@ -1,4 +1,4 @@
-"""Tables in the form that DVC's plot templates take."""
+"""Tables for DVC's plot templates."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -34,7 +34,7 @@ def confusion_table(counts: NDArray[np.integer], names: Sequence[str]) -> pd.Dat
 def open_live(folder: Path) -> Live:
     """DVCLive's logger; it empties the folder.
 
-    DVC's own file and its experiments are the pipeline's business, not the logger's.
+    The logger writes neither DVC's file nor experiments.
 
     Raises:
         InputError: the Git repository has no commit, whose name the logger asks for.
@@ -50,9 +50,9 @@ def open_live(folder: Path) -> Live:
 
 @contextmanager
 def live_curves(folder: Path) -> Iterator[Callable[[Mapping[str, float | None]], None]]:
-    """A log of epochs by DVCLive, to be seen while training runs: `<folder>/plots/metrics/*.tsv`.
+    """A log of epochs by DVCLive, readable during training: `<folder>/plots/metrics/*.tsv`.
 
-    The log takes one epoch's record, `epoch` and whatever was measured; None is left out.
+    The log takes one epoch's record, `epoch` and its measured values; None is ignored.
 
     Raises:
         InputError: as `open_live`.
@@ -101,7 +101,7 @@ def plot_classes(
     """Write `classes.csv`, a score by class, and `confusion.csv`.
 
     Args:
-        folder: made if there is none.
+        folder: created if missing.
         scores: class -> score; classes without one are left out.
         score: its name.
         confusion: K×K counts, rows actual, columns predicted.

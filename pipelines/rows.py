@@ -1,13 +1,14 @@
-"""The rows of the leaderboard: five ways in which a method's fused images come about.
+"""The rows of the leaderboard: six kinds, by the origin of the fused images.
 
-`source` is what the row is made from; DVC watches it. With it and the training phases a row's way
-is known, so params.yaml does not state it:
+DVC watches `source`. Source and training phases determine the kind of a row, so params.yaml does
+not state it:
 
 | row | `source` | `config` |
 |---|---|---|
 | Trained | the folder that one of its training phases writes | the network's settings |
 | Pretrained | a `.safetensors` file with its card beside it | none: the card has it |
 | Published | a model folder that was made elsewhere or for another row | none: the card has it |
+| Exported | an `.onnx` file | what the file does not tell of itself |
 | Untrained | the file or folder of the method's code | the method's settings |
 | Precomputed | a folder of images that are already fused | which folder holds which data set |
 """
@@ -28,12 +29,16 @@ PRECOMPUTED = "precomputed"
 """The kind of rows without a method."""
 
 
-class _Row(Config):
-    """What all rows have.
+ONNX = "onnx"
+"""The kind of rows of ONNX files."""
 
-    name: the row's own.
+
+class _Row(Config):
+    """The fields of all rows.
+
+    name: name of the row.
     kind: the method's registered name; the row's name if params.yaml states none.
-    source: what the row is made from.
+    source: file or folder that the row is made from.
     phases: keys of the training phases of this row.
     """
 
@@ -55,7 +60,7 @@ class _Row(Config):
         return methods.code_of(self.kind)
 
     def trivial(self) -> bool:
-        """Whether the row fuses nothing cleverly."""
+        """Whether the row is a trivial baseline."""
         return False
 
     def require_source(self) -> None:
@@ -66,14 +71,14 @@ class _Row(Config):
         """
 
     def checked(self, datasets: Mapping[str, Any], trained: Mapping[str, Any]) -> None:
-        """Check what needs the rest of params.yaml.
+        """Check the row against the rest of params.yaml.
 
         Args:
             datasets: by name.
             trained: the training phases by key.
 
         Raises:
-            ValueError: something cannot be; the message has the full key.
+            ValueError: a field is invalid; the message has the full key.
         """
         known = [*methods.names(), PRECOMPUTED]
         require(self.kind in known, f"methods.{self.name}", self.kind, known)
@@ -99,7 +104,7 @@ class _Configured(_Row):
 
 
 class _Weights(_Row):
-    """A row whose weights were trained before and bring their settings."""
+    """A row of trained weights whose card has the settings."""
 
     config: dict[str, Any] = Field(default_factory=dict)
 
@@ -124,7 +129,7 @@ class Trained(_Configured):
 
 
 class Pretrained(_Weights):
-    """Weights trained before: `<name>.safetensors` and `<name>.json`."""
+    """Trained weights: `<name>.safetensors` and `<name>.json`."""
 
     def require_source(self) -> None:
         for file in (Path(self.source), Path(self.source).with_suffix(".json")):
@@ -144,6 +149,17 @@ class Published(_Weights):
                 f"methods.{self.name}.source: '{self.source}' is not a folder, and no training "
                 f"phase writes it; they write {', '.join(made) or '(none)'}"
             )
+
+
+class Exported(_Configured):
+    """A network as an ONNX file; `kind` is onnx."""
+
+    def checked(self, datasets: Mapping[str, Any], trained: Mapping[str, Any]) -> None:
+        super().checked(datasets, trained)
+        where = f"methods.{self.name}"
+        require(self.kind == ONNX, f"{where}.kind", self.kind, [ONNX])
+        if not Path(self.source).is_file():
+            raise ValueError(f"{where}.source: '{self.source}' is not a file")
 
 
 class Untrained(_Configured):
@@ -167,8 +183,8 @@ class Untrained(_Configured):
 class PrecomputedConfig(Config):
     """Where the images lie.
 
-    folders: data set -> its folder below the row's `source`; data sets that are not named have no
-        value in this row. By default every data set is there, under its own name.
+    folders: data set -> its folder below the row's `source`; unnamed data sets have no
+        value in this row. By default every data set has a folder of its name.
     """
 
     folders: dict[str, str] | None = None
@@ -209,7 +225,7 @@ class Precomputed(_Row):
 
 
 def _tag(row: Any) -> str:
-    """Which of the five a row of params.yaml is, by what `completed` left."""
+    """The kind of a row, from the result of `completed`."""
     if not isinstance(row, dict):
         return "untrained"
     kind, source = str(row.get("kind")), str(row.get("source"))
@@ -219,6 +235,8 @@ def _tag(row: Any) -> str:
         return "trained"
     if source.endswith(".safetensors"):
         return "pretrained"
+    if source.endswith(".onnx"):
+        return "exported"
     code = kind in methods.names() and source == methods.code_of(kind).as_posix()
     return "untrained" if code or source.endswith(".py") or "source" not in row else "published"
 
@@ -227,6 +245,7 @@ Row = Annotated[
     Annotated[Trained, Tag("trained")]
     | Annotated[Pretrained, Tag("pretrained")]
     | Annotated[Published, Tag("published")]
+    | Annotated[Exported, Tag("exported")]
     | Annotated[Untrained, Tag("untrained")]
     | Annotated[Precomputed, Tag(PRECOMPUTED)],
     Discriminator(_tag),
@@ -237,13 +256,13 @@ Row = Annotated[
 def completed(
     rows: Mapping[str, Any], training: Mapping[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Rows and training phases of params.yaml, with what each derives from its place.
+    """Rows and training phases of params.yaml, completed by derived fields.
 
-    A row learns its name, its kind where it states none, and the phases that train it; a phase
-    called `<method>-<phase>` learns which of the method's phases it is.
+    A row gets its name, its kind if it states none, and the phases that train it. A phase called
+    `<method>-<phase>` gets the name of the method's phase.
 
     Raises:
-        ValueError: params.yaml states what is derived, or a phase is not called like that.
+        ValueError: params.yaml states a derived field, or the name of a phase has another form.
     """
     phases: dict[str, list[str]] = {}
     steps, complete = dict(training), dict(rows)

@@ -1,4 +1,4 @@
-"""One downstream experiment several times, once a training seed."""
+"""One downstream experiment for several training seeds."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -16,12 +16,12 @@ def repeat(
     pictures: Path,
     run: Callable[[int, Path | None, Log | None], Result],
 ) -> list[Result]:
-    """One result a seed.
+    """Run the experiment for every seed; return one result per seed.
 
-    Curves and pictures are the first seed's; they stand for the others'.
+    Curves and pictures are those of the first seed.
 
     Args:
-        seeds: of training.
+        seeds: training seeds.
         plots: folder of the curves.
         pictures: folder of the pictures.
         run: takes a seed, the folder of its pictures (None: draw none) and a log of its epochs

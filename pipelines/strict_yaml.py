@@ -1,4 +1,4 @@
-"""YAML as people mean it: encodings, syntax and duplicate keys are errors with a line."""
+"""Strict YAML: wrong encodings, syntax errors and duplicate keys are reported with the line."""
 
 from collections.abc import Hashable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What pydantic found wrong, in one line a problem."""
+"""Pydantic's validation errors, one line per problem."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -7,15 +7,15 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 _KIND_AT = {"datasets": 2, "methods": 2}
-"""Where the location of a problem holds a union's tag, by its first key: nobody wrote that key."""
+"""Index of a union's tag in the location of a problem, by its first key; users do not write it."""
 
 
 def problems(error: ValidationError, where: str = "", kind_at: int | None = None) -> str:
     """All problems of a validation, each with its key.
 
     Args:
-        error: what was raised.
-        where: key of what was validated, if it is a part of something larger.
+        error: the validation error.
+        where: key of the validated part, if it is a part of a larger object.
         kind_at: index of a union's tag in the locations, where a single such object was validated.
     """
     return "; ".join(_problem(item, where, kind_at) for item in error.errors())

@@ -24,7 +24,7 @@ from fusion.core.runtime import pick_device
 from fusion.images.pairs import find_pairs
 from fusion.inference.fuse import fuse_pairs
 from fusion.inference.model_card import render_card
-from fusion.inference.pretrained import BOX, load
+from fusion.inference.pretrained import RELEASED, load
 from fusion.inference.tiles import plan_memory
 from fusion.methods.base import FusionMethod
 from fusion.metrics import PROTOCOL
@@ -46,7 +46,7 @@ PUBLISHED = {
 def main(name: str) -> None:
     """Measure the network NAME; write `metrics` into its card and the card as a page."""
     keep_freed_memory()
-    data, card = Path(os.environ["FUSION_DATA"]), BOX / f"{name}.json"
+    data, card = Path(os.environ["FUSION_DATA"]), RELEASED / f"{name}.json"
     rows = {name: load(name).method} | {
         kind: methods.get(kind)(Config()) for kind in ("average", "maximum")
     }

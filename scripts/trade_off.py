@@ -98,7 +98,7 @@ def draw(rows: dict[str, Any], maximum: dict[str, float], dataset: str, path: Pa
     for panel, metric in zip(panels, METRICS, strict=True):
         for number, (name, row) in enumerate(ordered):
             place = (row["milliseconds"] / fastest, row[metric])
-            offset = (4, -12 if number % 2 else 4)  # neighbours' names above and below
+            offset = (4, -12 if number % 2 else 4)  # neighbors' names above and below
             panel.plot(*place, "o", color="tab:blue")
             panel.annotate(name, place, offset, textcoords="offset points")
         panel.axhline(maximum[metric], color="gray", linestyle="--", label="maximum")

@@ -1,4 +1,4 @@
-"""Settings of a segmentation experiment; imports nothing heavy, so parameters validate at once."""
+"""Settings of a segmentation experiment; imports nothing heavy."""
 
 import difflib
 import re
@@ -26,9 +26,9 @@ ENCODERS = tuple(
     mit_b5 mobileone_s0 mobileone_s1 mobileone_s2 mobileone_s3 mobileone_s4
     """.split()  # noqa: SIM905 - a literal of 76 strings is 76 lines
 )
-"""Encoders segmentation-models-pytorch ships itself; `tu-<name>` gives any timm encoder besides.
+"""Encoders that segmentation-models-pytorch includes; `tu-<name>` selects any timm encoder.
 
-Listed here because asking the library for them imports it, which takes seconds.
+They are listed here because importing the library takes seconds.
 """
 
 Architecture = Literal[
@@ -73,7 +73,7 @@ class SegmentationConfig(Config):
         validation_fraction: part of the training images that chooses the checkpoint.
         validation_seed: draws that part; the same for every method and training seed.
         validate_every: epochs between validations, and between checkpoints.
-        seeds: one repeat for each.
+        seeds: one run for each.
         pictures: number of test images drawn side by side.
     """
 

@@ -1,4 +1,4 @@
-"""Confusion matrices and what is read off them: IoU, mIoU, pixel accuracy."""
+"""Confusion matrices, and the scores computed from them: IoU, mIoU, pixel accuracy."""
 
 from dataclasses import dataclass
 
@@ -40,21 +40,27 @@ def iou(matrices: NDArray[np.number]) -> NDArray[np.float64]:
     """
     intersection = np.diagonal(matrices, axis1=-2, axis2=-1).astype(np.float64)
     union = matrices.sum(-1) + matrices.sum(-2) - intersection
-    return np.divide(intersection, union, out=np.full_like(intersection, np.nan), where=union > 0)
+    shares: NDArray[np.float64] = np.divide(
+        intersection, union, out=np.full_like(intersection, np.nan), where=union > 0
+    )
+    return shares
 
 
 def mean_iou(matrices: NDArray[np.number]) -> NDArray[np.float64]:
-    """Mean of the classes' IoU, those that are NaN left out: …×K×K -> …"""
+    """Mean of the classes' IoU, ignoring NaN: …×K×K -> …"""
     values = iou(matrices)
     present = ~np.isnan(values)
     total = np.where(present, values, 0).sum(-1)
     number = present.sum(-1)
-    return np.divide(total, number, out=np.full_like(total, np.nan), where=number > 0)
+    means: NDArray[np.float64] = np.divide(
+        total, number, out=np.full_like(total, np.nan), where=number > 0
+    )
+    return means
 
 
 @dataclass(frozen=True)
 class Scores:
-    """What one confusion matrix over a set of images says; fractions in [0, 1], None for NaN.
+    """Scores of one confusion matrix over a set of images; fractions in [0, 1], None for NaN.
 
     Attributes:
         miou: mean IoU over the classes that are not absent.
@@ -74,7 +80,14 @@ class Scores:
 
 
 def scores(per_image: Matrices) -> Scores:
-    """Score a set of images by ONE confusion matrix, the sum of theirs (N×9×9)."""
+    """Score a set of images by the sum of their confusion matrices (N×9×9).
+
+    >>> truth = torch.tensor([[[0, 0, 1, 1]]])
+    >>> found = torch.tensor([[[0, 0, 0, 1]]])
+    >>> result = scores(confusion_matrices(found, truth).numpy())
+    >>> round(result.miou, 4), result.pixel_accuracy
+    (0.5833, 0.75)
+    """
     matrix = per_image.sum(0)
     by_class = dict(zip(CLASSES, map(_none_for_nan, iou(matrix)), strict=True))
     total = int(matrix.sum())

@@ -18,15 +18,15 @@ from fusion.images.prepared import PreparedSet
 from segmentation.labels import read_label
 
 IGNORE = 255
-"""Label of the padding around an image smaller than the crop; no loss is taken there."""
+"""Label of the padding around an image smaller than the crop; ignored by the loss."""
 
 
 @dataclass(frozen=True)
-class LabelledImages:
+class LabeledImages:
     """A split in memory.
 
     Attributes:
-        stems: names, one an image.
+        stems: names, one per image.
         images: RGB, 3×H×W uint8 each (a view of H×W×3 memory); sizes can differ.
         labels: class indices, H×W uint8 each.
         image_digests: SHA-256 of each image's pixels.
@@ -42,9 +42,9 @@ class LabelledImages:
     def __len__(self) -> int:
         return len(self.stems)
 
-    def subset(self, indices: Sequence[int]) -> "LabelledImages":
+    def subset(self, indices: Sequence[int]) -> "LabeledImages":
         """The images at `indices`, in that order."""
-        return LabelledImages(
+        return LabeledImages(
             *([column[index] for index in indices] for column in vars(self).values())
         )
 
@@ -61,17 +61,17 @@ def split_stems(dataset: Path, split: str) -> list[str]:
     return stems
 
 
-def load(images: Path, dataset: Path, split: str) -> LabelledImages:
+def load(images: Path, dataset: Path, split: str) -> LabeledImages:
     """Read a split's fused images and labels, in parallel.
 
     Args:
-        images: folder of one method's fused images, `<split>/<stem>.png`; grey or RGB.
+        images: folder of one method's fused images, `<split>/<stem>.png`; gray or RGB.
         dataset: the prepared data set, `dataset.json` and `<split>/labels/<stem>.png`.
         split: "train" or "test".
 
     Raises:
-        InputError: images or labels are missing (all named at once), unreadable, of different
-            sizes, or hold a value that is no class.
+        InputError: images or labels are missing (all are reported at once), unreadable, of
+            different sizes, or contain a value that is not a class.
     """
     stems = split_stems(dataset, split)
     pairs = [
@@ -88,7 +88,7 @@ def load(images: Path, dataset: Path, split: str) -> LabelledImages:
         )
     with ThreadPoolExecutor() as pool:  # decoding and hashing release the interpreter lock
         columns = zip(*pool.map(_read_pair, pairs), strict=True)
-    return LabelledImages(stems, *map(list, columns))
+    return LabeledImages(stems, *map(list, columns))
 
 
 def _read_pair(pair: tuple[Path, Path]) -> tuple[Tensor, Tensor, str, str]:
@@ -100,7 +100,7 @@ def _read_pair(pair: tuple[Path, Path]) -> tuple[Tensor, Tensor, str, str]:
             image_path,
             f"is {image.shape[1]}×{image.shape[0]} but its label {label_path} is "
             f"{label.shape[1]}×{label.shape[0]}",
-            "an image and its label must have one size",
+            "an image and its label must have the same size",
         )
     return (
         torch.from_numpy(image).movedim(-1, 0),
@@ -115,9 +115,9 @@ def _digest(pixels: NDArray[np.uint8]) -> str:
 
 
 def hold_out(
-    data: LabelledImages, fraction: float, seed: int
-) -> tuple[LabelledImages, LabelledImages]:
-    """Cut a validation part off: (training, validation), the same for the same stems and seed.
+    data: LabeledImages, fraction: float, seed: int
+) -> tuple[LabeledImages, LabeledImages]:
+    """Split off a validation part: (training, validation), determined by stems and seed.
 
     Raises:
         InputError: fewer than two images.
@@ -130,7 +130,7 @@ def hold_out(
 
 
 def augmented_batch(
-    data: LabelledImages,
+    data: LabeledImages,
     indices: Sequence[int],
     crop: int,
     scale: Sequence[float],
@@ -139,12 +139,12 @@ def augmented_batch(
 ) -> tuple[Tensor, Tensor]:
     """Scale, crop and mirror at random: a function of the arguments and the state of `rng`.
 
-    The window that becomes the crop is cut first and only then resampled, so the cost is that of
-    the crop and not of the scaled image. Shrinking is antialiased.
+    The window of the crop is cut first and then resampled, so the cost depends on the crop, not on
+    the scaled image. Downscaling is antialiased.
 
     Args:
-        data: where the images come from.
-        indices: which images.
+        data: the images.
+        indices: indices of the images to crop.
         crop: side of the square result.
         scale: smallest and largest magnification, drawn uniformly.
         rng: source of the random numbers.
@@ -178,7 +178,7 @@ class _Window:
 
 
 def _window(length: int, side: int, draw: float) -> _Window:
-    """Place `side` pixels on an axis of `length` at random; the shorter lies inside the longer."""
+    """Place `side` pixels on an axis of `length` at random; the shorter is inside the longer."""
     start = int(draw * (abs(length - side) + 1))
     if side <= length:
         return _Window(slice(start, start + side), (0, 0))

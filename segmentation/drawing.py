@@ -8,14 +8,14 @@ from numpy.typing import NDArray
 
 from fusion.images.decode import read_infrared, read_visible, to_rgb, write_image
 from fusion.images.panels import side_by_side
-from segmentation.data import LabelledImages
+from segmentation.data import LabeledImages
 from segmentation.labels import colorize
 
 _TITLES = ("visible", "infrared", "fused", "truth", "prediction")
 
 
 def draw(
-    dataset: Path, data: LabelledImages, predicted: Mapping[str, NDArray[np.uint8]], folder: Path
+    dataset: Path, data: LabeledImages, predicted: Mapping[str, NDArray[np.uint8]], folder: Path
 ) -> None:
     """Write `folder/<stem>.png` for each image of `data`: five panels with captions.
 
@@ -23,7 +23,7 @@ def draw(
         dataset: the prepared data set, with `test/{vi,ir}/<stem>.png`.
         data: fused test images and their labels.
         predicted: class indices, H×W by stem.
-        folder: made where it does not exist.
+        folder: created if missing.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for stem, fused, truth in zip(data.stems, data.images, data.labels, strict=True):

@@ -1,4 +1,4 @@
-"""Weight files of encoders: read as data, and refused where they are another encoder's.
+"""Weight files of encoders: loaded as data, and rejected if they are of another encoder.
 
 Named weights ("imagenet") are downloaded, or found in the cache, by segmentation-models-pytorch
 and timm themselves.
@@ -34,7 +34,7 @@ def is_timm(encoder: str) -> bool:
 
 
 def statistics_of_file(encoder: str) -> Statistics:
-    """timm's registry knows them; a file of another encoder is taken to be trained as usual."""
+    """timm's registry has them; a file of another encoder gets ImageNet's values."""
     found: Any = timm.models.get_pretrained_cfg(encoder.removeprefix("tu-"))
     return (found.mean, found.std) if is_timm(encoder) and found else IMAGENET
 
@@ -54,7 +54,7 @@ def read_state(file: Path, encoder: str) -> State:
     """Read a state dictionary; no code in it runs.
 
     Raises:
-        InputError: the file is no state dictionary.
+        InputError: the file is not a state dictionary.
     """
     check_weight_file(file)
     try:
@@ -69,7 +69,7 @@ def read_state(file: Path, encoder: str) -> State:
 
 
 def require_complete(state: State, file: Path, encoder: str) -> None:
-    """Refuse a file of timm's that lacks tensors of a timm encoder: timm would leave them random.
+    """Reject a weight file without all tensors of a timm encoder; timm would keep random ones.
 
     Raises:
         InputError: anything but the classifier is missing or has another shape.

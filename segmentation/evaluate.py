@@ -11,13 +11,13 @@ from torch import Tensor
 from fusion.core.config import RuntimeConfig
 from fusion.core.runtime import autocast, pick_device
 from segmentation.confusion import Matrices, confusion_matrices
-from segmentation.data import LabelledImages
+from segmentation.data import LabeledImages
 from segmentation.models import Segmenter
 
 
 @torch.inference_mode()
 def predict(
-    model: Segmenter, data: LabelledImages, batch_size: int, runtime: RuntimeConfig
+    model: Segmenter, data: LabeledImages, batch_size: int, runtime: RuntimeConfig
 ) -> Iterator[tuple[list[int], Tensor]]:
     """Predict every image at its full size, in batches of images of one size.
 
@@ -39,7 +39,7 @@ def predict(
 
 
 def per_image_confusion(
-    model: Segmenter, data: LabelledImages, batch_size: int, runtime: RuntimeConfig
+    model: Segmenter, data: LabeledImages, batch_size: int, runtime: RuntimeConfig
 ) -> Matrices:
     """Confusion matrix of each image: N×9×9, rows the truth, columns the prediction."""
     device = pick_device(runtime)
@@ -53,7 +53,7 @@ def per_image_confusion(
 
 
 def predictions(
-    model: Segmenter, data: LabelledImages, batch_size: int, runtime: RuntimeConfig
+    model: Segmenter, data: LabeledImages, batch_size: int, runtime: RuntimeConfig
 ) -> dict[str, NDArray[np.uint8]]:
     """Predicted class indices of each image, H×W by stem."""
     return {

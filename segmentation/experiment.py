@@ -1,4 +1,4 @@
-"""The whole of segmentation for one method: load, train, test, draw."""
+"""A segmentation experiment for one method: load, train, test, draw."""
 
 import hashlib
 import os
@@ -20,7 +20,7 @@ from fusion.images.prepared import PreparedSet
 from segmentation import train
 from segmentation.config import SegmentationConfig
 from segmentation.confusion import Matrices, Scores, scores
-from segmentation.data import LabelledImages, hold_out, load
+from segmentation.data import LabeledImages, hold_out, load
 from segmentation.drawing import draw
 from segmentation.evaluate import per_image_confusion, predictions
 from segmentation.labels import CLASSES
@@ -33,15 +33,15 @@ _WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
 
 @dataclass(frozen=True)
 class SegmentationResult:
-    """What one training run reached on the test set.
+    """Scores of one training run on the test set.
 
     Attributes:
         test: scores of the whole test set.
-        day: scores of its day images; None where there are none, or day and night are not known.
-        night: scores of its night images, likewise.
+        day: scores of its day images; None without day images, or if day and night are unknown.
+        night: scores of its night images, under the same conditions.
         best_epoch: the epoch whose weights were tested, from 1.
         curve: learning rate, loss and validation mIoU by epoch.
-        protocol: all that methods must share to be compared; see `segmentation.protocol`.
+        protocol: conditions that comparable methods share; see `segmentation.protocol`.
         seed: the training seed.
         stems: names of the test images.
         per_image: confusion matrix of each test image, N×9×9; rows truth, columns prediction.
@@ -70,7 +70,7 @@ class SegmentationResult:
         }
 
     def save_per_image(self, path: Path) -> None:
-        """Write `stems` and `per_image` to a compressed .npz, what the bootstrap needs."""
+        """Write `stems` and `per_image` to a compressed .npz, for the bootstrap."""
         np.savez_compressed(path, stems=np.array(self.stems), per_image=self.per_image)
 
 
@@ -87,8 +87,8 @@ def train_and_test(
 ) -> SegmentationResult:
     """Train on a method's fused training images, test on its fused test images.
 
-    A part of the training images, the same for every method and seed, chooses the checkpoint; the
-    test images are read for the final numbers only. The same arguments give the same numbers on
+    A part of the training images, the same for every method and seed, chooses the checkpoint. The
+    test images are used for the final scores only. The same arguments give the same numbers on
     the same machine; a killed run continues from `work`.
 
     Args:
@@ -99,7 +99,7 @@ def train_and_test(
         seed: of initial weights, order, augmentation and dropout.
         runtime: where and how to compute.
         pictures: folder for `config.pictures` side-by-side pictures of test images.
-        log: called with each epoch's record, first with those that a killed run had reached.
+        log: called with each epoch's record, starting with those of an interrupted run.
 
     Raises:
         InputError: bad settings or data; all inputs are checked before training starts.
@@ -144,10 +144,10 @@ def train_and_test(
 
 @contextmanager
 def repeatable() -> Iterator[None]:
-    """Only algorithms that give equal results each time, where torch has them, within the block.
+    """Use deterministic algorithms within the block, where torch has them.
 
-    On CUDA this holds if nothing was multiplied there before: the workspace of its matrix products
-    is chosen once a process.
+    On CUDA, the block must come before the first matrix product of the process, because CUDA
+    chooses the workspace of matrix products once per process.
     """
     workspace = os.environ.get(_WORKSPACE)
     fill: Any = torch.utils.deterministic  # has no types
@@ -179,8 +179,8 @@ def _part(
     return scores(per_image[inside]) if inside.any() else None
 
 
-def _fingerprint(shared: str, model: Segmenter, *splits: LabelledImages) -> str:
-    """Digest of all that a training run starts from, so that only its own checkpoint resumes."""
+def _fingerprint(shared: str, model: Segmenter, *splits: LabeledImages) -> str:
+    """Digest of all inputs of a training run, so that it resumes only from its own checkpoint."""
     digest = hashlib.sha256(f"{shared} {code_digest(Path(train.__file__))}".encode())
     for split in splits:
         digest.update("".join(split.image_digests).encode())

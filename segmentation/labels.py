@@ -49,7 +49,7 @@ _LOSSY = frozenset({"JPEG", "WEBP"})
 def read_label(path: Path) -> NDArray[np.uint8]:
     """Read a label image as class indices.
 
-    Accepts what releases and tools write: a single-channel index image (stored values count, an
+    Accepted forms: a single-channel index image (stored values count, an
     embedded color map is ignored) or an RGB image painted in exactly the colors of `PALETTE`.
 
     Args:
@@ -59,7 +59,7 @@ def read_label(path: Path) -> NDArray[np.uint8]:
         Class of each pixel, H×W, 0..8.
 
     Raises:
-        InputError: unreadable or lossy file, a value that is no class, or a color outside the
+        InputError: unreadable or lossy file, a value that is not a class, or a color outside the
             palette.
     """
     mode, pixels = _decode(path)
@@ -75,7 +75,7 @@ def read_label(path: Path) -> NDArray[np.uint8]:
     if outside.size:
         raise InputError(
             path,
-            f"label value {int(outside[0])} is no class",
+            f"label value {int(outside[0])} is not a class",
             f"allowed are 0..{len(CLASSES) - 1} ({', '.join(CLASSES)})",
         )
     return pixels.astype(np.uint8)
@@ -108,7 +108,8 @@ def _from_colors(path: Path, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
             f"a label is a single-channel PNG of class indices 0..{len(CLASSES) - 1}, "
             "or an RGB image in the palette's colors",
         )
-    return label.astype(np.uint8)
+    classes: NDArray[np.uint8] = label.astype(np.uint8)
+    return classes
 
 
 def _pack(rgb: NDArray[np.uint8]) -> NDArray[np.uint32]:
@@ -119,4 +120,5 @@ def _pack(rgb: NDArray[np.uint8]) -> NDArray[np.uint32]:
 
 def colorize(label: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Paint class indices (H×W, 0..8) in the colors of `PALETTE`: RGB, H×W×3."""
-    return PALETTE[label]
+    painted: NDArray[np.uint8] = PALETTE[label]
+    return painted

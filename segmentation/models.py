@@ -46,7 +46,7 @@ _OWN_ARGUMENTS = {
 
 
 class Segmenter(nn.Module):
-    """Normalizes, pads to what the network can take, predicts, and crops back."""
+    """Normalizes, pads to a size that the network accepts, predicts, and crops back."""
 
     network: Any  # the library has no types
     mean: Tensor
@@ -78,11 +78,11 @@ class Segmenter(nn.Module):
         return logits[..., top : top + height, left : left + width].float()
 
     def freeze_encoder(self, frozen: bool) -> None:
-        """Hold the encoder's parameters and BatchNorm statistics, also through `train()`."""
+        """Freeze the encoder's parameters and BatchNorm statistics, also after `train()`."""
         if not frozen:
             self.network.unfreeze_encoder()
             return
-        # The library leaves a frozen encoder in whatever mode it is, so its dropout would stay on.
+        # The library does not change the mode of a frozen encoder, so its dropout would stay on.
         self.network.encoder.eval()
         self.network.freeze_encoder()
 
@@ -92,15 +92,15 @@ def _halves(total: int) -> tuple[int, int]:
 
 
 def build(config: SegmentationConfig) -> Segmenter:
-    """Build the network, the encoder's weights loaded; everything else is random.
+    """Build the network and load the encoder's weights; all other weights are random.
 
     Inputs are normalized with the mean and deviation that the encoder's weights were trained with
-    (ImageNet's for files, unless timm knows others), and to (x − 0.5) / 0.25 where it starts from
-    random ones.
+    (ImageNet's for files, unless timm has others), and to (x − 0.5) / 0.25 if its weights are
+    random.
 
     Raises:
-        InputError: an option the architecture does not have, a combination it refuses, or encoder
-            weights that cannot be had.
+        InputError: the architecture does not have an option or rejects a combination, or the
+            encoder weights are unavailable.
     """
     _check_options(config)
     encoder, name = config.encoder, config.encoder_weights
@@ -116,10 +116,9 @@ def _with_named_weights(config: SegmentationConfig, name: str) -> Segmenter:
     """Weights that the libraries download, or find in their cache."""
     encoder = config.encoder
     if is_timm(encoder) and name != "imagenet":
-        remedy = (
-            f"give it with the encoder, {encoder.partition('.')[0]}.{name}, and set imagenet here"
-        )
-        raise InputError(f"encoder_weights: {name}", "is not a name for a timm encoder", remedy)
+        tagged = f"{encoder.partition('.')[0]}.{name}"
+        remedy = f"give it with the encoder, {tagged}, and set imagenet here"
+        raise InputError(f"encoder_weights: {name}", "is not valid for a timm encoder", remedy)
     try:
         statistics = statistics_of_name(encoder, name)
         network = _create(config, True if is_timm(encoder) else name)
@@ -146,7 +145,7 @@ def _with_file(config: SegmentationConfig, file: Path) -> Any:
 
 
 def require_sizes(model: Segmenter, sizes: Iterable[tuple[int, int]]) -> None:
-    """Refuse a network that cannot predict images of these heights and widths.
+    """Reject a network that cannot predict images of these heights and widths.
 
     Raises:
         InputError: naming the network, the size and its reason.
@@ -187,7 +186,7 @@ def _create(config: SegmentationConfig, pretrained: str | bool | None, **argumen
 
 
 def _check_options(config: SegmentationConfig) -> None:
-    """The library takes unknown keywords in silence; a misspelt option must not pass."""
+    """Reject unknown options, which the library silently ignores."""
     allowed = set(inspect.signature(getattr(smp, config.architecture).__init__).parameters)
     allowed -= _OWN_ARGUMENTS
     for name in config.own_options():

@@ -1,4 +1,4 @@
-"""What methods must share for their segmentation scores to be comparable."""
+"""The conditions that comparable segmentation scores share."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,15 +9,15 @@ from fusion.core.files import file_digest
 from fusion.core.protocol import library_versions, protocol_digest
 from fusion.images.prepared import PreparedSet
 from segmentation.config import SegmentationConfig
-from segmentation.data import LabelledImages
+from segmentation.data import LabeledImages
 
 _WITHOUT_EFFECT = {"seeds", "pictures", "options"}
 
 
 def conditions(config: SegmentationConfig, runtime: RuntimeConfig) -> dict[str, Any]:
-    """The part that settings and machine decide: settings, weights, precision, libraries.
+    """The conditions set by settings and machine: settings, weights, precision, libraries.
 
-    A weight file counts by its content, wherever it lies; of `options`, those of the chosen
+    A weight file is identified by content, not by path. Only the `options` of the chosen
     architecture count.
     """
     settings = config.model_dump(mode="json", exclude=_WITHOUT_EFFECT)
@@ -36,9 +36,9 @@ def protocol(
     runtime: RuntimeConfig,
     seed: int,
     prepared: PreparedSet,
-    splits: Mapping[str, LabelledImages],
+    splits: Mapping[str, LabeledImages],
 ) -> dict[str, Any]:
-    """All that methods must share; everything but their images.
+    """All conditions that methods share; only their images differ.
 
     Args:
         config: the experiment's settings.

@@ -1,6 +1,6 @@
 """Training a segmenter: SGD, cosine schedule, best checkpoint by validation, resumable.
 
-Device and precision are plain PyTorch: one device and autocast need no more, and importing
+Device and precision use plain PyTorch, which suffices for one device and autocast; importing
 Lightning takes longer than training on the sample.
 """
 
@@ -18,14 +18,14 @@ from safetensors.torch import load, save
 from segmentation_models_pytorch.losses import DiceLoss
 from torch import Tensor
 
-from fusion.core.checkpoints import Snapshot, SnapshotFolder
 from fusion.core.config import RuntimeConfig
 from fusion.core.errors import InputError
 from fusion.core.files import write_bytes
 from fusion.core.runtime import autocast, pick_device
+from fusion.core.snapshots import Snapshot, SnapshotFolder
 from segmentation.config import SegmentationConfig
 from segmentation.confusion import mean_iou
-from segmentation.data import IGNORE, LabelledImages, augmented_batch
+from segmentation.data import IGNORE, LabeledImages, augmented_batch
 from segmentation.evaluate import per_image_confusion
 from segmentation.models import Segmenter
 
@@ -64,8 +64,8 @@ def segmentation_loss(logits: Tensor, labels: Tensor, kind: str) -> Tensor:
 
 def fit(
     model: Segmenter,
-    training: LabelledImages,
-    validation: LabelledImages,
+    training: LabeledImages,
+    validation: LabeledImages,
     config: SegmentationConfig,
     seed: int,
     runtime: RuntimeConfig,
@@ -73,16 +73,16 @@ def fit(
     fingerprint: str,
     log: Callable[[Record], None] | None = None,
 ) -> list[Record]:
-    """Train `model`; it ends with the weights of the best validated epoch.
+    """Train `model` in place; it ends with the weights of the best validated epoch.
 
-    Every `validate_every` epochs, and after the last, the model is validated, and all that is
-    needed to continue goes to a checkpoint in `work/checkpoints`. A run with the same
-    `fingerprint` continues there and ends as if it had never stopped: all randomness is a function
-    of the seed, the epoch and the step. Checkpoints are verified when they are read: damage is
-    reported, and the one before used. Those of another fingerprint are removed.
+    Every `validate_every` epochs, and after the last, the model is validated, and a checkpoint is
+    written to `work/checkpoints`. A run with the same `fingerprint` resumes there, with the same
+    result as an uninterrupted run: all randomness is a function of the seed, the epoch and the
+    step. Checkpoints are verified when they are read; if one is damaged, this is reported and the
+    previous one is used. Checkpoints of another fingerprint are removed.
 
     Args:
-        model: as `segmentation.models.build` made it, on any device.
+        model: result of `segmentation.models.build`, on any device.
         training: images to learn from.
         validation: images that choose the checkpoint by mIoU.
         config: the experiment's settings.
@@ -90,8 +90,8 @@ def fit(
         runtime: where and how to compute.
         work: folder of the run; `BEST` in it are the weights that the model ends with.
         fingerprint: identifies settings and data; see `segmentation.experiment`.
-        log: called with each epoch's record, after its checkpoint is written; first with those of
-            the run that is continued.
+        log: called with each epoch's record after its checkpoint is written, starting with the
+            records of the resumed run.
 
     Returns:
         The curve, one record for each epoch.
@@ -150,7 +150,7 @@ def _validated(record: Record) -> float:
 def train_epoch(
     model: Segmenter,
     optimizer: torch.optim.Optimizer,
-    data: LabelledImages,
+    data: LabeledImages,
     config: SegmentationConfig,
     seed: int,
     epoch: int,
@@ -201,7 +201,7 @@ def _snapshot(
 def _resume(
     found: Snapshot, model: Segmenter, optimizer: torch.optim.Optimizer, device: torch.device
 ) -> tuple[list[Record], bytes]:
-    """Put model and optimizer back; the curve so far and the best weights."""
+    """Restore model and optimizer; return the curve so far and the best weights."""
     state = torch.load(io.BytesIO(found.contents[_STATE]), map_location=device, weights_only=True)
     model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])

@@ -9,8 +9,13 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def pytest_collection_modifyitems(items):
-    """The whole pipeline first: the longest files, left for the end, would run alone."""
-    items.sort(key=lambda item: item.path.name not in {"test_repro.py", "test_experiments.py"})
+    """The longest files first: left for the end, they would run alone.
+
+    test_repro.py reproduces the clone that test_experiments.py needs as well.
+    """
+    first = ("test_repro.py", "test_experiment.py", "test_training.py", "test_experiments.py")
+    order = {name: place for place, name in enumerate(first)}
+    items.sort(key=lambda item: order.get(item.path.name, len(first)))
 
 
 @pytest.fixture(scope="session")

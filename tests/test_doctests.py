@@ -7,17 +7,29 @@ import pytest
 import torch
 
 MODULES = [
+    "detection.boxes",
+    "fusion.images.color",
+    "fusion.images.decode",
+    "fusion.images.pairs",
+    "fusion.images.panels",
+    "fusion.images.prepared",
+    "fusion.inference.fuse",
+    "fusion.inference.pretrained",
     "fusion.metrics.functional",
     "fusion.metrics.registry",
+    "pipelines.datasets.prepare",
+    "pipelines.datasets.splits",
     "pipelines.report.markdown",
+    "segmentation.confusion",
 ]
-"""Modules with examples; add yours. `torch` is there without an import."""
+"""Modules with examples; add yours. `torch` is imported, and `folder` is an empty folder."""
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_examples_print_what_they_say(name):
+def test_examples_print_what_they_say(name, tmp_path):
     module = import_module(name)
     options = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
-    failed, attempted = doctest.testmod(module, extraglobs={"torch": torch}, optionflags=options)
+    known = {"torch": torch, "folder": tmp_path}
+    failed, attempted = doctest.testmod(module, extraglobs=known, optionflags=options)
     assert attempted, "no example was found"
     assert not failed

@@ -1,1 +1,1 @@
-"""How two modalities differ: sparsity, divergence (PoMAI, Figure 1), similarity of encoders."""
+"""Differences of two modalities: sparsity, divergence (PoMAI, Figure 1), encoder similarity."""

@@ -1,7 +1,7 @@
 """Sparsity and divergence of infrared and visible images (PoMAI, Figure 1).
 
-The paper names the measures and leaves the formulas open; what stands here is a choice. Visible
-images are taken as luminance, rounded to 8 bits; all measures are of grey levels 0..255.
+The paper names the measures but not the formulas; the formulas here are a choice. Visible images
+are luminance, rounded to 8 bits; all measures are of gray levels 0..255.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 from fusion.images.decode import read_infrared, read_visible, to_gray
 from fusion.images.pairs import Pair, check_same_size
 
-Grey = NDArray[np.uint8]
+Gray = NDArray[np.uint8]
 
 
-def gradient_change_rate(image: Grey) -> float:
-    """Mean length of the gradient (choice: forward differences), in grey levels per pixel.
+def gradient_change_rate(image: Gray) -> float:
+    """Mean length of the gradient (choice: forward differences), in gray levels per pixel.
 
     Args:
-        image: H×W. The mean is over the (H−1)(W−1) pixels that have both neighbours.
+        image: H×W. The mean is over the (H−1)(W−1) pixels that have both neighbors.
     """
     levels = image.astype(np.float64)
     right = levels[:-1, 1:] - levels[:-1, :-1]
@@ -31,23 +31,23 @@ def gradient_change_rate(image: Grey) -> float:
     return float(np.hypot(right, down).mean())
 
 
-def laplacian_variance(image: Grey) -> float:
-    """Variance of the Laplacian (choice: four neighbours, borders mirrored without repetition)."""
+def laplacian_variance(image: Gray) -> float:
+    """Variance of the Laplacian (choice: four neighbors, borders mirrored without repetition)."""
     return float(cv2.Laplacian(image, cv2.CV_64F, borderType=cv2.BORDER_REFLECT_101).var())
 
 
-def entropy(image: Grey) -> float:
-    """Shannon entropy of the histogram of 256 grey levels, in bits: 0..8."""
+def entropy(image: Gray) -> float:
+    """Shannon entropy of the histogram of 256 gray levels, in bits: 0..8."""
     return _entropy(_histogram(image))
 
 
-def l1_norm(image: Grey) -> float:
-    """Mean absolute grey level: the L1 norm a pixel (choice), so that size does not matter."""
+def l1_norm(image: Gray) -> float:
+    """Mean absolute gray level: the L1 norm per pixel (choice), independent of size."""
     return float(image.mean())
 
 
-def jensen_shannon_divergence(first: Grey, second: Grey) -> float:
-    """Divergence of two images' histograms of 256 grey levels, in bits.
+def jensen_shannon_divergence(first: Gray, second: Gray) -> float:
+    """Divergence of two images' histograms of 256 gray levels, in bits.
 
     H((p + q)/2) − (H(p) + H(q))/2: 0 for equal histograms, 1 for disjoint ones.
     """
@@ -55,7 +55,7 @@ def jensen_shannon_divergence(first: Grey, second: Grey) -> float:
     return max(0.0, _entropy((p + q) / 2) - (_entropy(p) + _entropy(q)) / 2)
 
 
-SPARSITY: dict[str, Callable[[Grey], float]] = {
+SPARSITY: dict[str, Callable[[Gray], float]] = {
     "GCR": gradient_change_rate,
     "Lap": laplacian_variance,
     "H": entropy,
@@ -67,15 +67,15 @@ SPARSITY: dict[str, Callable[[Grey], float]] = {
 class Clusters(NamedTuple):
     """Groups of pairs by divergence, in ascending order.
 
-    centres: K means. labels: the group of every pair, 0..K−1.
+    centers: K means. labels: the group of every pair, 0..K−1.
     """
 
-    centres: list[float]
+    centers: list[float]
     labels: list[int]
 
 
 def cluster(values: Sequence[float], count: int = 3) -> Clusters:
-    """The best K-means of single numbers.
+    """The optimal K-means clustering of numbers.
 
     The groups of the best one are runs of the sorted values, so the ends of all runs are tried, by
     dynamic programming (choice: Lloyd's iterations can leave a group empty). Fewer distinct values
@@ -99,8 +99,8 @@ def cluster(values: Sequence[float], count: int = 3) -> Clusters:
         ends.append(int(start[ends[-1]]))
     edges = np.array([0, *reversed(ends)])
     labels = np.searchsorted(edges, places, side="right") - 1
-    centres = [float(data[labels == label].mean()) for label in range(count)]
-    return Clusters(centres, labels.tolist())
+    centers = [float(data[labels == label].mean()) for label in range(count)]
+    return Clusters(centers, labels.tolist())
 
 
 def measure_pairs(
@@ -109,7 +109,7 @@ def measure_pairs(
     """All measures of all pairs.
 
     Returns:
-        One row a pair: name, "<measure> infrared" and "<measure> visible" for every measure of
+        One row per pair: name, "<measure> infrared" and "<measure> visible" for every measure of
         `SPARSITY`, and JS.
 
     Raises:
@@ -123,17 +123,17 @@ def measure_pairs(
     return pd.DataFrame(rows)
 
 
-def summarise(frame: pd.DataFrame) -> dict[str, Any]:
-    """What Figure 1 shows, ready for JSON.
+def summarize(frame: pd.DataFrame) -> dict[str, Any]:
+    """The content of Figure 1, ready for JSON.
 
     Returns:
         pairs: their number.
         sparsity: by measure the means of both modalities and P, the share of pairs in which the
             infrared value is below, equal to or above the visible one's.
-        divergence: mean of JS, the clusters (centre, pairs), and every pair's JS and cluster.
+        divergence: mean of JS, the clusters (center, pairs), and every pair's JS and cluster.
     """
     clusters = cluster(frame["JS"].tolist())
-    labelled = zip(frame["name"], frame["JS"], clusters.labels, strict=True)
+    labeled = zip(frame["name"], frame["JS"], clusters.labels, strict=True)
     return {
         "pairs": len(frame),
         "sparsity": {
@@ -143,10 +143,10 @@ def summarise(frame: pd.DataFrame) -> dict[str, Any]:
             "unit": "bits",
             "mean": float(frame["JS"].mean()),
             "clusters": [
-                {"centre": centre, "pairs": clusters.labels.count(label)}
-                for label, centre in enumerate(clusters.centres)
+                {"center": center, "pairs": clusters.labels.count(label)}
+                for label, center in enumerate(clusters.centers)
             ],
-            "values": {name: {"JS": value, "cluster": label} for name, value, label in labelled},
+            "values": {name: {"JS": value, "cluster": label} for name, value, label in labeled},
         },
     }
 
@@ -171,7 +171,7 @@ def _compare(infrared: pd.Series, visible: pd.Series) -> dict[str, float]:
     }
 
 
-def _histogram(image: Grey) -> NDArray[np.float64]:
+def _histogram(image: Gray) -> NDArray[np.float64]:
     return np.bincount(image.ravel(), minlength=256) / image.size
 
 

@@ -1,4 +1,4 @@
-"""The analyses as pictures (PNG)."""
+"""Plots of the analyses (PNG)."""
 
 from collections.abc import Mapping
 from io import BytesIO
@@ -27,14 +27,14 @@ def sparsity_bars(summary: Mapping[str, Any], path: Path) -> None:
 
 
 def divergence_scatter(summary: Mapping[str, Any], path: Path) -> None:
-    """Figure 1 (b): the Jensen-Shannon divergence of every pair, coloured by cluster."""
+    """Figure 1 (b): the Jensen-Shannon divergence of every pair, colored by cluster."""
     figure, axes = _figure(5, 3.2)
     values = list(summary["divergence"]["values"].values())
     for label, group in enumerate(summary["divergence"]["clusters"]):
         inside = [index for index, value in enumerate(values) if value["cluster"] == label]
         heights = [values[index]["JS"] for index in inside]
         points = axes.scatter(inside, heights, s=12, label=f"{group['pairs']} pairs")
-        axes.axhline(group["centre"], color=points.get_facecolor()[0], linewidth=0.8)
+        axes.axhline(group["center"], color=points.get_facecolor()[0], linewidth=0.8)
     axes.set_xlabel("pair")
     axes.set_ylabel("JS divergence, bits")
     axes.legend()

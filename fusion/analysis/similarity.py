@@ -1,4 +1,4 @@
-"""Linear centred kernel alignment (CKA) between the layers of two encoders.
+"""Linear centered kernel alignment (CKA) between the layers of two encoders.
 
 Kornblith et al. 2019, "Similarity of Neural Network Representations Revisited"; MMA-UNet's
 analysis of infrared against visible layers.
@@ -30,7 +30,7 @@ class LayerSimilarity(NamedTuple):
 
 
 def linear_cka(first: Tensor, second: Tensor) -> Tensor:
-    """‖YᵀX‖² / (‖XᵀX‖ ‖YᵀY‖) of centred features, in Frobenius norms.
+    """‖YᵀX‖² / (‖XᵀX‖ ‖YᵀY‖) of centered features, in Frobenius norms.
 
     In feature space: memory is C×D, never N×N. Invariant to orthogonal maps and to one scale.
 
@@ -60,7 +60,7 @@ def layer_similarity(
     of height and width, so that layers of any resolution see the same places.
 
     Raises:
-        InputError: the method names no encoder layers, or an image cannot be used.
+        InputError: the method has no encoder layers, or an image cannot be used.
     """
     layers = method.encoder_layers()
     if not layers.infrared or not layers.visible:
@@ -88,7 +88,7 @@ def layer_similarity(
 
 
 def _outputs(method: FusionMethod, modules: set[nn.Module], pair: Pair) -> dict[nn.Module, Tensor]:
-    """What the modules put out for one pair: B×C×H×W, B = 2 (infrared first) where it is shared.
+    """Outputs of the modules for one pair: B×C×H×W, B = 2 (infrared first) if shared.
 
     A shared layer may see both images in one batch or one after the other.
     """

@@ -1,1 +1,1 @@
-"""What fusion methods are built from: layers, networks, filters, transforms and losses."""
+"""Building blocks of fusion methods: layers, networks, filters and losses."""

@@ -1,4 +1,4 @@
-"""Settings that several networks share, and what their U-Nets ask of an image; imports no torch."""
+"""Settings that several networks share, and the size constraints of U-Nets; imports no torch."""
 
 from typing import Self
 
@@ -7,10 +7,10 @@ from pydantic import Field, model_validator
 from fusion.core.config import Config
 
 LEVELS = 5
-"""Of a U-Net (`fusion.blocks.unet`)."""
+"""Levels of a U-Net (`fusion.blocks.unet`)."""
 
 MULTIPLE = 2 ** (LEVELS - 1)
-"""What the sides of a U-Net's image must divide by."""
+"""The sides of a U-Net's input must be multiples of this."""
 
 
 class RestormerConfig(Config):
@@ -31,11 +31,11 @@ class RestormerConfig(Config):
 
 
 def require_pixels(images: int, crop: int) -> None:
-    """Refuse a batch that gives batch normalization one value a channel to learn from.
+    """Reject a batch that leaves batch normalization a single value per channel.
 
     Args:
-        images: in a batch.
-        crop: their sides, before they are padded to `MULTIPLE`.
+        images: number of images in the batch.
+        crop: side of each image, before padding to `MULTIPLE`.
 
     Raises:
         ValueError: there is a single pixel at the deepest level.

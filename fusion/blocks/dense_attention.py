@@ -48,7 +48,8 @@ class PairwiseGatedFeedForward(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         gate, value = self.pairwise(self.expand(features)).chunk(2, dim=1)
-        return self.project(F.gelu(gate) * value)
+        output: Tensor = self.project(F.gelu(gate) * value)
+        return output
 
 
 class DenseAttentionBlock(nn.Module):
@@ -69,7 +70,8 @@ class DenseAttentionBlock(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         features = features + self.attention(self.attention_norm(features))
-        return features + self.feed_forward(self.feed_forward_norm(features))
+        output: Tensor = features + self.feed_forward(self.feed_forward_norm(features))
+        return output
 
 
 PUBLISHED_NAMES = {
@@ -85,4 +87,4 @@ PUBLISHED_NAMES = {
     "mlp.dwconv.weight": "feed_forward.pairwise.weight",
     "mlp.project_out.weight": "feed_forward.project.weight",
 }
-"""What the authors of CDDFuse and EMMA call the entries of `DenseAttentionBlock`."""
+"""Published names (CDDFuse, EMMA) of the entries of `DenseAttentionBlock`."""

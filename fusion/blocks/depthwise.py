@@ -1,4 +1,4 @@
-"""Depthwise convolutions: one small filter a channel."""
+"""Depthwise convolutions: one small filter per channel."""
 
 from typing import Literal
 
@@ -11,10 +11,10 @@ PaddingMode = Literal["zeros", "reflect", "replicate", "circular"]
 class DepthwiseConv2d(nn.Conv2d):
     """Depthwise convolution with an odd kernel, size kept: B×C×H×W -> B×C×H×W.
 
-    Libraries are at their best with `channels_last`, but for dilated ones. On a CPU (torch 2.15,
-    oneDNN) the weight gradient of bfloat16 is then wrong, off by more than its own norm or not
-    finite: these run in float32. On a GPU (H200, cuDNN 9.19) a 7×7 one takes four times as long
-    as with channels first: these get their input so.
+    Libraries are fastest with `channels_last`, except for dilated convolutions. On a CPU (torch
+    2.15, oneDNN) a dilated convolution in bfloat16 has a wrong weight gradient, so it runs in
+    float32. On a GPU (H200, cuDNN 9.19) a dilated 7×7 convolution takes four times as long, so its
+    input is converted to channels first.
     """
 
     def __init__(
@@ -45,4 +45,5 @@ class DepthwiseConv2d(nn.Conv2d):
                 return super().forward(features.float())
         # a weight of one input channel is in both formats at once, and its strides decide
         weight = self.weight.flatten().view_as(self.weight)
-        return self._conv_forward(features.contiguous(), weight, self.bias)
+        output: Tensor = self._conv_forward(features.contiguous(), weight, self.bias)
+        return output

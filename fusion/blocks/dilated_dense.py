@@ -8,7 +8,7 @@ LAYERS = 5
 
 
 class DilatedResidualDenseBlock(nn.Module):
-    """Five dense 3×3 layers of dilation 2, a 1×1 back, added to the input: B×C×H×W kept.
+    """Five dense 3×3 layers of dilation 2 and a 1×1 projection, plus the input: B×C×H×W kept.
 
     A pixel of the output depends on 21×21 pixels of the input.
     """
@@ -29,6 +29,6 @@ class DilatedResidualDenseBlock(nn.Module):
 
 
 def published_names(theirs: str, ours: str) -> dict[str, str]:
-    """What the authors call the block's layers, each with its name here; both without entries."""
+    """Published name of each layer of the block -> name in this module."""
     layers = {f"{theirs}.Dcov{layer + 1}": f"{ours}.layers.{layer}" for layer in range(LAYERS)}
     return layers | {f"{theirs}.conv": f"{ours}.merge"}

@@ -1,8 +1,8 @@
 """Image filters of the classical fusion methods: B×C×H×W -> B×C×H×W, in the input's dtype.
 
 They are sums of shifted images or cumulative sums, never convolutions, whose algorithm depends on
-the batch: an image filtered alone and in a batch is the same to the last bit, so that a choice
-between two sources falls the same way.
+the batch. An image filtered alone equals the same image filtered in a batch to the last bit, so a
+choice between two sources does not depend on the batch.
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ def separable(image: Tensor, taps: Sequence[float], step: int = 1) -> Tensor:
 
 
 def box_mean(image: Tensor, radius: int) -> Tensor:
-    """Mean over windows of (2·radius + 1)², of which only what lies in the image counts."""
+    """Mean over windows of (2·radius + 1)² pixels; pixels outside the image do not count."""
     means = image.double()  # cumulative sums of a whole line leave float32 too few digits
     for dim in (-2, -1):
         length = image.shape[dim]
@@ -59,7 +59,7 @@ def median_filter(image: Tensor, size: int) -> Tensor:
 
 
 def laplacian(image: Tensor) -> Tensor:
-    """The four neighbours' sum less four times the pixel; borders are replicated."""
+    """Sum of the four neighbors minus four times the pixel; borders are replicated."""
     padded = F.pad(image, (1, 1, 1, 1), mode="replicate")
     rows = padded[..., :-2, 1:-1] + padded[..., 2:, 1:-1]
     columns = padded[..., 1:-1, :-2] + padded[..., 1:-1, 2:]
@@ -67,7 +67,7 @@ def laplacian(image: Tensor) -> Tensor:
 
 
 def guided_filter(guide: Tensor, image: Tensor, radius: int, epsilon: float) -> Tensor:
-    """Guided filter with a grey guide (He, Sun & Tang 2013, equations 5, 6 and 8).
+    """Guided filter with a gray guide (He, Sun & Tang 2013, equations 5, 6 and 8).
 
     In every window of (2·radius + 1)², image ≈ a·guide + b by ridge regression, penalty
     epsilon·a²; a pixel's output uses the mean a and b of all windows that contain it. Windows end
@@ -76,8 +76,8 @@ def guided_filter(guide: Tensor, image: Tensor, radius: int, epsilon: float) -> 
     Args:
         guide: B×1×H×W in [0, 1], the scale that `epsilon` is meant for.
         image: B×1×H×W, what is filtered.
-        radius: of the window, in pixels.
-        epsilon: windows whose variance is far below it are smoothed.
+        radius: radius of the window, in pixels.
+        epsilon: windows whose variance is far below this value are smoothed.
 
     Returns:
         B×1×H×W; it may leave the image's range.

@@ -12,7 +12,7 @@ from fusion.blocks.depthwise import DepthwiseConv2d
 
 
 class ChannelLayerNorm(nn.LayerNorm):
-    """Layer normalisation over the channels of every pixel (with bias): B×C×H×W -> B×C×H×W."""
+    """Layer normalization over the channels of every pixel (with bias): B×C×H×W -> B×C×H×W."""
 
     def forward(self, features: Tensor) -> Tensor:
         pixels_last = super().forward(features.permute(0, 2, 3, 1))
@@ -22,7 +22,7 @@ class ChannelLayerNorm(nn.LayerNorm):
 class TransposedAttention(nn.Module):
     """Multi-Dconv head transposed attention (MDTA; Zamir et al. 2022, Restormer).
 
-    Attention between channels: with L2-normalised q, k along the pixels, each head computes
+    Attention between channels: with L2-normalized q, k along the pixels, each head computes
     softmax(temperature · q kᵀ) v, a (C/heads)×(C/heads) matrix, so the cost is linear in pixels.
     """
 
@@ -60,25 +60,27 @@ def attend_between_channels(qkv: Tensor, temperature: Tensor, projection: Tensor
         mixed = (value.transpose(1, 2) @ mixing.transpose(1, 2)).transpose(1, 2)
     else:
         mixed = mixing @ value
-    return mixed.unflatten(2, qkv.shape[2:])
+    output: Tensor = mixed.unflatten(2, qkv.shape[2:])
+    return output
 
 
 def channel_cosines(query: Tensor, key: Tensor, heads: int) -> Tensor:
     """Cosines between the channels of each head: two B×C×L -> B×heads×C/heads×C/heads, float32.
 
     One product of all channels, of which only the heads' own blocks are kept, is several times
-    faster than a product for each head; normalising it saves two passes over all L columns.
+    faster than a product for each head; normalizing it saves two passes over all L columns.
     """
     products = (query @ key.transpose(1, 2)).float()
     cosines = products / (_row_norms(query).unsqueeze(2) * _row_norms(key).unsqueeze(1))
     blocks = cosines.unflatten(2, (heads, -1)).unflatten(1, (heads, -1))
-    return blocks.diagonal(dim1=1, dim2=3).permute(0, 3, 1, 2)
+    diagonal: Tensor = blocks.diagonal(dim1=1, dim2=3).permute(0, 3, 1, 2)
+    return diagonal
 
 
 def _row_norms(rows: Tensor) -> Tensor:
     """Euclidean norms, B×C×L -> B×C float32, at least 1e-12; zero rows have no gradient.
 
-    In `channels_last`, torch's own norm of them takes seven times as long on a CPU.
+    In `channels_last`, torch's own norm takes seven times as long on a CPU.
     """
     return (rows * rows).sum(-1, dtype=torch.float32).clamp_min(1e-24).sqrt()
 
@@ -95,7 +97,8 @@ class GatedFeedForward(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         gate, value = self.depthwise(self.expand(features)).chunk(2, dim=1)
-        return self.project(F.gelu(gate) * value)
+        output: Tensor = self.project(F.gelu(gate) * value)
+        return output
 
 
 class RestormerBlock(nn.Module):
@@ -110,7 +113,8 @@ class RestormerBlock(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         features = features + self.attention(self.attention_norm(features))
-        return features + self.feed_forward(self.feed_forward_norm(features))
+        output: Tensor = features + self.feed_forward(self.feed_forward_norm(features))
+        return output
 
 
 class SpatialAttention(nn.Module):
@@ -123,7 +127,8 @@ class SpatialAttention(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         mean = features.mean(1, keepdim=True)
         maximum = features.amax(1, keepdim=True)
-        return self.conv(torch.cat([mean, maximum], dim=1))
+        weights: Tensor = self.conv(torch.cat([mean, maximum], dim=1))
+        return weights
 
 
 class ChannelAttention(nn.Module):
@@ -137,4 +142,5 @@ class ChannelAttention(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         pooled = features.mean((2, 3), keepdim=True)
-        return self.excite(F.relu(self.squeeze(pooled)))
+        weights: Tensor = self.excite(F.relu(self.squeeze(pooled)))
+        return weights

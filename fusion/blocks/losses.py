@@ -1,7 +1,7 @@
 """Losses between a fused image and its sources, all on luminance in [0, 1], all in float32.
 
-Separable filters are products with banded matrices: convolutions of a single plane are too thin
-for convolution libraries, and a crop's side is short, so the products are several times as fast.
+Separable filters are products with banded matrices. Convolution libraries are slow on single
+planes, and the sides of a crop are short, so the products are several times as fast.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,8 +28,8 @@ def filter_matrix(taps: Tensor, length: int, border: Border | None = None) -> Te
 
     Args:
         taps: n weights, n odd.
-        length: of the side.
-        border: how the image goes on beyond its border; None keeps only positions where all taps
+        length: length of the side.
+        border: padding mode beyond the image's border; None keeps only positions where all taps
             lie inside.
 
     Returns:
@@ -81,8 +81,8 @@ class SobelGradient(nn.Module):
     """S_x ∗ x and S_y ∗ x with Sobel kernels: B×1×H×W -> B×2×H×W.
 
     Args:
-        border: how the image goes on beyond its border; "constant" is zero.
-        divisor: of the kernels; 8 makes the result a slope per pixel.
+        border: padding mode beyond the image's border; "constant" pads with zeros.
+        divisor: divisor of the kernels; 8 makes the result a slope per pixel.
     """
 
     smooth: Tensor
@@ -113,6 +113,6 @@ class SobelMagnitude(SobelGradient):
 
 
 def weighted_sum(weights: Config, terms: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """`terms` and, before them, "loss": their sum, each times the weight of its name."""
+    """`terms`, preceded by "loss": their sum, each term weighted by the field of its name."""
     weighted = [getattr(weights, name) * term for name, term in terms.items()]
     return {"loss": torch.stack(weighted).sum(), **terms}

@@ -1,4 +1,4 @@
-"""Batch normalization that can take its statistics from the image that it normalizes."""
+"""Batch normalization with the statistics of each image or of training."""
 
 from typing import Literal
 
@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 
 class ImageBatchNorm(nn.BatchNorm2d):
-    """Batch normalization for networks whose authors never leave train mode: B×C×H×W kept.
+    """Batch normalization for networks that are published in train mode: B×C×H×W kept.
 
     In eval mode, statistics "image" normalizes every image by its own mean and (biased) variance,
     as train mode does with a batch of one, but leaves the running averages alone; "running" is

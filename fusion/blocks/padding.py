@@ -8,7 +8,7 @@ def pad_to_multiple(images: Tensor, multiple: int) -> Tensor:
     """Reflect images at their lower and right border until both sides are multiples.
 
     Args:
-        images: B×C×H×W with H, W larger than what is missing to the next multiple.
+        images: B×C×H×W; H and W must exceed the padding.
         multiple: of H and W, at least 1.
 
     Returns:

@@ -36,6 +36,6 @@ class RestormerDecoder(nn.Module):
         return torch.sigmoid(self.logits(features) + skip)
 
     def logits(self, features: Tensor) -> Tensor:
-        """What comes before the sigmoid, float32."""
+        """The logits before the sigmoid, float32."""
         decoded: Tensor = self.head(self.blocks(self.reduce(features)))
         return decoded.float()

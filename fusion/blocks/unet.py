@@ -1,4 +1,4 @@
-"""Pieces of a U-Net (Ronneberger et al. 2015): with batch normalisation, sizes kept."""
+"""Pieces of a U-Net (Ronneberger et al. 2015): with batch normalization, sizes kept."""
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -15,7 +15,7 @@ def level_widths(width: int) -> list[int]:
 
 
 def double_conv(inputs: int, outputs: int, *, bias: bool) -> nn.Sequential:
-    """(3×3 convolution, batch normalisation, ReLU) twice: B×inputs×H×W -> B×outputs×H×W."""
+    """(3×3 convolution, batch normalization, ReLU) twice: B×inputs×H×W -> B×outputs×H×W."""
     layers: list[nn.Module] = []
     for channels in (inputs, outputs):
         convolution = nn.Conv2d(channels, outputs, 3, padding=1, bias=bias)

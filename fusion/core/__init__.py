@@ -1,1 +1,1 @@
-"""What every room of `fusion` stands on."""
+"""Shared basics of `fusion`: settings, errors, files, devices, processes."""

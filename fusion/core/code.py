@@ -1,8 +1,8 @@
 """Which Python files a result depends on: the imports of the code that computes it.
 
 The imports are read from the source; nothing is run. Imports inside functions count, imports for
-type checkers do not. Imports by a computed name cannot be seen: the registry of fusion methods has
-one, so whoever runs a method names the method's own code as well.
+type checkers do not. An import by a computed name is invisible here. The registry of fusion methods
+uses one, so a caller that runs a method must name the method's code as well.
 """
 
 import ast
@@ -16,7 +16,7 @@ from fusion.core.errors import InputError
 from fusion.core.files import file_digest
 
 ROOT = Path(__file__).resolve().parents[2]
-"""The folder of the packages; paths inside it are given relative to it."""
+"""The folder that holds the packages; paths inside it are relative to it."""
 
 PACKAGES = ("fusion", "detection", "segmentation", "pipelines")
 
@@ -26,6 +26,8 @@ NO_RESULT: Mapping[str, str] = {
     "fusion/core/code.py": "finds code; the code that it finds is watched itself",
     "fusion/core/errors.py": "words of error messages",
     "fusion/core/memory.py": "speed only",
+    "fusion/images/panels.py": "draws pictures",
+    "fusion/inference/published.py": "renames weights on import; no stage runs it",
     "fusion/training/preview.py": "draws pictures",
     "detection/drawing.py": "draws pictures",
     "segmentation/drawing.py": "draws pictures",
@@ -36,7 +38,7 @@ NO_RESULT: Mapping[str, str] = {
     "pipelines/validation.py": "words of params.yaml's validation",
     "pipelines/paths.py": "names of folders, which dvc.yaml states too",
 }
-"""Code whose edits change no number, with the reason: it validates, presents or finds its way.
+"""Code whose edits change no result, with the reason.
 
 Neither DVC nor a checkpoint watches these files or what only they import; `.dvcignore` repeats
 those that lie in folders of dvc.yaml.
@@ -53,7 +55,7 @@ def imports_of(file: Path) -> set[Path]:
         file: a Python file, relative to `ROOT` or absolute.
 
     Raises:
-        SyntaxError: the file is no Python.
+        SyntaxError: the file is not valid Python.
     """
     found: set[Path] = set()
     for module, names in _read(file).imports:
@@ -154,9 +156,9 @@ class _Imported(NamedTuple):
 
 
 class _Source(NamedTuple):
-    """What a Python file says.
+    """The imports of a Python file.
 
-    imports: at the top or inside functions, but for type checkers.
+    imports: at the top or inside functions, except those for type checkers.
     offered: inside a module-level `__getattr__`.
     has_code: whether it is more than a docstring.
     """

@@ -1,11 +1,11 @@
-"""The one exception for bad input, and how its messages list names."""
+"""The exception for bad input, and helpers for its messages."""
 
 from collections.abc import Iterable
 from pathlib import Path
 
 
 class InputError(ValueError):
-    """Something the user gave cannot be used; says which file, why, and what to do."""
+    """Bad input from the user: names the file, the reason and a remedy."""
 
     def __init__(self, path: Path | str, reason: str, remedy: str) -> None:
         super().__init__(f"{path}: {reason}; {remedy}")
@@ -13,13 +13,13 @@ class InputError(ValueError):
 
 
 def unwritable(path: Path, error: OSError) -> InputError:
-    """What to raise where a file or folder could not be written."""
+    """The error to raise when a file or folder cannot be written."""
     reason = f"cannot be written ({error.strerror or error})"
     return InputError(path, reason, "look at its permissions and whether the disk is full")
 
 
 def unreadable(path: Path, error: Exception) -> InputError:
-    """What to raise where a file or folder could not be opened."""
+    """The error to raise when a file or folder cannot be opened."""
     reason = f"cannot be read ({getattr(error, 'strerror', None) or error})"
     return InputError(path, reason, "check its name and its permissions")
 

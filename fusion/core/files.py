@@ -9,7 +9,7 @@ from fusion.core.errors import InputError, unreadable
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file so that `path` is either as before or complete."""
+    """Write a file atomically: `path` is either unchanged or complete."""
     # A temporary name of its own: a name of 255 bytes leaves no room for an addition.
     temporary = path.with_name(f".{token_hex(8)}.writing")
     try:

@@ -1,4 +1,4 @@
-"""One process a run folder."""
+"""Locks a run folder, so that one process at a time uses it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,11 +13,11 @@ from fusion.core.errors import InputError
 def exclusive(folder: Path) -> Iterator[None]:
     """Hold `folder` for this process within the block.
 
-    The operating system releases it when the process ends, however it ends. The file `.lock` that
-    stays behind means nothing by itself.
+    The operating system releases the lock when the process ends, even after a crash. The file
+    `.lock` stays behind; its presence does not lock the folder.
 
     Args:
-        folder: made when needed.
+        folder: created when needed.
 
     Raises:
         InputError: another process holds it.

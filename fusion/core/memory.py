@@ -10,9 +10,9 @@ _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
 def keep_freed_memory() -> None:
     """Let the process reuse the memory of freed tensors instead of returning it to the system.
 
-    glibc maps large blocks anew each time, and the kernel then zeroes every page of every large
-    tensor: a third of the time of a network on a CPU. Elsewhere than on Linux with glibc this does
-    nothing. Call it before the first tensor.
+    By default, glibc maps each large block from the system, and the kernel zeroes every page of it:
+    a third of a network's time on a CPU. Without Linux and glibc this function does nothing.
+    Call it before the first tensor.
     """
     if not sys.platform.startswith("linux"):
         return

@@ -14,7 +14,7 @@ _RESERVED = {
     "nul",
     *(f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10)),
 }
-"""Files that Windows does not allow."""
+"""File names that Windows reserves."""
 
 
 def checked_name(name: str) -> str:
@@ -28,7 +28,7 @@ def checked_name(name: str) -> str:
     ValueError: 'v1.0': a name has letters, digits, _ and - only, and starts with a letter or digit
 
     Raises:
-        ValueError: it has other characters, is longer than `LONGEST`, or reserved by Windows.
+        ValueError: it has other characters, is longer than `LONGEST`, or is reserved by Windows.
     """
     if not _PATTERN.fullmatch(name):
         rule = "letters, digits, _ and - only, and starts with a letter or digit"

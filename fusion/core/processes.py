@@ -35,7 +35,7 @@ class Group(NamedTuple):
 
 
 def join_group(runtime: RuntimeConfig) -> Group:
-    """Start the processes that `runtime` asks for and join them."""
+    """Start the processes that `runtime` specifies and join them."""
     if runtime.devices * runtime.num_nodes == 1:
         return Group()
     fabric = launch(runtime)
@@ -43,18 +43,18 @@ def join_group(runtime: RuntimeConfig) -> Group:
 
 
 def launch(runtime: RuntimeConfig) -> "Fabric":
-    """Start the processes that `runtime` asks for; every one of them returns from here.
+    """Start the processes that `runtime` specifies; each of them returns from this call.
 
     Only the first process (`fabric.is_global_zero`) may write outputs.
 
     Raises:
-        InputError: there are fewer CUDA devices than wanted.
+        InputError: there are fewer CUDA devices than requested.
     """
     from lightning.fabric import Fabric  # seconds, for nothing when alone
 
     available = torch.cuda.device_count()
     if runtime.accelerator == "cuda" and runtime.devices > available:
-        reason = f"{runtime.devices} CUDA devices are wanted, {available} found"
+        reason = f"{runtime.devices} CUDA devices are requested, {available} found"
         raise InputError("runtime.accelerator", reason, "lower runtime.devices or choose cpu")
     fabric = Fabric(
         accelerator=pick_device(runtime).type,  # Lightning's "auto" takes Apple's GPUs too

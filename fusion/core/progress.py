@@ -1,4 +1,4 @@
-"""The progress bar of everything that takes long."""
+"""The progress bar of long operations."""
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
@@ -7,7 +7,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemaining
 def progress_bar(
     *first: str, console: Console | None = None, transient: bool = True, disable: bool = False
 ) -> Progress:
-    """What is done, how much of it, and the time to go.
+    """A progress bar with a description, a count and the remaining time.
 
     Args:
         first: texts or templates of Rich that stand before the bar.

@@ -11,7 +11,7 @@ Protocol = Mapping[str, Any]
 
 
 def protocol_digest(protocol: Protocol) -> str:
-    """SHA-256 of the facts, whatever their order."""
+    """SHA-256 of the facts; their order does not matter."""
     return hashlib.sha256(json.dumps(protocol, sort_keys=True).encode()).hexdigest()
 
 
@@ -28,7 +28,7 @@ def library_versions(*names: str) -> dict[str, str]:
 
 
 def differences(first: Protocol, second: Protocol) -> dict[str, tuple[Any, Any]]:
-    """Facts that two protocols do not share: dotted name -> both values, None where it lacks."""
+    """Facts that two protocols do not share: dotted name -> both values (None: missing)."""
     values, others = dict(_flat(first)), dict(_flat(second))
     return {
         name: (values.get(name), others.get(name))

@@ -23,22 +23,22 @@ def require_device(device: str | torch.device) -> torch.device:
     """A CPU or CUDA device by its name, such as "cpu" or "cuda:1".
 
     Raises:
-        InputError: the name is another one, or there is no such CUDA device.
+        InputError: the name is not a CPU or CUDA device, or this CUDA device does not exist.
     """
     try:
         found = torch.device(device)
     except (RuntimeError, TypeError) as error:
-        reason = f"is no device ({str(error).splitlines()[0]})"
+        reason = f"is not a device ({str(error).splitlines()[0]})"
         raise InputError(f"device {device!r}", reason, 'give "cpu" or "cuda"') from error
     if found.type not in ("cpu", "cuda"):
-        raise InputError(str(found), "is a kind of device not used here", 'give "cpu" or "cuda"')
+        raise InputError(str(found), "is not a supported kind of device", 'give "cpu" or "cuda"')
     if found.type == "cuda" and (found.index or 0) >= torch.cuda.device_count():
         reason = f"torch finds {torch.cuda.device_count()} CUDA devices here"
-        raise InputError(str(found), reason, 'give "cpu", or look at the driver (nvidia-smi)')
+        raise InputError(str(found), reason, 'give "cpu", or check the driver (nvidia-smi)')
     return found
 
 
 def autocast(runtime: RuntimeConfig, device: torch.device) -> AbstractContextManager[None]:
-    """The autocast context of the wanted precision."""
+    """The autocast context for a precision."""
     enabled = runtime.precision == "bf16-mixed"
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled)

@@ -1,4 +1,4 @@
-"""Files of weights, as far as they can be told without reading them; light to import."""
+"""Weight files: checks that need only the first bytes; imports nothing heavy."""
 
 import struct
 from pathlib import Path
@@ -18,29 +18,29 @@ def check_weight_file(path: Path) -> None:
 
     A `.safetensors` file begins with the length of its JSON header; a `.pt` or `.pth` file is a ZIP
     archive, or begins with torch's number where an old version of it wrote the file. Any other
-    pickle is refused. Whether the tensors fit the network is found out when they are loaded.
+    pickle is refused. Whether the tensors fit the network is checked when they are loaded.
 
     Raises:
-        InputError: the file is missing, is no regular file, has another suffix, cannot be read, or
-            begins with something else.
+        InputError: the file is missing, is not a regular file, has another suffix, cannot be read,
+            or begins with something else.
     """
     if not path.is_file():
         reason = "is not a regular file" if path.exists() else "does not exist"
         raise InputError(path, reason, _REMEDY)
     if path.suffix not in (".safetensors", ".pt", ".pth"):
-        raise InputError(path, "is no file of weights", "give a .safetensors, .pt or .pth file")
+        raise InputError(path, "is not a weight file", "give a .safetensors, .pt or .pth file")
     try:
         with path.open("rb") as file:
             start = file.read(9)
     except OSError as error:
         reason = f"cannot be read ({error.strerror or error})"
-        raise InputError(path, reason, "look at its permissions") from error
+        raise InputError(path, reason, "check its permissions") from error
     if path.suffix == ".safetensors":
         sound = _begins_safetensors(start, path.stat().st_size)
     else:
         sound = start.startswith((_ZIP, *_OLD_TORCH))
     if not sound:
-        reason = f"is no {path.suffix} file: it begins with {start!r}" if start else "is empty"
+        reason = f"is not a {path.suffix} file: it begins with {start!r}" if start else "is empty"
         raise InputError(path, reason, "download or export it again")
 
 

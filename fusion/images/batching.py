@@ -14,7 +14,7 @@ def batches_of_one_size(pairs: Sequence[Pair], most: Callable[[int], int]) -> li
     """Group pairs by the size of their visible image, in the order of size and name.
 
     Args:
-        most: pixels of one image → how many images a batch may have.
+        most: maps the pixels of one image to the largest batch size.
     """
 
     sized = sorted(
@@ -35,7 +35,7 @@ Read = TypeVar("Read")
 def read_ahead(
     pool: ThreadPoolExecutor, read: Callable[[Item], Read], items: Sequence[Item], ahead: int
 ) -> Iterator[tuple[Item, Read]]:
-    """Every item with what was read of it, in order; `ahead` items are read meanwhile."""
+    """Yield every item with its read content, in order, reading up to `ahead` items in advance."""
     upcoming = iter(items)
     waiting: deque[tuple[Item, Future[Read]]] = deque(
         (item, pool.submit(read, item)) for item in islice(upcoming, ahead)

@@ -1,6 +1,6 @@
 """Image files: decoding, validating, writing.
 
-Whatever users have is decoded here to one of two forms: 8-bit gray H×W, or 8-bit RGB H×W×3.
+Every supported file is decoded to 8-bit gray H×W or 8-bit RGB H×W×3.
 """
 
 import math
@@ -39,7 +39,7 @@ class ImageRead:
     """A decoded image.
 
     pixels: uint8, H×W (gray) or H×W×3 (RGB).
-    notes: what had to be done to get there, e.g. "alpha dropped".
+    notes: the conversions that were needed, e.g. "alpha dropped".
     stored: the file is an 8-bit PNG of exactly these pixels already.
     """
 
@@ -58,6 +58,11 @@ def read_infrared(path: Path, declared_range: tuple[float, float] | None = None)
     Raises:
         InputError: the file is missing, unreadable, truncated or too small, or the range is not two
             finite numbers in order.
+
+    >>> write_image(folder / "infrared.png", np.full((20, 30), 7, np.uint8))
+    >>> image = read_infrared(folder / "infrared.png")
+    >>> image.pixels.shape, int(image.pixels.max()), image.notes
+    ((20, 30), 7, ())
     """
     if declared_range:
         _require_range(declared_range)
@@ -185,7 +190,7 @@ def _decode(path: Path, declared_range: tuple[float, float] | None) -> ImageRead
 
 
 def _orientation(image: ImageFile.ImageFile) -> int | None:
-    """How EXIF says the picture is turned, 1 to 8 (0: it does not say); None where it is broken."""
+    """EXIF orientation, 1 to 8 (0: not stated); None if the EXIF data is damaged."""
     try:
         value = image.getexif().get(_ORIENTATION, 1)
     except DAMAGE:
@@ -211,7 +216,7 @@ def _is_wide(image: Image.Image) -> bool:
 
 
 def _deep_gray(path: Path, orientation: int | None) -> Image.Image:
-    """The gray of a PNG that has alpha too, 16 bits each: Pillow keeps but the high bytes."""
+    """The gray of a PNG that has alpha too, 16 bits each: Pillow keeps only the high bytes."""
     decoded = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
     if decoded is None:
         raise OSError("it cannot be decoded")
@@ -223,12 +228,12 @@ def _deep_gray(path: Path, orientation: int | None) -> Image.Image:
 def scale_levels(
     path: Path, values: NDArray[np.generic], declared_range: tuple[float, float] | None
 ) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
-    """Values of more than 8 bits as gray levels, and what the user should know of it.
+    """Values of more than 8 bits as gray levels, and notes for the user.
 
     Args:
         path: for messages.
         values: H×W, integers or floats.
-        declared_range: values that become 0 and 255; by default 0 and 65535.
+        declared_range: the values mapped to 0 and 255; by default 0 and 65535.
 
     Raises:
         InputError: values are not finite, or of unknown range.

@@ -1,4 +1,4 @@
-"""Opens image files: regular files of five formats, and one error for everything else."""
+"""Opens image files of five formats; anything else raises an `InputError`."""
 
 import re
 import struct
@@ -13,7 +13,7 @@ from fusion.core.errors import InputError, unreadable
 from fusion.core.files import require_file
 
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
-"""The decoders that a file may choose by its content, whatever its name ends in."""
+"""Supported formats; the content of a file decides, not its suffix."""
 
 DAMAGE = (
     OSError,
@@ -30,7 +30,7 @@ DAMAGE = (
     cv2.error,
     Image.DecompressionBombError,
 )
-"""What decoders raise for files that are not images, are broken, or are absurdly large."""
+"""Exceptions that decoders raise for files that are not images, are damaged or are too large."""
 
 
 def open_image(path: Path) -> ImageFile.ImageFile:

@@ -13,7 +13,7 @@ EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp
 
 @dataclass(frozen=True)
 class Pair:
-    """An infrared and a visible image of one scene, known by their common stem."""
+    """An infrared and a visible image of one scene, identified by their common stem."""
 
     name: str
     infrared: Path
@@ -21,7 +21,7 @@ class Pair:
 
 
 def list_folder(folder: Path, remedy: str) -> list[Path]:
-    """What a folder holds, sorted.
+    """The entries of a folder, sorted.
 
     Raises:
         InputError: it is not a folder (the message ends with `remedy`), or it cannot be read.
@@ -59,6 +59,12 @@ def find_pairs(infrared_folder: Path, visible_folder: Path) -> list[Pair]:
 
     Raises:
         InputError: as `find_images`, or an image has no partner.
+
+    >>> for name in ("ir/10.png", "ir/9.png", "vi/9.jpg", "vi/10.jpg"):
+    ...     (folder / name).parent.mkdir(exist_ok=True)
+    ...     (folder / name).touch()
+    >>> [pair.name for pair in find_pairs(folder / "ir", folder / "vi")]
+    ['10', '9']
     """
     infrared, visible = find_images(infrared_folder), find_images(visible_folder)
     if infrared.keys() != visible.keys():
@@ -84,7 +90,7 @@ def check_same_size(pair: Pair) -> None:
     """Refuse a pair whose images differ in size.
 
     Raises:
-        InputError: they differ; pairs must be registered.
+        InputError: the sizes differ; pairs must be registered.
     """
     sizes = [image_size(pair.infrared), image_size(pair.visible)]
     if sizes[0] != sizes[1]:

@@ -1,4 +1,4 @@
-"""Pictures of several captioned panels side by side, and which images are shown in them."""
+"""Pictures of captioned panels side by side, and the choice of images to show."""
 
 from collections.abc import Mapping, Sequence
 from typing import TypeVar

@@ -24,20 +24,28 @@ _MANIFEST = "dataset.json"
 
 
 class PreparedSet(Config):
-    """A data set in the one layout that every stage reads.
+    """A data set in the layout that every stage reads.
 
     Its folder holds `<split>/{ir,vi}/<name>.png`, `<split>/labels/<name>.{png,txt}` where it has
     labels, and `dataset.json`, which this class alone writes and reads.
 
     Attributes:
-        name: of the data set.
-        layout: in which it was found; decides what its labels are.
-        classes: of the labels, in the order of their indices; None without labels.
+        name: name of the data set.
+        layout: layout of the source; decides the kind of labels.
+        classes: class names in the order of their indices; None without labels.
         splits: sorted names by split.
         split_protocol: how it was split: "official", "random", "blocks" or "grouped".
         checksum: SHA-256 of `splits`.
-        notes: how often each thing was seen or had to be done in preparation.
-        night: sorted names of the pairs taken at night; None where that is not known.
+        notes: counts of the conversions and findings of preparation.
+        night: sorted names of the pairs taken at night; None if unknown.
+
+    >>> example = PreparedSet(
+    ...     name="street", layout="pairs", classes=None, splits={"test": ["00001D"]},
+    ...     split_protocol="official", checksum="", notes={}, night=None,
+    ... )
+    >>> example.save(folder)
+    >>> [pair.visible.name for pair in PreparedSet.load(folder).pairs("test")]
+    ['00001D.png']
     """
 
     name: str
@@ -81,11 +89,11 @@ class PreparedSet(Config):
 
     @property
     def folder(self) -> Path:
-        """Where it was loaded from."""
+        """The folder it was loaded from."""
         return self._folder
 
     def names(self, split: str) -> list[str]:
-        """Sorted names of a split's pairs; none where there is no such split."""
+        """Sorted names of a split's pairs; empty if the data set does not have the split."""
         return list(self.splits.get(split, ()))
 
     def pairs(self, split: str) -> list[Pair]:
@@ -109,7 +117,7 @@ class PreparedSet(Config):
             InputError: the data set has no labels.
         """
         if self.layout not in LABEL_SUFFIXES:
-            raise InputError(self.folder, "has no labels", "take a data set with labels")
+            raise InputError(self.folder, "has no labels", "choose a data set with labels")
         return self.folder / split / "labels" / f"{name}{LABEL_SUFFIXES[self.layout]}"
 
     def files(self) -> set[str]:

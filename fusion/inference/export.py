@@ -2,8 +2,8 @@
 
 The exported function is the method's `forward`: infrared B×1×H×W and visible B×3×H×W (RGB), both
 float32 in [0, 1], to fused luminance B×1×H×W; any B, H and W where the method's operations allow,
-else one pair of a fixed size. Colour is the caller's:
-`fusion.images.color.restore_color` is one line in any language.
+else one pair of a fixed size. The caller restores color; see
+`fusion.images.color.restore_color`.
 """
 
 import io
@@ -27,7 +27,7 @@ FACTS = "pomai.json"
 """The extra file of a `.pt2`, and the metadata key of an ONNX model, that hold the facts."""
 
 FIXED_SIZE = (480, 640)
-"""Height and width of a method that leaves none open."""
+"""Height and width of a method that needs a fixed size."""
 
 _EXAMPLE = (2, 389, 523)
 """Batch, height and width of the trace: large enough that no dimension is a special case, and no
@@ -48,7 +48,7 @@ def trace(method: FusionMethod, size: tuple[int, int] | None = None) -> Exported
             the method's operations allow it, and else are one pair of `FIXED_SIZE`.
 
     Raises:
-        InputError: the method computes outside torch, or what it does depends on the pixels.
+        InputError: the method computes outside torch, or its operations depend on pixel values.
     """
     method = method.cpu().eval().requires_grad_(False)
     program = None if size else _trace_open(method)
@@ -58,7 +58,7 @@ def trace(method: FusionMethod, size: tuple[int, int] | None = None) -> Exported
         return torch.export.export(method, _example(1, *(size or FIXED_SIZE)))
     except RuntimeError as error:
         reason = f"cannot be exported: torch cannot follow it ({str(error).splitlines()[0]})"
-        remedy = "only methods that torch computes, whatever the pixels, can be written"
+        remedy = "only methods whose torch operations do not depend on pixel values can be exported"
         raise InputError(method.kind, reason, remedy) from error
 
 
@@ -70,7 +70,7 @@ def fixed_size(program: ExportedProgram) -> tuple[int, int] | None:
 
 
 def _trace_open(method: FusionMethod) -> ExportedProgram | None:
-    """A program of any batch, height and width; None if there is none."""
+    """A program for any batch, height and width; None if torch cannot make one."""
     for trace_once in (torch.export.export, _export_with_checks):
         try:
             shapes = {"infrared": _SIZES, "visible": _SIZES}
@@ -105,9 +105,9 @@ def write_torch(program: ExportedProgram, path: Path, facts: dict[str, Any]) -> 
     """Write a traced method for `torch.export.load(path).module()`, on the CPU.
 
     Args:
-        program: what `trace` gives.
+        program: the result of `trace`.
         path: the file, which should end in `.pt2`.
-        facts: what `describe` gives.
+        facts: the result of `describe`.
     """
     content = io.BytesIO()
     torch.export.save(program, content, extra_files={FACTS: json.dumps(facts)})
@@ -122,7 +122,7 @@ def write_onnx(program: ExportedProgram, path: Path, facts: dict[str, Any]) -> N
         path: the file, which should end in `.onnx`.
 
     Raises:
-        InputError: as `require_onnx`, or ONNX lacks an operation of the method.
+        InputError: as `require_onnx`, or ONNX does not support an operation of the method.
     """
     require_onnx(path)
     names = None if fixed_size(program) else {"infrared": _SIZES, "visible": None}  # given once
@@ -147,7 +147,7 @@ def write_onnx(program: ExportedProgram, path: Path, facts: dict[str, Any]) -> N
 
 
 def require_onnx(path: Path) -> None:
-    """Refuse to write ONNX without the packages for it.
+    """Check that the packages for ONNX are installed.
 
     Raises:
         InputError: they are not installed.
@@ -197,9 +197,9 @@ def smallest_side(program: ExportedProgram) -> int:
 def describe(
     method: FusionMethod, name: str, smallest: int, size: tuple[int, int] | None = None
 ) -> dict[str, Any]:
-    """What a file says about itself: name, method, settings, inputs, output and sizes.
+    """The metadata of an exported file: name, method, settings, inputs, output and sizes.
 
-    `size` is what `fixed_size` gives; `smallest` counts only without it.
+    `size` is the result of `fixed_size`; `smallest` applies only without it.
     """
     batch, *sides = (1, *size) if size else ("batch", "height", "width")
     shape = " x ".join(map(str, ["{}", *sides]))

@@ -33,15 +33,15 @@ def fuse_batch(
     """Fuse one batch of equally large pairs.
 
     Args:
-        method: in eval mode, on the images' device.
+        method: fusion method in eval mode, on the images' device.
         infrared: B×1×H×W uint8.
         visible: B×3×H×W uint8 RGB.
         stretched: stretch every fused image to its own full range.
         tiles: fuse tile by tile; by default the whole image at once.
 
     Returns:
-        B×3×H×W uint8 RGB; three equal channels where the visible image is grey or the method
-        does not restore colour.
+        B×3×H×W uint8 RGB; three equal channels where the visible image is gray or the method
+        does not restore color.
 
     Raises:
         FloatingPointError: the network's output has undefined values.
@@ -75,16 +75,26 @@ def fuse_pairs(
     """Fuse pairs into `output/<name><suffix>`; reading and writing overlap with the network.
 
     Pairs of one size share batches. An image that does not fit into `runtime.memory_gib` is fused
-    in tiles. Files are 8-bit RGB, or grey where the result is grey. `infrared_range` is what
-    `read_infrared` calls the declared range. `plan` is the method's, for callers that come again;
-    by default it is made from `runtime.memory_gib`. The files are PNG, whatever case `suffix` is
-    in. `on_note` gets each file of which more had to be done than to decode it, and what
-    (`ImageRead.notes`), in any order and from other threads.
+    in tiles. Files are PNG: 8-bit RGB, or gray if the result is gray. `infrared_range` is the
+    declared range of `read_infrared`. `plan` is the method's memory plan, for callers that fuse
+    repeatedly; by default it is made from `runtime.memory_gib`. `on_note` is called with each file
+    that needed more than decoding, and the note (`ImageRead.notes`), in any order and from other
+    threads.
 
     Raises:
         InputError: an image cannot be read, memory runs out, or the fused image has undefined
             values, or is flat although neither of its sources is.
         OSError: a file cannot be written.
+
+    >>> from fusion.inference.pretrained import load
+    >>> ramp = torch.arange(32 * 32).view(32, 32).div(4).byte().numpy()
+    >>> write_image(folder / "ir.png", ramp)
+    >>> write_image(folder / "vi.png", ramp.T)
+    >>> pair = Pair("street", folder / "ir.png", folder / "vi.png")
+    >>> method = load("pomai-tiny").method
+    >>> fuse_pairs(method, [pair], folder, stretched=False, batch_size=1, runtime=RuntimeConfig())
+    >>> (folder / "street.png").is_file()
+    True
     """
     device = pick_device(runtime)
     method = method.to(device).eval()
@@ -116,7 +126,7 @@ def fuse_pairs(
 
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """Say of `path` what went wrong while it was fused.
+    """Turn an error that occurs while fusing `path` into an `InputError`.
 
     Raises:
         InputError: the fused image has undefined values, or memory ran out or does not suffice.
@@ -138,7 +148,7 @@ def explained(path: Path) -> Iterator[None]:
 
 
 def _out_of_memory(error: RuntimeError) -> bool:
-    """Whether an allocator raised it; the CPU's has no class of errors, but these words."""
+    """Whether an allocator raised the error; the CPU allocator has no error class of its own."""
     words = "can't allocate memory", "not enough memory"
     return isinstance(error, torch.OutOfMemoryError) or any(word in str(error) for word in words)
 
@@ -154,8 +164,8 @@ def _read(
         for path, image in zip((pair.infrared, pair.visible), images, strict=True):
             for note in image.notes:
                 on_note(path, note)
-    grey = torch.stack([torch.tensor(image.pixels) for image in infrared])
-    return grey.unsqueeze(1), torch.stack([as_planes(image.pixels) for image in visible])
+    gray = torch.stack([torch.tensor(image.pixels) for image in infrared])
+    return gray.unsqueeze(1), torch.stack([as_planes(image.pixels) for image in visible])
 
 
 def as_planes(pixels: np.ndarray) -> Tensor:
@@ -166,7 +176,7 @@ def as_planes(pixels: np.ndarray) -> Tensor:
 
 def _check(pair: Pair, fused: Tensor, sources: Sequence[Tensor]) -> None:
     if _flat(fused) and not any(map(_flat, sources)):  # of a flat one, a maximum may be flat
-        reason = "its fused image is one flat colour, though neither source is"
+        reason = "its fused image is one flat color, though neither source is"
         raise InputError(pair.visible, reason, "check the method's weights")
 
 
@@ -175,6 +185,6 @@ def _flat(image: Tensor) -> bool:
 
 
 def write_fused(path: Path, image: Tensor) -> None:
-    """Write 3×H×W uint8, as a grey file where the channels are equal."""
-    grey = bool((image == image[:1]).all())
-    write_image(path, image[0].numpy() if grey else image.permute(1, 2, 0).contiguous().numpy())
+    """Write 3×H×W uint8, as a gray file where the channels are equal."""
+    gray = bool((image == image[:1]).all())
+    write_image(path, image[0].numpy() if gray else image.permute(1, 2, 0).contiguous().numpy())

@@ -1,4 +1,4 @@
-"""Which frames of two streams show the same moment."""
+"""Matches the frames of two streams that show the same moment."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -10,14 +10,14 @@ from fusion.core.errors import InputError
 from fusion.inference.streams import Stream, shown_size
 
 FASTEST = 1000.0
-"""Frames a second that containers and players take (choice)."""
+"""Frame rates that containers and players accept (choice)."""
 
 SAME_RATE = 0.01
 """Frame rates that differ by a smaller share count as equal (29.97 and 30)."""
 
 
 class Match(NamedTuple):
-    """Which frames belong together.
+    """The matched frames of two streams.
 
     partners: for each fused frame, the numbers of its infrared and its visible frame, both rising.
     times: when each fused frame is shown, in seconds.
@@ -41,8 +41,8 @@ def match_streams(infrared: Stream, visible: Stream, rate: float | None = None) 
 
     Raises:
         InputError: the sizes differ, the numbers of frames differ where frames are paired by
-            number, the videos last unequally long, the rate is impossible, or nothing says how
-            fast to play.
+            number, the videos differ in duration, the rate is invalid, or no frame rate is
+            known.
     """
     if rate is not None and not 0 < rate <= FASTEST:
         raise InputError("--fps", f"is {rate:g}", f"give a rate above 0 and up to {FASTEST:g}")
@@ -108,6 +108,7 @@ def _by_time(infrared: Stream, visible: Stream, notes: tuple[str, ...]) -> Match
 
 
 def _nearest(times: Sequence[float], wanted: Sequence[float]) -> list[int]:
-    """Index of the nearest of some rising times for each wanted one."""
+    """Index of the nearest time for each wanted time; `times` rise."""
     middles = [(first + second) / 2 for first, second in pairwise(times)]
-    return np.searchsorted(middles, wanted).tolist()
+    indices: list[int] = np.searchsorted(middles, wanted).tolist()
+    return indices

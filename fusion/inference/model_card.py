@@ -21,7 +21,7 @@ def render_card(name: str, card: Mapping[str, Any]) -> str:
 
     Returns:
         Front matter that huggingface_hub reads (license, library, task, data sets, results) and
-        sections on use, training, results and limits. What the card lacks is left out.
+        sections on use, training, results and limits. Missing facts are left out.
     """
     sections = [f"# {name}", _summary(card), _use(name), _training(card), _results(card), _limits()]
     return f"---\n{_front_matter(name, card)}---\n\n" + "\n\n".join(filter(None, sections)) + "\n"

@@ -1,4 +1,4 @@
-"""Images that somebody else has fused: a row of the leaderboard without a network."""
+"""Images fused by other software, as a row of the leaderboard."""
 
 import hashlib
 from collections.abc import Sequence
@@ -32,22 +32,22 @@ def checksum_of_images(folder: Path) -> str:
 def adopt_images(
     folder: Path, split: str, pairs: Sequence[Pair], output: Path, *, stretched: bool = False
 ) -> None:
-    """Bring fused images into the form that `fusion.inference.fuse.fuse_pairs` leaves.
+    """Convert fused images to the form that `fusion.inference.fuse.fuse_pairs` writes.
 
-    A grey image gets the visible image's colour, as every fused luminance does; a coloured one
-    keeps its own.
+    A gray image gets the visible image's color, like every fused luminance; a color image keeps
+    its own.
 
     Args:
         folder: images named like the pairs, in it or in `<folder>/<split>`.
-        split: of the data set.
-        pairs: all of them must have their image.
-        output: gets `<name>.png`.
-        stretched: stretch each image's luminance to its full range; by default it stays as it was
-            delivered.
+        split: split of the data set.
+        pairs: the pairs; each needs a fused image.
+        output: folder for `<name>.png`.
+        stretched: stretch each image's luminance to its full range; by default it does not
+            change.
 
     Raises:
         InputError: images are missing or differ in size from their pair (the message lists them);
-            nothing has been written then.
+            in that case nothing is written.
     """
     found = find_images(folder / split if (folder / split).is_dir() else folder)
     if missing := [pair.name for pair in pairs if pair.name not in found]:
@@ -57,7 +57,7 @@ def adopt_images(
         check_same_size(pair)
     if scaled := [p.name for p in pairs if image_size(found[p.name]) != image_size(p.visible)]:
         reason = f"differ in size from their pair: {list_names(scaled)}"
-        raise InputError(folder, reason, "take unscaled images")
+        raise InputError(folder, reason, "provide unscaled images")
     output.mkdir(parents=True, exist_ok=True)
     for pair in pairs:
         pixels = read_visible(found[pair.name]).pixels
@@ -69,8 +69,8 @@ def adopt_images(
 
 
 def _colored(fused: Tensor, source: Tensor, stretched: bool) -> Tensor:
-    """The luminance of one image in the colour of another, 3×H×W uint8 each."""
+    """The luminance of one image in the color of another, 3×H×W uint8 each."""
     planes, colors = fused[None] / 255, source[None] / 255
-    grey = luminance(planes)
-    colored = restore_color(stretch(grey) if stretched else grey, colors)[0]
+    gray = luminance(planes)
+    colored = restore_color(stretch(gray) if stretched else gray, colors)[0]
     return (colored * 255).round().to(torch.uint8)

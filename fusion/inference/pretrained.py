@@ -17,43 +17,54 @@ from fusion.inference.fuse import fuse_batch
 from fusion.inference.tiles import MemoryPlan, plan_memory
 from fusion.methods.base import FusionMethod
 from fusion.methods.files import CARD, WEIGHTS, files_of, load_model
+from fusion.methods.onnx.config import OnnxConfig
+from fusion.methods.onnx.method import Onnx
 
-BOX = Path(str(files("fusion"))) / "weights"
+RELEASED = Path(str(files("fusion"))) / "weights"
 """Networks that come with the package: `<name>.safetensors` and its card, `<name>.json`."""
 
 
-def in_the_box() -> list[str]:
-    """Names that `load` knows without a file."""
-    return sorted(weights.stem for weights in BOX.glob("*.safetensors"))
+def released_networks() -> list[str]:
+    """Names of the released networks, sorted."""
+    return sorted(weights.stem for weights in RELEASED.glob("*.safetensors"))
 
 
 def load(name: str | Path, device: str | torch.device = "cpu", memory_gib: float = 10.0) -> "Fuser":
     """Load a trained method.
 
     Args:
-        name: a name in the box (`in_the_box()`), a file `<name>.safetensors` with its card
-            `<name>.json` beside it, a folder with `weights.safetensors` and `card.json` (what
-            training leaves in `models/<method>`), or a Hugging Face repository `owner/name` that
-            holds these two; only this one asks the network. A `Path` is a file or folder.
-        device: where to fuse.
-        memory_gib: ceiling of what fusing holds in tensors; larger images are fused in tiles
-            (`fusion.inference.tiles` says what that changes).
+        name: a released network (`released_networks()`), a file `<name>.safetensors` with its card
+            `<name>.json` beside it, a folder with `weights.safetensors` and `card.json` (training
+            writes them to `models/<method>`), a file `<name>.onnx` whose inputs are described, or a
+            Hugging Face repository `owner/name` that holds a folder's two files. Only a repository
+            needs the network. A `Path` is a file or a folder.
+        device: the device to fuse on.
+        memory_gib: memory limit for tensors, GiB; larger images are fused in tiles
+            (`fusion.inference.tiles` describes the effect).
 
     Raises:
-        InputError: there is no such model or device, the model's files are damaged or do not
-            belong together, or the memory is not a positive number.
+        InputError: the model or device does not exist, the model's files are damaged or do not
+            match each other, or the memory is not a positive number.
+
+    >>> fuse = load("pomai-tiny")
+    >>> infrared = torch.full((1, 1, 32, 48), 200, dtype=torch.uint8)
+    >>> visible = torch.full((1, 3, 32, 48), 90, dtype=torch.uint8)
+    >>> fuse(infrared, visible).shape
+    torch.Size([1, 3, 32, 48])
     """
     if not isinstance(memory_gib, int | float) or not 0 < memory_gib < inf:
-        raise InputError(f"memory_gib {memory_gib!r}", "is no amount of memory", "give GiB above 0")
+        reason = "is not an amount of memory"
+        raise InputError(f"memory_gib {memory_gib!r}", reason, "give GiB above 0")
     method = _find(name).to(require_device(device)).to(memory_format=torch.channels_last)
     return Fuser(method, memory_gib)
 
 
 def _find(name: str | Path) -> FusionMethod:
-    if name in in_the_box():
-        return load_model(BOX / f"{name}.safetensors")
+    if name in released_networks():
+        return load_model(RELEASED / f"{name}.safetensors")
     if not str(name).strip() or "\0" in str(name):
-        raise InputError(repr(name), "is no model's name", f"give one of {', '.join(in_the_box())}")
+        remedy = f"give one of {', '.join(released_networks())}"
+        raise InputError(repr(name), "is not the name of a model", remedy)
     try:
         return _find_path(name)
     except OSError as error:  # a name too long, a folder that may not be entered, a loop of links
@@ -67,17 +78,23 @@ def _find_path(name: str | Path) -> FusionMethod:
         path = path.parent
     elif path.suffix == ".json" and path.is_file():
         path = path.with_suffix(".safetensors")
+    if path.suffix == ".onnx" and path.is_file():
+        return Onnx.read(path, OnnxConfig())
     if path.is_dir() or any(file.is_file() for file in files_of(path)):
         return load_model(path)
     if path.exists():
         remedy = f"give a .safetensors file or a folder with {WEIGHTS} and {CARD}"
-        raise InputError(path, "is no model", remedy)
-    local = isinstance(name, Path) or path.suffix == ".safetensors" or name[:1] in ("/", ".", "~")
+        raise InputError(path, "is not a model", remedy)
+    local = (
+        isinstance(name, Path)
+        or path.suffix in (".safetensors", ".onnx")
+        or name[:1] in ("/", ".", "~")
+    )
     if not local and str(name).count("/") == 1:
         return load_model(_download(str(name)))
-    known = ", ".join(in_the_box())
+    known = ", ".join(released_networks())
     remedy = f"give one of {known}, a .safetensors file, a folder with {CARD}, or owner/name"
-    raise InputError(name, "is no model: no such file or folder is here", remedy)
+    raise InputError(name, "is not a model: this file or folder does not exist", remedy)
 
 
 def _download(repository: str) -> Path:
@@ -88,20 +105,20 @@ def _download(repository: str) -> Path:
         hf_hub_download(repository, WEIGHTS)
         return Path(hf_hub_download(repository, CARD)).parent
     except (HfHubHTTPError, HFValidationError, OSError) as error:
-        reason = f"is no file or folder here, and on Hugging Face {_why(error)}"
+        reason = f"is not a file or folder, and on Hugging Face {_why(error)}"
         remedy = "check the name, the working folder and the network"
         raise InputError(repository, reason, remedy) from error
 
 
 def _why(error: Exception) -> str:
-    """What an error of huggingface_hub means; its own messages are several lines long."""
+    """The meaning of a huggingface_hub error in a few words."""
     from huggingface_hub import errors
 
     meanings: list[tuple[type[Exception], str]] = [  # the first that fits
         (errors.LocalEntryNotFoundError, "it cannot be reached (offline?)"),
         (errors.OfflineModeIsEnabled, "it cannot be reached (HF_HUB_OFFLINE is set)"),
-        (errors.EntryNotFoundError, f"the repository lacks {WEIGHTS} or {CARD}"),
-        (errors.GatedRepoError, "the repository asks for permission"),
+        (errors.EntryNotFoundError, f"the repository does not have {WEIGHTS} or {CARD}"),
+        (errors.GatedRepoError, "the repository requires permission"),
         (errors.RepositoryNotFoundError, "there is no such repository, or it is private"),
         (errors.HFValidationError, "no repository can have this name"),
     ]
@@ -110,11 +127,11 @@ def _why(error: Exception) -> str:
 
 
 class Fuser:
-    """A fusion method that takes images as people have them.
+    """A trained method that fuses uint8 images: NumPy arrays or torch tensors.
 
     Attributes:
         method: the network, in eval mode.
-        memory_gib: ceiling of what fusing holds in tensors.
+        memory_gib: memory limit for tensors, GiB.
     """
 
     def __init__(self, method: FusionMethod, memory_gib: float = 10.0) -> None:
@@ -123,7 +140,7 @@ class Fuser:
 
     @cached_property
     def plan(self) -> MemoryPlan:
-        """What fits into memory; measured once, when something is fused."""
+        """The memory plan; measured once, on the first call."""
         return plan_memory(self.memory_gib, self.method, self._device())
 
     def _device(self) -> torch.device:
@@ -147,24 +164,25 @@ class Fuser:
             stretch: stretch each fused image to its full range.
 
         Returns:
-            As given: NumPy uint8 H×W×3 (H×W for a grey visible image), or torch uint8 B×3×H×W.
+            Like the input: NumPy uint8 H×W×3 (H×W for a gray visible image), or torch uint8
+            B×3×H×W.
 
         Raises:
-            TypeError: not uint8, or NumPy and torch mixed.
+            TypeError: the images are not uint8, or one is NumPy and the other torch.
             ValueError: the sizes differ, or a side is below 16.
         """
         if isinstance(infrared, Tensor) and isinstance(visible, Tensor):
             return self._fuse(infrared, visible, stretch)
         if not (isinstance(infrared, np.ndarray) and isinstance(visible, np.ndarray)):
             raise TypeError("give two NumPy arrays or two torch tensors")
-        grey = visible.ndim == 2
-        colour = np.repeat(visible[..., None], 3, axis=2) if grey else visible
-        batch = torch.from_numpy(np.ascontiguousarray(colour)).permute(2, 0, 1)[None]
+        gray = visible.ndim == 2
+        color = np.repeat(visible[..., None], 3, axis=2) if gray else visible
+        batch = torch.from_numpy(np.ascontiguousarray(color)).permute(2, 0, 1)[None]
         fused = self._fuse(
             torch.from_numpy(np.ascontiguousarray(infrared))[None, None], batch, stretch
         )
         pixels = fused[0].permute(1, 2, 0).numpy()
-        return np.ascontiguousarray(pixels[..., 0] if grey else pixels)
+        return np.ascontiguousarray(pixels[..., 0] if gray else pixels)
 
     def _fuse(self, infrared: Tensor, visible: Tensor, stretch: bool) -> Tensor:
         if infrared.dtype != torch.uint8 or visible.dtype != torch.uint8:

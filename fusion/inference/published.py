@@ -1,33 +1,30 @@
 """Checkpoints that the authors of a method published, renamed to this project's networks.
 
 A method that can read its authors' files has a module `fusion.methods.<kind>.published` with a
-function `convert`, a `Converter`. It states names as data and leaves checking to `rename`.
+function `convert`, a `Converter`. It states names as data and leaves checking to `rename`. Where
+files of one checkpoint share names, the module has `PARTS`: each file's entries then stand below
+the name of its part.
 """
 
-import pickle
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple, Protocol
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from fusion.core.config import Config
-from fusion.core.errors import InputError, list_names
+from fusion.core.errors import list_names
 
 Names = Mapping[str, str]
-"""Published name -> name in our state dict."""
+"""Published name -> name in this project's state dict."""
 
 
 class Converted(NamedTuple):
-    """A published checkpoint as one of our methods.
+    """A published checkpoint, renamed to a method of this project.
 
-    config: the settings of the network that the weights belong to.
+    config: settings of the network.
     weights: its complete state dict.
-    variant: which of the authors' checkpoints this is; empty where there is only one.
+    variant: which of the authors' checkpoints this is; empty if there is only one.
     """
 
     config: Config
@@ -36,46 +33,15 @@ class Converted(NamedTuple):
 
 
 class Converter(Protocol):
-    """What `fusion.methods.<kind>.published.convert` is."""
+    """The type of `fusion.methods.<kind>.published.convert`."""
 
     def __call__(self, checkpoint: Mapping[str, Tensor]) -> Converted:
-        """Rename a checkpoint, as `read_checkpoint` returns it.
+        """Rename a checkpoint, as `fusion.core.tensors.read_checkpoint` returns it.
 
         Raises:
-            ValueError: it is none of this method; lists what is missing, unknown or misshapen.
+            ValueError: the checkpoint is of another method; lists missing, unknown and misshapen
+                entries.
         """
-
-
-def read_checkpoint(path: Path) -> dict[str, Tensor]:
-    """The tensors of a checkpoint file by name; entries of nested dicts get dotted names.
-
-    Args:
-        path: `.safetensors`, or anything that torch saved (`.pth`, `.pt`, `.model`, `.ckpt`), which
-            is opened with `weights_only=True`.
-
-    Raises:
-        InputError: the file is missing, damaged, or holds Python objects besides tensors.
-    """
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        reason = "holds more than tensors, and opening such a file can run code from it"
-        remedy = "where you trust it, open it with torch and save its state_dict() alone"
-        raise InputError(path, reason, remedy) from error
-    except (OSError, SafetensorError, RuntimeError, EOFError, ValueError) as error:
-        reason = f"cannot be read as a checkpoint ({error})"
-        raise InputError(path, reason, "download it again, or give another file") from error
-    return dict(_tensors(content))
-
-
-def _tensors(content: Any, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
-    if isinstance(content, Tensor):
-        yield prefix, content
-    elif isinstance(content, Mapping):
-        for name, value in content.items():
-            yield from _tensors(value, f"{prefix}.{name}" if prefix else str(name))
 
 
 def inside(checkpoint: Mapping[str, Tensor], *prefixes: str) -> dict[str, Tensor]:

@@ -36,11 +36,11 @@ JITTER = 0.5
 class Stream:
     """Frames of one sensor.
 
-    size: (height, width) of every frame, as shown.
-    count: number of frames; a damaged video may end before.
+    size: (height, width) of every frame, as displayed.
+    count: number of frames; a damaged video may end earlier.
     times: when each frame is shown, in seconds from the first; empty for a folder.
-    nominal_rate: frames a second as the file says; None for a folder, or where it does not say.
-    duration: what the file says it lasts, in seconds; None for a folder, or where it does not say.
+    nominal_rate: frames per second that the file states; None for a folder, or if not stated.
+    duration: seconds that the file states; None for a folder, or if not stated.
     """
 
     path: Path
@@ -81,7 +81,7 @@ class Stream:
         Args:
             declared_range: values of gray frames of more than 8 bits that become 0 and 255, as
                 `read_infrared` takes it.
-            on_note: called with what has to be done to a frame beyond decoding it.
+            on_note: called with each conversion that a frame needs beyond decoding.
 
         Raises:
             InputError: a frame is unreadable or of another size, or a range is given to a video
@@ -121,7 +121,7 @@ class Stream:
                 yield self.path, pixels
                 continue
             if declared_range:
-                reason = f"is a video of {frame.format.name} frames, which take no declared range"
+                reason = f"is a video of {frame.format.name} frames, which have no declared range"
                 remedy = "leave the range out, or give 16-bit gray video or a folder of frames"
                 raise InputError(self.path, reason, remedy)
             if _bits(frame) > 8:
@@ -137,12 +137,12 @@ class Stream:
 
 
 def open_stream(path: Path) -> Stream:
-    """Look at a video file or a folder of frames.
+    """Inspect a video file or a folder of frames.
 
     A video's time stamps are read without decoding it; only its first frame is decoded.
 
     Raises:
-        InputError: it is missing, has no frame that can be read, or is too small.
+        InputError: the stream is missing, has no readable frame, or is too small.
     """
     if path.is_dir():
         frames = frame_files(path)
@@ -175,7 +175,7 @@ def frame_files(folder: Path) -> list[Path]:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """A container and its first video stream; other streams, such as sound, are left alone.
+    """A container and its first video stream; other streams, such as sound, are ignored.
 
     Raises:
         InputError: it is not a video.
@@ -184,7 +184,7 @@ def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     try:
         container = av.open(str(path))
     except av.FFmpegError as error:
-        reason = f"is no video that can be decoded here ({_words(error)})"
+        reason = f"is not a video that can be decoded here ({_words(error)})"
         raise InputError(path, reason, remedy) from error
     with container:
         if not container.streams.video:
@@ -212,7 +212,7 @@ def _decode(path: Path, on_note: OnNote) -> Iterator[VideoFrame]:
 
 
 def _times(path: Path) -> tuple[float, ...]:
-    """Times of all frames, rising from 0."""
+    """Times of all frames in seconds, rising from 0."""
     stamps: list[float] = []
     with _opened(path) as (container, stream):
         try:
@@ -240,7 +240,7 @@ def _turned(pixels: NDArray[np.generic], frame: VideoFrame) -> NDArray[np.generi
 
 
 def _rgb(frame: VideoFrame) -> Frame:
-    """uint8 RGB, turned as the file says."""
+    """uint8 RGB, rotated as the file states."""
     return _turned(frame.to_ndarray(format="rgb24"), frame).astype(np.uint8, copy=False)
 
 
@@ -253,5 +253,5 @@ def _deep_gray(frame: VideoFrame) -> NDArray[np.generic]:
 
 
 def shown_size(size: tuple[int, ...]) -> str:
-    """(height, width) as people write it: 640x480."""
+    """(height, width) as text, width first: 640x480."""
     return f"{size[1]}x{size[0]}"

@@ -1,9 +1,10 @@
 """Fusing images of any size within a memory ceiling: whole if they fit, else overlapped tiles.
 
-What tiling changes: a tile sees only itself. A method of local operations gives the same image
-(its receptive field must fit into a quarter of the overlap); one with global operations (PoMAI's
-channel attention and hash groups, squeeze-excitation, normalisation over the image) takes its
-statistics from the tile instead of the image, or, where its class says `whole_image`, is refused.
+What tiling changes: the network sees one tile at a time. A method of local operations gives the
+same image (its receptive field must fit into a quarter of the overlap). A method with global
+operations (PoMAI's channel attention and hash groups, squeeze-excitation, normalization over the
+image) takes its statistics from the tile instead of the image. A class with `whole_image` set is
+never tiled.
 """
 
 import weakref
@@ -21,7 +22,7 @@ from fusion.methods.base import FusionMethod
 
 OVERLAP = 128
 SMALLEST_TILE = 256
-"""Choices: seams of a network with global attention are invisible from here on."""
+"""Choices: from these sizes on, seams of a network with global attention are invisible."""
 
 ALIGNMENT = 16
 """Tiles start and end on multiples of this: networks that halve four times see the same grid."""
@@ -33,7 +34,7 @@ _GAPS = 1.9
 ones fit only in part: 1.4 (PoMAI) to 1.85 (CDDFuse) times the tensors' own bytes were seen at
 width 64."""
 
-_IMAGE_BYTES = 64  # a pixel: both inputs, the sum of tiles, and colour while it is restored
+_IMAGE_BYTES = 64  # a pixel: both inputs, the sum of tiles, and color while it is restored
 
 
 class WholeImageError(RuntimeError):
@@ -48,10 +49,10 @@ class Tiling(NamedTuple):
 
 
 class MemoryPlan(NamedTuple):
-    """What fits into a ceiling.
+    """The images and tiles that fit into a memory limit.
 
-    gib: the ceiling for tensors and the gaps between them; Python and torch need up to 1 GiB more.
-    network_bytes: what the network needs, a pixel (`plan_memory`).
+    gib: limit for tensors and the gaps between them; Python and torch need up to 1 GiB more.
+    network_bytes: bytes per pixel that the network needs (`plan_memory`).
     """
 
     gib: float
@@ -60,7 +61,7 @@ class MemoryPlan(NamedTuple):
     def tiling(self, height: int, width: int) -> Tiling | None:
         """The largest tiles that fit; None if the whole image does.
 
-        Never smaller than `SMALLEST_TILE`, even if that exceeds a very low ceiling.
+        Never smaller than `SMALLEST_TILE`, even if that exceeds a very low limit.
         """
         left = self.gib * _GIB - _IMAGE_BYTES * height * width
         if left >= self.network_bytes * height * width:
@@ -127,7 +128,7 @@ def _windows(length: int, tiles: Tiling, device: torch.device) -> list[tuple[sli
     weights = torch.zeros(len(spans), length, device=device)
     for weight, span in zip(weights, spans, strict=True):
         inside = torch.arange(side, device=device) + 0.5
-        # an image's own border has no neighbour: full weight
+        # an image's own border has no neighbor: full weight
         near = inside if span.start else torch.full_like(inside, length)
         far = side - inside if span.stop < length else torch.full_like(inside, length)
         edge, ramp = tiles.overlap / 4, tiles.overlap / 2
@@ -137,16 +138,20 @@ def _windows(length: int, tiles: Tiling, device: torch.device) -> list[tuple[sli
 
 
 def plan_memory(gib: float, method: nn.Module, device: torch.device) -> MemoryPlan:
-    """What of `method` fits into `gib`; a function of method and precision, not of the machine.
+    """Plan what `method` can fuse within `gib`.
 
-    But for a CUDA device that has less than `gib` free: there it is what fits into that.
+    The plan depends on the method and the precision, not on the machine, with one exception:
+    if a CUDA device has less than `gib` free, the free memory is the limit.
     """
-    network_bytes = _GAPS * bytes_per_pixel(method, device)
+    if isinstance(method, FusionMethod) and method.tiles_itself:
+        network_bytes = 0.0
+    else:
+        network_bytes = _GAPS * bytes_per_pixel(method, device)
     return MemoryPlan(min(gib, _free_gib(device)), network_bytes)
 
 
 def _free_gib(device: torch.device) -> float:
-    """What this process can still take of a CUDA device; without bound for others."""
+    """GiB that this process can still allocate on a CUDA device; infinite for other devices."""
     if device.type != "cuda":
         return inf
     free, _ = torch.cuda.mem_get_info(device)
@@ -156,13 +161,14 @@ def _free_gib(device: torch.device) -> float:
 
 @torch.inference_mode()
 def bytes_per_pixel(method: nn.Module, device: torch.device) -> float:
-    """Peak bytes of tensors a pixel while `method` fuses one pair.
+    """Peak bytes of tensors per pixel while `method` fuses one pair.
 
-    Counted on a small probe, so a function of method and precision alone. Every method here is
-    linear in pixels, and what convolutions take besides is too little to see.
+    The count uses a small probe, so it depends on method and precision only. Every method here is
+    linear in pixels; the workspace of convolutions is negligible.
     """
     infrared, visible = (torch.zeros(1, planes, _PROBE, _PROBE, device=device) for planes in (1, 3))
-    with _TensorBytes([infrared, visible]) as count:
+    count = _TensorBytes([infrared, visible])
+    with count:
         method(infrared, visible)
     return count.peak / _PROBE**2
 
@@ -171,7 +177,7 @@ class _TensorBytes(TorchDispatchMode):
     """Counts the bytes of living tensors that operations under it made, views of inputs aside."""
 
     def __init__(self, inputs: Sequence[Tensor]) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.peak = 0
         self._living = {tensor.untyped_storage().data_ptr(): 0 for tensor in inputs}
 

@@ -25,7 +25,7 @@ ENCODERS = {
     ".webm": ("libvpx-vp9",),
     ".avi": ("mjpeg",),
 }
-"""Suffix -> encoders in the order of choice: H.264 in .mp4 and VP9 in .webm play in browsers."""
+"""Suffix -> encoders in order of preference: H.264 in .mp4 and VP9 in .webm play in browsers."""
 
 _OPTIONS = {
     "libx264": {"crf": "18", "preset": "medium"},
@@ -40,7 +40,7 @@ _BATCH = 8
 
 
 def check_output(path: Path, sources: Iterable[Path] = ()) -> None:
-    """Refuse an output that cannot be a video, or is one of `sources`.
+    """Reject an output that cannot be a video, or is one of `sources`.
 
     Raises:
         InputError: the suffix is unknown, the folder is missing, or the name is that of a folder
@@ -53,7 +53,8 @@ def check_output(path: Path, sources: Iterable[Path] = ()) -> None:
     if any(path.resolve() == source.resolve() for source in sources):
         raise InputError(path, "is a source and would be overwritten", "give another --out")
     if path.suffix.lower() not in ENCODERS:
-        raise InputError(path, "is no video's name", f"give --out a name that ends in {known}")
+        remedy = f"give --out a name that ends in {known}"
+        raise InputError(path, "is not the name of a video", remedy)
     if not path.parent.is_dir():
         raise InputError(path.parent, "is not a folder", "make it first")
 
@@ -62,7 +63,7 @@ def pick_encoder(suffix: str) -> str:
     """The first encoder for a suffix that this build of FFmpeg has.
 
     Raises:
-        InputError: it has none of them.
+        InputError: this build has none of them.
     """
     for name in ENCODERS[suffix]:
         if name in av.codecs_available:
@@ -94,14 +95,14 @@ def fuse_streams(
     decoded to its end gives a video of what came before, and a note.
 
     Args:
-        fuse: what `fusion.inference.pretrained.load` gives.
+        fuse: a `Fuser`, from `fusion.load`.
         infrared, visible: the streams.
-        match: what `match_streams` gives for them.
-        output: what `check_output` accepts; as before, or complete.
+        match: the result of `match_streams` for them.
+        output: a path that `check_output` accepts; it is either unchanged or complete.
         stretched: stretch every frame to its own full range.
-        infrared_range: what `Stream.infrared` takes.
-        on_frames: called with the number of frames that were fused since the last call.
-        on_note: called with what the user should know, each time it happens.
+        infrared_range: declared range, as in `Stream.infrared`.
+        on_frames: called with the number of frames fused since the last call.
+        on_note: called with each note for the user.
 
     Returns:
         Number of frames written.
@@ -157,7 +158,7 @@ def _new_file(output: Path) -> Iterator[Path]:
             unfinished.replace(output)
     except av.FFmpegError as error:
         reason = f"cannot be written ({error.strerror})"
-        raise InputError(output, reason, "look whether the disk is full") from error
+        raise InputError(output, reason, "check whether the disk is full") from error
     except OSError as error:
         raise unwritable(output, error) from error
 
@@ -184,7 +185,8 @@ def _open_writer(
         try:
             context.open()
         except av.FFmpegError as error:
-            reason = f"cannot be written: {name} takes no {width}x{height} at {float(rate):g} fps"
+            video = f"{width}x{height} at {float(rate):g} fps"
+            reason = f"cannot be written: {name} does not support {video}"
             raise InputError(output, reason, "try another suffix or --fps") from error
 
         def write(pixels: Frame, time: float) -> None:

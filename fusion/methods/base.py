@@ -1,4 +1,4 @@
-"""What a fusion method is, and what one phase of its training is."""
+"""Base classes of fusion methods and of their training phases."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar, Generic, NamedTuple, Self
@@ -31,7 +31,7 @@ class Batch(NamedTuple):
     infrared: B×1×H×W, float32 in [0, 1].
     visible: B×3×H×W RGB, float32 in [0, 1]; gray images have three equal channels.
     fused: B×K×H×W float32 in [0, 1], luminance of the same crops as K other methods fused them;
-        None in phases that did not ask.
+        None in phases without teachers.
     """
 
     infrared: Tensor
@@ -42,8 +42,8 @@ class Batch(NamedTuple):
 class EncoderLayers(NamedTuple):
     """The layers that encode each modality, by name and in order, for analysis.
 
-    Every module puts out B×C×H×W. One that serves both modalities stands in both; it sees infrared
-    before visible, in one batch or in two calls.
+    Every module returns B×C×H×W. A module that serves both modalities is in both lists; it sees
+    infrared before visible, in one batch or in two calls.
     """
 
     infrared: Mapping[str, nn.Module]
@@ -51,7 +51,7 @@ class EncoderLayers(NamedTuple):
 
 
 class TrainingPhase(nn.Module):
-    """What the training loop optimizes.
+    """One training phase: the losses that the training loop minimizes.
 
     `forward(batch)` returns named scalar losses; the one called "loss" is minimized, the others
     are logged. Parameters that require a gradient are trained, all others stay bit-identical.
@@ -72,13 +72,14 @@ class FusionMethod(nn.Module, Generic[ConfigT]):
 
     Class attributes:
         kind: the method's name; set by `register`.
-        config_class: settings of the network; saved with the weights, which so describe themselves.
+        config_class: settings of the network; saved in the card beside the weights.
         phases: names of the training phases in order, each with its settings class; empty for
             methods that are not trained.
         restores_color: whether the fused image gets the visible image's color.
-        trivial: a baseline that fuses nothing cleverly; what others must beat.
-        whole_image: whether a tile would be fused otherwise than as a part of its image, so that
-            the method is never given tiles.
+        trivial: whether the method is a trivial baseline.
+        whole_image: whether the method needs the whole image, so that it is never given tiles.
+        tiles_itself: whether the method works through an image in small tiles of its own, so that
+            its memory does not grow with the image.
     """
 
     kind: ClassVar[str]
@@ -87,6 +88,7 @@ class FusionMethod(nn.Module, Generic[ConfigT]):
     restores_color: ClassVar[bool] = True
     trivial: ClassVar[bool] = False
     whole_image: ClassVar[bool] = False
+    tiles_itself: ClassVar[bool] = False
     config: ConfigT
 
     def __init__(self, config: ConfigT) -> None:
@@ -119,7 +121,7 @@ class FusionMethod(nn.Module, Generic[ConfigT]):
             name: a key of `phases`.
             config: the network's settings.
             settings: the phase's settings, an object of the class that `phases` names.
-            previous: the method as the phase before left it; None for the first phase.
+            previous: the method after the previous phase; None for the first phase.
 
         Returns:
             The phase, whose `method` holds the weights to be saved when it ends.
@@ -128,10 +130,10 @@ class FusionMethod(nn.Module, Generic[ConfigT]):
 
 
 def of_type(settings: PhaseConfig, kind: type[PhaseConfigT]) -> PhaseConfigT:
-    """`settings`, checked to be a phase's own.
+    """Return `settings` after checking that they are of class `kind`.
 
     Raises:
-        TypeError: they are another phase's.
+        TypeError: they are of another class.
     """
     if not isinstance(settings, kind):
         raise TypeError(f"this phase takes {kind.__name__}, not {type(settings).__name__}")

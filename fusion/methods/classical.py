@@ -1,4 +1,4 @@
-"""What the classical fusion methods share: two grey images in float32, no parameters."""
+"""The base of the classical fusion methods: two gray images in float32, no parameters."""
 
 from typing import Annotated
 
@@ -12,7 +12,7 @@ from fusion.methods.base import FusionMethod
 
 def _odd(size: int) -> int:
     if size % 2 == 0:
-        raise ValueError(f"{size} must be odd, so that the window has a centre")
+        raise ValueError(f"{size} must be odd, so that the window has a center")
     return size
 
 
@@ -23,15 +23,15 @@ WindowSize = Annotated[int, Field(ge=1), AfterValidator(_odd)]
 class ClassicalMethod(FusionMethod):
     """Fuses infrared and visible luminance by `fuse`, in float32.
 
-    `fuse` treats its two images alike, exchanged they give the same, and uses no operation that
-    autocast would take to a lower precision.
+    `fuse` is symmetric in its two images and uses no operation that autocast runs in a lower
+    precision.
     """
 
     def forward(self, infrared: Tensor, visible: Tensor) -> Tensor:
         return self.fuse(infrared.float(), luminance(visible.float())).clamp(0, 1)
 
     def fuse(self, infrared: Tensor, visible: Tensor) -> Tensor:
-        """Fuse two grey images.
+        """Fuse two gray images.
 
         Args:
             infrared: B×1×H×W, float32 in [0, 1].
@@ -44,7 +44,7 @@ class ClassicalMethod(FusionMethod):
 
 
 def larger_magnitude(first: Tensor, second: Tensor) -> Tensor:
-    """Of two coefficients the one further from zero; the mean of two equally far (choice)."""
+    """The coefficient of larger magnitude; the mean if both are equal in magnitude (choice)."""
     difference = first.abs() - second.abs()
     selected = torch.where(difference > 0, first, second)
     return torch.where(difference == 0, (first + second) / 2, selected)

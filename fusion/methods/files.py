@@ -27,7 +27,7 @@ def save_model(folder: Path, kind: str, method: FusionMethod, facts: dict[str, A
     """Write a method so that `load_model` can rebuild it.
 
     Args:
-        folder: gets `weights.safetensors` (if the method has weights) and, last, `card.json`.
+        folder: receives `weights.safetensors` (if the method has weights) and, last, `card.json`.
         kind: the method's registered name.
         method: what to save.
         facts: JSON-able additions to the card: data, training, commit.
@@ -51,7 +51,7 @@ def save_card(folder: Path, kind: str, facts: dict[str, Any]) -> None:
 
 
 def weights_of(module: nn.Module) -> dict[str, Tensor]:
-    """A module's state on the CPU, every tensor contiguous and its own: safetensors asks for that.
+    """A module's state on the CPU; tensors are contiguous and separate, as safetensors requires.
 
     Modules may share tensors (one stem for both modalities); here they are copies.
     """
@@ -65,11 +65,11 @@ def load_model(source: Path) -> FusionMethod:
     """Rebuild a saved method, in eval mode on the CPU.
 
     Args:
-        source: what `files_of` takes.
+        source: as in `files_of`.
 
     Raises:
         InputError: a file is missing or damaged, the method is unknown, or weights and settings
-            do not belong together.
+            do not match.
     """
     weights, card_path = files_of(source)
     card = read_card(source)
@@ -85,7 +85,7 @@ def load_model(source: Path) -> FusionMethod:
         reason = f"describes no method known here ({'; '.join(found)})"
         raise InputError(card_path, reason, "train again") from error
     except (KeyError, ValueError, TypeError, ArithmeticError, RuntimeError) as error:
-        reason = f"describes no method known here ({error})"
+        reason = f"describes an unknown method ({error})"
         raise InputError(card_path, reason, "train again") from error
     if not shapes:
         return kind(config).eval()
@@ -140,7 +140,7 @@ def _shapes(method: FusionMethod) -> dict[str, Shape]:
 def _require_shapes(path: Path, wanted: dict[str, Shape]) -> None:
     """Compare what a file of weights declares with what a network has; reads the header only."""
     if not os.path.lexists(path):
-        raise InputError(path, "is missing, though its card is there", "put it beside the card")
+        raise InputError(path, "is missing, but its card exists", "put it beside the card")
     require_file(path)
     try:
         with safe_open(path, "pt") as file:
@@ -159,5 +159,5 @@ def _load_weights(method: FusionMethod, path: Path) -> None:
     except (OSError, SafetensorError) as error:
         raise InputError(path, f"cannot be read ({error})", "train again") from error
     except RuntimeError as error:
-        reason = f"has other weights than its card says ({error})"
+        reason = f"does not match its card ({error})"
         raise InputError(path, reason, "train again") from error

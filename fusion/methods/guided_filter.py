@@ -1,8 +1,8 @@
 """Guided filter fusion, GFF (Li, Kang & Hu, IEEE Trans. Image Process. 2013).
 
 All numbers in the settings are the paper's. From the authors' code, where the paper is silent: the
-four-neighbour Laplacian, replicated borders, and refined weights cut to [0, 1] before they are
-normalised (not rounded to 8 bits, which that code does as well).
+four-neighbor Laplacian, replicated borders, and refined weights cut to [0, 1] before they are
+normalized (not rounded to 8 bits, which that code does as well).
 """
 
 from typing import ClassVar
@@ -38,7 +38,7 @@ class GuidedFilterConfig(Config):
 
 @register("guided_filter")
 class GuidedFilter(ClassicalMethod):
-    """Weighted means of bases and of details; weights: who is more salient, refined by edges."""
+    """Weighted means of bases and of details; weights follow saliency, refined along edges."""
 
     config_class: ClassVar[type[Config]] = GuidedFilterConfig
     config: GuidedFilterConfig

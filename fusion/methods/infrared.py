@@ -9,7 +9,7 @@ from fusion.methods.base import FusionMethod, register
 
 @register("infrared")
 class Infrared(FusionMethod):
-    """The infrared image: what a thermal camera alone gives."""
+    """The infrared image, unchanged."""
 
     trivial: ClassVar[bool] = True
     restores_color: ClassVar[bool] = False

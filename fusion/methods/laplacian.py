@@ -18,8 +18,8 @@ from fusion.core.config import Config
 from fusion.methods.base import register
 from fusion.methods.classical import ClassicalMethod, larger_magnitude
 
-CENTRE = 0.4
-KERNEL = (0.25 - CENTRE / 2, 0.25, CENTRE, 0.25, 0.25 - CENTRE / 2)
+CENTER = 0.4
+KERNEL = (0.25 - CENTER / 2, 0.25, CENTER, 0.25, 0.25 - CENTER / 2)
 
 
 class LaplacianConfig(Config):
@@ -53,7 +53,7 @@ def decompose(image: Tensor, levels: int) -> list[Tensor]:
 
 
 def reconstruct(pyramid: Sequence[Tensor]) -> Tensor:
-    """The image that `decompose` gives this pyramid for, up to rounding."""
+    """The image of a pyramid; inverts `decompose` up to rounding."""
     *details, image = pyramid
     for detail in reversed(details):
         image = detail + expand(image, detail.shape[-2:])

@@ -1,4 +1,4 @@
-"""Fusion methods by name, imported only when they are asked for.
+"""Fusion methods by name, imported on first use.
 
 A method is one file or one folder (with an `__init__.py`) in `fusion/methods`. The name of the file
 or folder is the method's *kind*: the name in params.yaml and in `@register(kind)`. Nothing else
@@ -39,7 +39,7 @@ _registry: "dict[str, type[FusionMethod[Any]]]" = {}
 
 
 def register(kind: str) -> Callable[[MethodClass], MethodClass]:
-    """Class decorator: make a method known as `kind`.
+    """Class decorator: register a method as `kind`.
 
     Raises:
         ValueError: `kind` is another class's, or not the name of the class's file or folder.
@@ -76,7 +76,7 @@ def get(kind: str) -> "type[FusionMethod[Any]]":
     True
 
     Raises:
-        ValueError: there is none; the message lists those there are.
+        ValueError: no method has this name; the message lists the known ones.
         InputError: its file cannot be imported, or registers no class of this name.
     """
     _require(kind)
@@ -108,7 +108,7 @@ def settings_of(kind: str) -> MethodSettings:
 
 
 def has_light_settings(kind: str) -> bool:
-    """Whether `settings_of` leaves the network alone."""
+    """Whether `settings_of` works without importing the network."""
     return (FOLDER / kind / "config.py").is_file()
 
 
@@ -119,7 +119,7 @@ def code_of(kind: str) -> Path:
     ('fusion/methods/wavelet.py', 'fusion/methods/pomai')
 
     Raises:
-        ValueError: there is no such method.
+        ValueError: no method has this name.
     """
     _require(kind)
     folder = Path(*PACKAGE.split("."))
@@ -132,12 +132,12 @@ def _require(kind: str) -> None:
 
 
 def _is_file(kind: str) -> bool:
-    """Whether a module of that name exists: a class may be registered from anywhere."""
+    """Whether a module of that name exists; a class can also be registered elsewhere."""
     return (FOLDER / f"{kind}.py").is_file() or (FOLDER / kind / "__init__.py").is_file()
 
 
 def _import(kind: str, submodule: str) -> ModuleType:
-    """Import a method's module. Its author's code may raise anything, so anything is caught."""
+    """Import a method's module; its code can raise any exception, so all are caught."""
     try:
         return import_module(f"{PACKAGE}.{kind}{submodule}")
     except (Exception, SystemExit) as error:
@@ -149,7 +149,7 @@ def _import(kind: str, submodule: str) -> ModuleType:
 
 
 def _line(error: BaseException, kind: str) -> str:
-    """Where in the method's own code an error arose."""
+    """The place in the method's own code where an error arose."""
     if isinstance(error, SyntaxError):
         return ""  # its message names file and line
     own = FOLDER / code_of(kind).name

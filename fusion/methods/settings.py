@@ -27,8 +27,7 @@ class PhaseConfig(Config):
 class TaughtPhaseConfig(PhaseConfig):
     """A phase that also sees how other methods fused the training pairs (`Batch.fused`).
 
-    teachers: those methods, rows of the leaderboard; parameter `teachers` lists all that any phase
-        asks for.
+    teachers: rows of the leaderboard; the parameter `teachers` lists the teachers of all phases.
     """
 
     teachers: list[str] = Field(min_length=1)

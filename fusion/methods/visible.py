@@ -10,7 +10,7 @@ from fusion.methods.base import FusionMethod, register
 
 @register("visible")
 class Visible(FusionMethod):
-    """The visible image's luminance: what a camera alone gives."""
+    """The visible image's luminance, unchanged."""
 
     trivial: ClassVar[bool] = True
 

@@ -21,8 +21,8 @@ class WaveletConfig(Config):
     """Settings of the transform.
 
     wavelet: name of a discrete wavelet in PyWavelets.
-    levels: how often the approximation is split, at most; images smaller than the wavelet's
-        filter at some level get fewer, but one.
+    levels: maximum number of splits; images smaller than the wavelet's filter at some level get
+        fewer, at least one.
     """
 
     wavelet: str = "db2"
@@ -34,7 +34,7 @@ class WaveletConfig(Config):
         import pywt
 
         if name not in pywt.wavelist(kind="discrete"):
-            raise ValueError(f"'{name}' is no discrete wavelet of PyWavelets, such as haar or db2")
+            raise ValueError(f"'{name}' is not a discrete wavelet of PyWavelets, such as db2")
         return name
 
 

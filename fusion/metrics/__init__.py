@@ -1,7 +1,7 @@
 """Fusion metrics by the definitions of CDDFuse's published evaluator, which the tables use.
 
-A function a metric (`fusion.metrics.functional`), all of them by name (`METRICS`), several at once
-(`compute`), and names and directions, which do not import torch (`fusion.metrics.names`).
+One function per metric (`fusion.metrics.functional`), all metrics by name (`METRICS`), several at
+once (`compute`), and names and directions without importing torch (`fusion.metrics.names`).
 """
 
 from importlib import import_module

@@ -56,7 +56,7 @@ def sum_of_correlations_of_differences(images: Triplet) -> Tensor:
 
 
 _EXACT = LEVELS**-4
-"""Below this a variance of whole grey levels is rounding error: it is zero."""
+"""Below this a variance of whole gray levels is rounding error: it is zero."""
 
 
 def _variances(covariance: Tensor) -> Tensor:

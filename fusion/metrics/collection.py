@@ -1,4 +1,4 @@
-"""The metrics as one torchmetrics metric, for loops that fuse and measure in one go."""
+"""The metrics as one torchmetrics metric, for loops that fuse and measure."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -11,12 +11,12 @@ from fusion.metrics import CORE, METRICS, compute
 
 
 class FusionMetrics(Metric):
-    """Means of fusion metrics over everything seen, on one process or many.
+    """Means of fusion metrics over all batches, in one process or several.
 
-    `update(fused, infrared, visible)` takes B×1×H×W grey levels 0..255 (whole numbers); batches
+    `update(fused, infrared, visible)` takes B×1×H×W gray levels 0..255 (whole numbers); batches
     may differ in size. `compute()` gives name → mean (float64); undefined values are left out, and
     a metric that was never defined is NaN. Processes are reduced by sums, so the result does not
-    depend on how images are shared out.
+    depend on how images are divided.
 
     Raises:
         KeyError: a name is not in `METRICS`.

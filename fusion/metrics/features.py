@@ -13,7 +13,7 @@ from fusion.metrics.triplet import Triplet
 
 WINDOW = 3
 CHUNK = 1 << 15
-"""Windows handled at once: bounds memory to some tens of MiB."""
+"""Windows per chunk; limits memory to some tens of MiB."""
 
 
 def pixel_mutual_information(images: Triplet) -> Tensor:
@@ -34,7 +34,7 @@ def _feature_mutual_information(features: Tensor) -> Tensor:
         order = torch.arange(WINDOW**2, device=image.device).view(WINDOW, WINDOW).T.flatten()
         fused, *sources = patches[:, order].mT
         values = [
-            _normalised_information(source_chunk, fused_chunk).sum()
+            _normalized_information(source_chunk, fused_chunk).sum()
             for source in sources
             for source_chunk, fused_chunk in zip(
                 source.split(CHUNK), fused.split(CHUNK), strict=True
@@ -44,7 +44,7 @@ def _feature_mutual_information(features: Tensor) -> Tensor:
     return torch.stack(totals)
 
 
-def _normalised_information(source: Tensor, fused: Tensor) -> Tensor:
+def _normalized_information(source: Tensor, fused: Tensor) -> Tensor:
     """2 I / (H + H) of windows given as N×9; 1 where both are equal, else 0 without entropy."""
     p, q = _distribution(source), _distribution(fused)
     joint = _joint(p, q)

@@ -20,7 +20,7 @@ from fusion.metrics.registry import compute
 from fusion.metrics.summary import RANGE
 
 BATCH_PIXELS = {"cpu": 1 << 19, "cuda": 1 << 24}
-"""Pixels of a batch: what fits a CPU's cache, what keeps a GPU busy."""
+"""Pixels per batch: fits a CPU's cache, or keeps a GPU busy."""
 
 
 def evaluate_folders(
@@ -35,19 +35,19 @@ def evaluate_folders(
 ) -> pd.DataFrame:
     """Measure every fused image of a set against its pair; files are matched by stem.
 
-    Colour becomes round(0.299 R + 0.587 G + 0.114 B). Files are read ahead by several threads.
+    Color becomes round(0.299 R + 0.587 G + 0.114 B). Files are read ahead by several threads.
 
     Args:
-        device: where to compute, the CPU by default.
-        group: processes that share the pairs; every one of them returns the whole set's rows.
-        on_pairs: called with this process's pairs: done, and all.
+        device: where to compute; the CPU by default.
+        group: processes that share the pairs; each of them returns the rows of the whole set.
+        on_pairs: called with this process's numbers of pairs: done, and in total.
 
     Returns:
-        One row a pair, sorted by name: `name`, a column a metric (NaN where undefined), and
-        `range`, the fused image's maximum less its minimum.
+        One row per pair, sorted by name: `name`, a column per metric (NaN: undefined), and `range`,
+        the fused image's maximum minus its minimum.
 
     Raises:
-        InputError: an image has no partner, lacks its fused image, or differs from it in size.
+        InputError: an image has no partner or no fused image, or differs from it in size.
     """
     device = device or torch.device("cpu")
     pairs = find_pairs(infrared, visible)

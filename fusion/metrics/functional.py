@@ -1,4 +1,4 @@
-"""The metrics as functions of images, one a metric.
+"""One function per metric.
 
 Images are gray levels as an 8-bit file holds them: whole numbers 0..255 of any dtype, B×1×H×W or a
 single H×W; all arguments of a call are of one size. The result is float64: B values, or a scalar
@@ -142,7 +142,7 @@ def sum_of_correlations_of_differences(fused: Tensor, infrared: Tensor, visible:
 
 
 def visual_information_fidelity(fused: Tensor, infrared: Tensor, visible: Tensor) -> Tensor:
-    """VIF: VIF(A → F) + VIF(B → F), pixel domain: information F keeps over what a source carries.
+    """VIF: VIF(A → F) + VIF(B → F), pixel domain: share of a source's information that F keeps.
 
     About 0..2; higher is better. NaN where a side is below 41 pixels. Sheikh and Bovik 2006
     (`vifp`): four scales, noise variance 2.

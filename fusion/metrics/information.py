@@ -12,7 +12,7 @@ def entropy(images: Triplet) -> Tensor:
 
 
 def mutual_information(images: Triplet) -> Tensor:
-    """MI: I(fused; infrared) + I(fused; visible), one bin a grey level, in nats."""
+    """MI: I(fused; infrared) + I(fused; visible), one bin a gray level, in nats."""
     joint = images.joint_histograms
     joint = joint / joint.sum((2, 3), keepdim=True)
     marginals = _entropy(joint.sum(3)) + _entropy(joint.sum(2))

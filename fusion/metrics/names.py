@@ -1,7 +1,7 @@
-"""Names and directions of the metrics; importing them costs no torch."""
+"""Names and directions of the metrics; imports no torch."""
 
 PROTOCOL = "cddfuse"
-"""Names the set of definitions; written beside every number."""
+"""Name of the set of definitions; stored with every result."""
 
 CORE = ("EN", "SD", "SF", "AG", "MI", "MSE", "CC", "PSNR", "SCD", "VIF", "Qabf", "SSIM")
 """The twelve of CDDFuse's published evaluator."""
@@ -15,6 +15,6 @@ METRIC_NAMES: tuple[str, ...] = (
     "Qcb",
     "Qcv",
 )
-"""Every metric: the twelve, then what surveys add."""
+"""Every metric: the twelve, then those that surveys add."""
 
 LOWER_IS_BETTER = frozenset({"MSE", "Nabf", "Qcv"})

@@ -57,7 +57,9 @@ def _filter(planes: Tensor, divisor: int, sensitivity: Callable[[Tensor], Tensor
     vertical = torch.fft.fftfreq(height, **options) * 2 * height / divisor
     horizontal = torch.fft.rfftfreq(width, **options) * 2 * width / divisor
     radius = torch.hypot(vertical[:, None], horizontal)
-    return torch.fft.irfft2(torch.fft.rfft2(planes) * sensitivity(radius), s=(height, width))
+    spectrum = torch.fft.rfft2(planes) * sensitivity(radius)
+    filtered: Tensor = torch.fft.irfft2(spectrum, s=(height, width))
+    return filtered
 
 
 def _difference_of_gaussians(radius: Tensor) -> Tensor:
@@ -69,7 +71,7 @@ def _mannos_sakrison(radius: Tensor) -> Tensor:
 
 
 def _gaussian_sum(padded: Tensor, deviation: float) -> Tensor:
-    """Sums weighted by a unit-integral Gaussian cut to 31 taps (not renormalised, as published)."""
+    """Sums weighted by a unit-integral Gaussian cut to 31 taps (not renormalized, as published)."""
     offsets = torch.arange(-15, 16, dtype=padded.dtype, device=padded.device)
     window = torch.exp(-(offsets**2) / (2 * deviation**2)) / ((2 * torch.pi) ** 0.5 * deviation)
     return local_mean(padded, window)
@@ -78,4 +80,5 @@ def _gaussian_sum(padded: Tensor, deviation: float) -> Tensor:
 def _blocks(values: Tensor) -> Tensor:
     """Sums over 16×16 blocks; blocks at the border are filled up with zeros."""
     padded = F.pad(values, (0, -values.shape[-1] % BLOCK, 0, -values.shape[-2] % BLOCK))
-    return padded.unflatten(-1, (-1, BLOCK)).unflatten(-3, (-1, BLOCK)).sum((-1, -3))
+    sums: Tensor = padded.unflatten(-1, (-1, BLOCK)).unflatten(-3, (-1, BLOCK)).sum((-1, -3))
+    return sums

@@ -7,7 +7,7 @@ from fusion.metrics.triplet import Triplet, moments
 
 
 def standard_deviation(images: Triplet) -> Tensor:
-    """SD: population standard deviation of the grey levels."""
+    """SD: population standard deviation of the gray levels."""
     return moments(images.levels[:1]).covariance.flatten().sqrt()
 
 

@@ -7,7 +7,7 @@ from fusion.core.config import Config
 from fusion.metrics.names import PROTOCOL
 
 RANGE = "range"
-"""Column of a fused image's maximum less its minimum."""
+"""Column of a fused image's maximum minus its minimum."""
 
 _SCALED = ["SD", "SF", "AG"]
 """Metrics that grow with the range of gray levels."""
@@ -33,8 +33,8 @@ class FusionSummary(Config):
     protocol: the set of definitions.
     images: how many there are.
     metrics: name → summary.
-    stretching: name → the share that stretching each fused image to 0..255 would alone add to the
-        mean of SD, SF and AG.
+    stretching: name → relative increase of the mean of SD, SF and AG if each fused image were
+        stretched to 0..255.
     """
 
     protocol: str
@@ -43,12 +43,12 @@ class FusionSummary(Config):
     stretching: dict[str, float]
 
 
-def summarise(frame: pd.DataFrame, resamples: int = 2000) -> FusionSummary:
+def summarize(frame: pd.DataFrame, resamples: int = 2000) -> FusionSummary:
     """Means over the images with 95 % bootstrap intervals; undefined values left out and counted.
 
     Args:
-        frame: what `fusion.metrics.folders.evaluate_folders` returns.
-        resamples: draws of the bootstrap.
+        frame: result of `fusion.metrics.folders.evaluate_folders`.
+        resamples: number of bootstrap draws.
     """
     random = np.random.default_rng(0)
     names = frame.columns.drop(["name", RANGE], errors="ignore")

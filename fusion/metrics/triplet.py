@@ -1,4 +1,4 @@
-"""A fused image with its two sources, and what several metrics need of them, computed once."""
+"""A fused image with its two sources, and quantities that several metrics share."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 LEVELS = 256
 EXACT = 1024
-"""Products of centred levels are whole numbers up to 2¹⁴: float32 sums 1024 of them exactly."""
+"""Products of centered levels are whole numbers up to 2¹⁴: float32 sums 1024 of them exactly."""
 
 
 class Moments(NamedTuple):
@@ -28,12 +28,12 @@ class Triplet:
     """A batch of fused images and their sources; every shared quantity is computed on first use.
 
     Args:
-        fused, infrared, visible: B×1×H×W grey levels 0..255 as an 8-bit file holds them, uint8 or
+        fused, infrared, visible: B×1×H×W gray levels 0..255 as an 8-bit file holds them, uint8 or
             any float type.
 
     Raises:
         ValueError: shapes differ, or a value is not a whole number 0..255. Metrics of images in
-            0..1 or of unrounded network outputs are other numbers than the ones in the papers.
+            0..1 or of unrounded network outputs are not comparable with the papers.
     """
 
     def __init__(self, fused: Tensor, infrared: Tensor, visible: Tensor) -> None:
@@ -46,7 +46,7 @@ class Triplet:
         """uint8, three of B×H×W: fused, infrared, visible."""
 
     def undefined(self) -> Tensor:
-        """One NaN an image: what a metric is worth that images of this size do not have."""
+        """One NaN per image: the value of a metric that is undefined for this size."""
         fused = self.levels[0]
         return torch.full((len(fused),), torch.nan, dtype=torch.float64, device=fused.device)
 
@@ -75,7 +75,7 @@ class Triplet:
 
     @cached_property
     def fused_histogram(self) -> Tensor:
-        """float64, B×256 counts of the fused image's grey levels."""
+        """float64, B×256 counts of the fused image's gray levels."""
         counts = [torch.bincount(image, minlength=LEVELS) for image in self.levels[0].flatten(1)]
         return torch.stack(counts).double()
 
@@ -99,10 +99,10 @@ def moments(levels: Sequence[Tensor]) -> Moments:
     shape = (batch, -(-pixels // EXACT), len(levels), EXACT)
     chunks = torch.empty(shape, device=levels[0].device)
     for index, image in enumerate(levels):
-        centred = (image.flatten(1) ^ 128).view(torch.int8)
+        centered = (image.flatten(1) ^ 128).view(torch.int8)
         if pixels % EXACT:
-            centred = F.pad(centred, (0, -pixels % EXACT))
-        chunks[:, :, index] = centred.unflatten(1, (-1, EXACT))
+            centered = F.pad(centered, (0, -pixels % EXACT))
+        chunks[:, :, index] = centered.unflatten(1, (-1, EXACT))
     gram = (chunks @ chunks.mT).sum(1, dtype=torch.float64) / pixels
     mean = chunks.sum(3).sum(1, dtype=torch.float64) / pixels
     return Moments(mean, gram - mean[:, :, None] * mean[:, None, :])
@@ -123,5 +123,5 @@ def _levels(image: Tensor) -> Tensor:
         return image
     levels = image.to(torch.uint8)
     if not torch.equal(levels.to(image.dtype), image):
-        raise ValueError("grey levels must be whole numbers 0..255, as an 8-bit file holds")
+        raise ValueError("gray levels must be whole numbers 0..255, as an 8-bit file holds")
     return levels

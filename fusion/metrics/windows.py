@@ -1,8 +1,8 @@
 """Local weighted statistics: separable windows as products with banded matrices.
 
-A convolution of one plane is too thin for convolution libraries; cut into tiles, the same sums are
-matrix products, which every machine does at its full rate. Each tile is centred before it is
-squared, so that float32 holds the small variances of smooth regions.
+Convolution libraries are slow on single planes. Cut into tiles, the same sums are matrix products,
+which run at full speed. Each tile is centered before it is squared, so that float32 resolves the
+small variances of smooth regions.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ TILE = 32
 
 
 def gaussian(size: int, deviation: float, like: Tensor) -> Tensor:
-    """Normalised Gaussian weights of `size` taps."""
+    """Normalized Gaussian weights of `size` taps."""
     offsets = torch.arange(size, dtype=torch.float64, device=like.device) - (size - 1) / 2
     weights = torch.exp(-offsets.square() / (2 * deviation**2))
     return (weights / weights.sum()).to(like.dtype)

@@ -1,4 +1,4 @@
-"""Checkpoints of a training run: complete or absent, never half."""
+"""Checkpoints of a training run; each is complete or absent."""
 
 import hashlib
 import inspect
@@ -11,9 +11,9 @@ import torch
 from safetensors import torch as safetensors
 from torch import Tensor
 
-from fusion.core.checkpoints import Snapshot, SnapshotFolder
 from fusion.core.code import code_digest
 from fusion.core.config import RuntimeConfig
+from fusion.core.snapshots import Snapshot, SnapshotFolder
 from fusion.methods import PhaseConfig
 from fusion.methods.base import TrainingPhase
 from fusion.methods.files import weights_of
@@ -26,9 +26,9 @@ WEIGHTS, STATE = "weights.safetensors", "state.pt"
 class Checkpoint:
     """A run after `step` updates.
 
-    weights: of the phase.
-    state: whatever else the run needs to go on (optimiser, means of the running epoch): tensors,
-        numbers, strings and containers of these, so that it can be loaded as data, not as code.
+    weights: weights of the phase.
+    state: everything else that the run needs to continue (optimizer, means of the running epoch):
+        tensors, numbers, strings and containers of these, so loading it runs no code.
     """
 
     step: int
@@ -37,10 +37,10 @@ class Checkpoint:
 
 
 class CheckpointFolder:
-    """The last two checkpoints of one run; see `fusion.core.checkpoints.SnapshotFolder`.
+    """The last two checkpoints of one run; see `fusion.core.snapshots.SnapshotFolder`.
 
     Args:
-        path: the folder; made when needed.
+        path: the folder; created when needed.
         identity: digest of everything that decides the run's result.
     """
 
@@ -55,7 +55,7 @@ class CheckpointFolder:
         self._snapshots.save(Snapshot(checkpoint.step, contents))
 
     def latest(self) -> Checkpoint | None:
-        """The newest checkpoint of this run that is whole; damaged ones are reported."""
+        """Return the newest intact checkpoint of this run; report damaged ones."""
         found = self._snapshots.latest()
         if found is None:
             return None

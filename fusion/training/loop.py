@@ -5,7 +5,7 @@ generators from (seed, step) and draws its crops from (seed, step), so a run tha
 resumed ends with the weights of one that never stopped.
 
 Several devices on one machine: `runtime.devices: N`; the command that calls `launch` is started
-again for every further process. Several machines: `runtime.num_nodes: M`, and on each machine
+once more for each additional process. Several machines: `runtime.num_nodes: M`, and on each machine
 `torchrun --nnodes M --nproc-per-node N --rdzv-backend c10d --rdzv-endpoint HOST:PORT -m …`.
 """
 
@@ -36,7 +36,7 @@ OnPictures = Callable[[int, NDArray[np.uint8]], None]
 
 
 class TrainingError(InputError):
-    """Training cannot go on; says where it stopped and what to change."""
+    """Training cannot continue; names the point where it stopped and a remedy."""
 
 
 class TrainingReport(NamedTuple):
@@ -62,7 +62,7 @@ def train_phase(
     """Train a phase in place.
 
     Args:
-        fabric: launched.
+        fabric: a launched Fabric.
         phase: its parameters that require a gradient are trained, all others stay bit-identical.
         store: the training pairs.
         settings: schedule; `batch_size` is that of all processes together.
@@ -71,8 +71,8 @@ def train_phase(
         checkpoints: folder of checkpoints; one is written every `runtime.checkpoint_seconds` and
             at the end.
         on_epoch: called on the first process after every epoch with the means of all losses and of
-            the gradient norm, and the learning rate. A resumed run begins with the calls for the
-            epochs already done, so a log made anew is complete.
+            the gradient norm, and the learning rate. A resumed run first repeats the calls for the
+            finished epochs, so a new log is complete.
         on_pictures: called on the first process after every `pictures_every` epochs and the last,
             with the number of epochs done and a `picture_grid`; a resumed run begins with the
             pictures already made.
@@ -230,7 +230,7 @@ def _require_finite(meter: Meter, sampler: CropSampler, checkpoints: Path) -> No
         raise TrainingError(
             checkpoints,
             f"{', '.join(names)} not finite at step {step}, with {', '.join(sampler.names(step))}",
-            "checkpoints of before are kept here; lower learning_rate or set gradient_clip",
+            "earlier checkpoints are kept here; lower learning_rate or set gradient_clip",
         )
 
 

@@ -32,7 +32,7 @@ class Meter:
         self._bad_since = torch.tensor(NEVER)
 
     def add(self, step: int, values: dict[str, Tensor]) -> None:
-        """Take the scalars of one step."""
+        """Add the scalars of one step."""
         vector = torch.stack([value.detach().float() for value in values.values()])
         self._names = list(values)
         self._recent = self._recent.to(vector.device) + vector
@@ -41,7 +41,7 @@ class Meter:
         self._count += 1
 
     def merge(self, fabric: Fabric) -> None:
-        """Bring all processes to the same sums."""
+        """Give all processes the same sums."""
         recent = cast(Tensor, fabric.all_reduce(self._recent, reduce_op="mean"))
         self._sums = self._sums + recent.cpu()
         self._bad_since = cast(Tensor, fabric.all_reduce(self._bad_since, reduce_op="min")).cpu()
@@ -73,12 +73,12 @@ class Meter:
 
 
 class Reporter:
-    """A bar with the time to go on a terminal; elsewhere a line every `seconds`.
+    """A bar with the remaining time on a terminal; elsewhere a line every `seconds`.
 
     Args:
-        first, total: the run's first update and how many it has in all.
-        visible: False in all processes but the first.
-        seconds: between two lines where there is no terminal.
+        first, total: the run's first update and its total number of updates.
+        visible: False in all processes except the first.
+        seconds: interval between two lines without a terminal.
     """
 
     def __init__(self, first: int, total: int, visible: bool, seconds: float = 15.0) -> None:

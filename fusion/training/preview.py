@@ -1,4 +1,4 @@
-"""A picture of how a method does on a few fixed pairs, to look at while it trains."""
+"""A picture of a method's output on a few fixed pairs, for monitoring training."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ from fusion.training.sampler import PairStore
 
 @contextmanager
 def evaluating(module: nn.Module) -> Iterator[None]:
-    """Eval mode for a while; then every submodule is in the mode it was in."""
+    """Switch to eval mode within the block, then restore the mode of every submodule."""
     modes = [(part, part.training) for part in module.modules()]
     module.eval()
     try:
@@ -28,7 +28,7 @@ def evaluating(module: nn.Module) -> Iterator[None]:
 def picture_grid(
     method: FusionMethod, store: PairStore, crop: int, rows: int = 4
 ) -> NDArray[np.uint8]:
-    """Fuse the centres of a few pairs, spread evenly over the store.
+    """Fuse the centers of a few pairs, spread evenly over the store.
 
     Returns:
         One row a pair: infrared, visible, fused; uint8, (rows·crop)×(3·crop)×3.
@@ -36,8 +36,8 @@ def picture_grid(
     device = next(method.parameters()).device
     home = store.pixels.device
     images = torch.linspace(0, len(store) - 1, min(rows, len(store)), device=home).long()
-    centre = torch.tensor([0.5, 0.5, 1.0, 1.0], device=home).expand(len(images), 4)
-    batch = store.crops(images, crop, centre, device)
+    center = torch.tensor([0.5, 0.5, 1.0, 1.0], device=home).expand(len(images), 4)
+    batch = store.crops(images, crop, center, device)
     with evaluating(method), torch.inference_mode():
         fused = method(batch.infrared, batch.visible)
         if method.restores_color:

@@ -22,11 +22,11 @@ from fusion.methods.base import Batch
 
 @dataclass(frozen=True)
 class PairStore:
-    """All training pairs, decoded once, four bytes a pixel and one more for every teacher.
+    """All training pairs, decoded once: four bytes per pixel and one more for every teacher.
 
     pixels: uint8 N×4, infrared then RGB of every pixel of every image, one image after the other.
-    fused: uint8 N×4·ceil(teachers/4), luminance of what each teacher made of the pairs.
-    teachers: how many there are; the columns of `fused` beyond are padding.
+    fused: uint8 N×4·ceil(teachers/4), luminance of each teacher's fused images.
+    teachers: number of teachers; further columns of `fused` are padding.
     heights, widths, starts: one entry an image; `starts` is the image's first row in `pixels`.
     names: `<set>/<stem>`, for messages.
     """
@@ -74,7 +74,7 @@ class PairStore:
             size: side of the crops.
             draws: B×4 in [0, 1): vertical and horizontal position, vertical and horizontal flip
                 (below one half).
-            device: where the batch is wanted; by default where the store is.
+            device: device of the batch; by default the device of the store.
 
         Returns:
             A batch of B crops, float32 in [0, 1].
@@ -106,12 +106,12 @@ def load_pairs(folders: Sequence[Path], crop: int, teachers: Sequence[Path] = ()
 
     Each teacher's fused images lie in `<teacher>/<folder's name>/<stem>.png`.
 
-    Sizes are read from the files' headers first, so that what cannot work stops at once. Memory:
-    four bytes a pixel (1083 pairs of 640×480: 1.3 GB), in every process.
+    Sizes are read from the files' headers first, so that invalid input fails at once. Memory: four
+    bytes per pixel (1083 pairs of 640×480: 1.3 GB), in every process.
 
     Raises:
         InputError: there are no pairs, two partners differ in size, an image cannot be read, is
-            smaller than the crops cut from it, or a teacher lacks a fused image.
+            smaller than the crops cut from it, or a fused image of a teacher is missing.
     """
     if not folders:
         raise InputError("training pairs", "no folder of pairs was given", "prepare a data set")
@@ -146,7 +146,7 @@ def _checked_size(pair: Pair, crop: int) -> tuple[int, int]:
         raise InputError(
             pair.infrared,
             f"is {width}x{height}, smaller than the crop of {crop}",
-            "lower `crop` or leave the pair out",
+            "lower `crop` or remove the pair",
         )
     return height, width
 
@@ -155,7 +155,7 @@ def _decode(pair: Pair, block: NDArray[np.uint8]) -> None:
     """Fill a block of rows of four bytes with a pair's pixels."""
     infrared, visible = read_infrared(pair.infrared).pixels, read_visible(pair.visible).pixels
     block[:, 0] = infrared.reshape(-1)
-    block[:, 1:] = visible.reshape(len(block), -1)  # grey fills all three channels
+    block[:, 1:] = visible.reshape(len(block), -1)  # gray fills all three channels
 
 
 def _fused_images(teacher: Path, names: Sequence[str]) -> list[Path]:

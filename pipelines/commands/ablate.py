@@ -36,7 +36,7 @@ def ablate(
     downstream: Annotated[
         bool, typer.Option(help="Detect and segment as well, with all methods.")
     ] = False,
-    table_only: Annotated[bool, typer.Option(help="Print what is finished, run nothing.")] = False,
+    table_only: Annotated[bool, typer.Option(help="Print finished runs, start none.")] = False,
 ) -> None:
     """Run the ablations of PoMAI with DVC and print SD, SF, AG and VIF.
 
@@ -87,11 +87,11 @@ def _seeds(given: str) -> list[int]:
     try:
         return [int(seed) for seed in given.split(",")]
     except ValueError as error:
-        raise InputError("--seeds", f"'{given}' are no numbers", "write --seeds 0,1,2") from error
+        raise InputError("--seeds", f"'{given}' are not numbers", "write --seeds 0,1,2") from error
 
 
 def _overrides(given: Sequence[str], downstream: bool) -> list[str]:
-    """Given overrides replace the default ones of the same key."""
+    """Combine overrides; given ones replace the defaults of the same key."""
     if wrong := [override for override in given if "=" not in override]:
         raise InputError("--set", f"'{wrong[0]}' is not KEY=VALUE", "write --set profile=tiny")
     keys = {override.partition("=")[0] for override in given}
@@ -107,7 +107,7 @@ def _queue(name: str, overrides: Sequence[str]) -> None:
 
 
 def _wait(commit: str, names: Sequence[str]) -> list[dict[str, Any]]:
-    """Until none of the experiments is waiting; longer runs are asked about less often."""
+    """Wait until no experiment is queued; poll less often in longer runs."""
     from rich.console import Console
 
     from pipelines.ablations import living_workers, states
@@ -130,7 +130,7 @@ def _wait(commit: str, names: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def _abandoned(queue: str, waiting: Sequence[str]) -> InputError:
-    """What to do about experiments that no worker is left to run."""
+    """The error for queued experiments without a worker."""
     from pipelines.ablations import begun
 
     reason = f"has no worker, and {len(waiting)} experiments wait: {', '.join(waiting)}"
@@ -142,9 +142,9 @@ def _abandoned(queue: str, waiting: Sequence[str]) -> InputError:
 
 
 def _show(commit: str, attempts: int = 5) -> list[dict[str, Any]]:
-    """Experiments of the commit that was checked out at the start, whatever is by now.
+    """Experiments of the commit that was checked out at the start.
 
-    DVC fails if a worker removes an experiment's folder while it is looked at, so it gets attempts.
+    DVC fails if a worker removes an experiment's folder while DVC reads it, so this is retried.
     """
     try:
         printed = _dvc("exp", "show", "--rev", commit, "--json")

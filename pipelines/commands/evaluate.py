@@ -30,7 +30,7 @@ def evaluate(
     from fusion.core.files import write_bytes
     from fusion.core.runtime import pick_device
     from fusion.metrics.folders import evaluate_folders
-    from fusion.metrics.summary import summarise
+    from fusion.metrics.summary import summarize
     from pipelines.commands.terminal import console, progress
 
     names = _names(metrics)
@@ -49,7 +49,7 @@ def evaluate(
         )
     if out:
         write_bytes(out, frame.to_csv(index=False).encode())
-    console().print(_table(summarise(frame)))
+    console().print(_table(summarize(frame)))
 
 
 def _names(given: str) -> list[str]:

@@ -13,7 +13,7 @@ SUFFIXES = {"onnx": ".onnx", "torch": ".pt2"}
 def export(
     out: Annotated[Path, typer.Option(help="File to write: .onnx, or .pt2 for torch.")],
     weights: Annotated[
-        str, typer.Option(help="A name in the box, a model's folder, or owner/name.")
+        str, typer.Option(help="Name of a released network, a model folder, or owner/name.")
     ] = "pomai-tiny",
     format: Annotated[
         Literal["onnx", "torch"], typer.Option(help="ONNX, or a torch.export program.")
@@ -31,7 +31,8 @@ def export(
     """
     suffix = SUFFIXES[format]
     if out.suffix.lower() != suffix:
-        raise InputError(out, f"is no name for {format}", f"give --out a name ending in {suffix}")
+        remedy = f"give --out a name ending in {suffix}"
+        raise InputError(out, f"is not a name for {format}", remedy)
     if out.is_dir():
         raise InputError(out, "is a folder", f"give --out a file's name ending in {suffix}")
     if not out.parent.is_dir():

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from fusion.images.pairs import Pair
 
 VIDEOS = frozenset({".mp4", ".avi", ".mkv", ".mov", ".webm"})
-"""Suffixes that mean a forgotten --video."""
+"""Video suffixes, for which --video is needed."""
 
 MOST_MEMORY = 2**20
 """GiB."""
@@ -29,14 +29,14 @@ def fuse(
     vi: Annotated[Path, typer.Option(help="Visible image or video, or a folder.")],
     out: Annotated[Path, typer.Option(help="Fused image (.png) or video, or a folder.")],
     weights: Annotated[
-        str, typer.Option(help="A name in the box, a model's folder, or owner/name.")
+        str, typer.Option(help="Name of a released network, a model folder, or owner/name.")
     ] = "pomai-tiny",
     stretch: Annotated[bool, typer.Option(help="Stretch each image to its full range.")] = False,
     ir_range: Annotated[
         tuple[float, float] | None,
-        typer.Option(help="Infrared of more than 8 bits: what becomes black and white."),
+        typer.Option(help="Infrared of more than 8 bits: values of black and white."),
     ] = None,
-    overwrite: Annotated[bool, typer.Option(help="Redo what is already there.")] = False,
+    overwrite: Annotated[bool, typer.Option(help="Fuse again where an output exists.")] = False,
     accelerator: Annotated[
         Literal["auto", "cpu", "cuda"],
         typer.Option("--device", "--accelerator", help="Where to compute."),
@@ -53,7 +53,7 @@ def fuse(
 ) -> None:
     """Fuse pairs of one stem, or with --video two streams frame by frame.
 
-    What is already there is skipped. A pair that cannot be fused is reported at the end and does
+    Existing outputs are skipped. A pair that cannot be fused is reported at the end and does
     not stop the others. The fused video is an .mp4 or .avi file.
     """
     from fusion.core.config import RuntimeConfig
@@ -123,7 +123,7 @@ def _fuse_images(
 
 
 class _Job(NamedTuple):
-    """Pairs, the folder and suffix that they are written to, and what is wrong with the others."""
+    """Pairs, the folder and suffix of their outputs, and the problems of the other pairs."""
 
     pairs: "list[Pair]"
     folder: Path

@@ -19,7 +19,7 @@ def fuse_video(
     overwrite: bool,
     runtime: "RuntimeConfig",
 ) -> None:
-    """Fuse two videos, or folders of frames; an output that is already there is kept."""
+    """Fuse two videos, or folders of frames; an existing output is kept."""
     from fusion.core.runtime import pick_device
     from fusion.inference.matching import match_streams
     from fusion.inference.pretrained import load

@@ -1,12 +1,12 @@
 """`pomai publish`: writes a trained network, its card and its scores as one folder."""
 
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fusion.core.errors import InputError, list_names
+from pipelines.commands.new_folder import new_folder, require_new
 
 if TYPE_CHECKING:
     from dvc.repo import Repo
@@ -31,23 +31,19 @@ def publish(
 
     settings = params.load()
     _check_trained(settings, method)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(folder, "exists", "give the name of a new folder")
+    require_new(folder)
     card = describe(settings, method)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
-        made = Path(temporary) / folder.name
+    with new_folder(folder) as made:
         copy_model(MODELS / method, made)
         write_bytes(made / "README.md", render_card(folder.name, card).encode())
         save_card(made, card.pop("method"), card)
         load_model(made)
-        made.replace(folder)
     scored = ", ".join(card["metrics"]) or "nothing"
     print(f"{folder}: {method}, {card['parameters']:,} parameters, measured on {scored}")
 
 
 def describe(settings: "Params", method: str) -> dict[str, Any]:
-    """The card of a row's network: what its training left, and what is known only afterwards.
+    """The card of a row's network, completed by commit and scores.
 
     Returns:
         The card in `models/<method>`, with `before` (the cards of the training phases before the
@@ -55,7 +51,7 @@ def describe(settings: "Params", method: str) -> dict[str, Any]:
         as in the leaderboard) and `conditions` (how they were measured).
 
     Raises:
-        InputError: something that the card tells is not up to date or missing.
+        InputError: a fact of the card is missing or out of date.
     """
     from fusion.methods.files import read_card
     from pipelines.paths import MODELS
@@ -78,8 +74,8 @@ def describe(settings: "Params", method: str) -> dict[str, Any]:
 def revision(repository: "Repo") -> dict[str, Any]:
     """`commit`: what is checked out, None without Git; `uncommitted`: files that differ from it.
 
-    It is asked for here, not while training: a commit in a stage's output would make everything
-    after that stage run again at every commit.
+    The commit is recorded here, not during training: a commit in a stage's output would make all
+    later stages run again after every commit.
     """
     from scmrepo.git import Git
 
@@ -94,7 +90,7 @@ def _check_trained(settings: "Params", method: str) -> None:
     trained = [name for name, row in settings.methods.items() if row.phases]
     if method not in trained:
         known = ", ".join(trained) or "(none)"
-        raise InputError(method, "is no row that is trained here", f"choose from {known}")
+        raise InputError(method, "is not a row that is trained here", f"choose from {known}")
 
 
 def _phases(settings: "Params", method: str) -> list[str]:
@@ -120,7 +116,7 @@ def _repository() -> "Repo":
 
 
 def _check_up_to_date(repository: "Repo", settings: "Params", method: str) -> None:
-    """Scores belong to the weights, and weights to the code, only if nothing changed since."""
+    """Check that code, weights and scores are up to date with each other."""
     from dvc.exceptions import DvcException
 
     tasks = (

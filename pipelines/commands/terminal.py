@@ -1,4 +1,4 @@
-"""What commands show in a terminal: text as it is, tables, and a progress bar."""
+"""Terminal output of commands: plain text, tables, and a progress bar."""
 
 from rich.console import Console
 from rich.progress import Progress
@@ -7,7 +7,7 @@ from fusion.core.progress import progress_bar
 
 
 def console(width: int | None = None) -> Console:
-    """Standard output; brackets and colons in names are no markup and no emoji."""
+    """Standard output, without markup or emoji codes in names."""
     return Console(width=width, markup=False, emoji=False, highlight=False)
 
 

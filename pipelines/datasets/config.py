@@ -23,8 +23,8 @@ class SampleConfig(Config):
     """Generated scenes.
 
     Attributes:
-        seed: another seed gives other scenes. Every image has a seed of its own derived from it, so
-            that a larger count leaves the earlier images as they are.
+        seed: seed of the scenes. Every image has a separate seed derived from it, so a larger
+            count does not change the earlier images.
         msrs_train: number of pairs in MSRS/train.
         msrs_test: number of pairs in MSRS/test.
         m3fd: number of pairs in M3FD.
@@ -41,7 +41,7 @@ class SampleConfig(Config):
 
 
 class DatasetBase(Config):
-    """What every data set has.
+    """Settings of every data set.
 
     Attributes:
         source: its folder.
@@ -69,7 +69,7 @@ class DatasetBase(Config):
     @model_validator(mode="before")
     @classmethod
     def _of_this_layout(cls, values: Any) -> Any:
-        """Say of another layout's setting that it is one."""
+        """Reject a setting of another layout."""
         if isinstance(values, Mapping):
             others = {name for kind in _LAYOUTS for name in kind.model_fields}
             misplaced = (others - cls.model_fields.keys()) & values.keys()
@@ -79,7 +79,7 @@ class DatasetBase(Config):
         return values
 
     def shortage(self, needed: Collection[str]) -> str | None:
-        """The setting, with its value, that leaves out one of the needed splits; None if none."""
+        """The setting, with its value, that excludes a needed split; None if there is none."""
         if not set(needed) <= set(self.fuse):
             return f"fuse: [{', '.join(self.fuse)}]"
         return None
@@ -177,11 +177,11 @@ class M3FDConfig(DrawnSplits):
 
 
 class BoxesConfig(PublishedSplits, DrawnSplits):
-    """ir, vi, labels: any set with VOC XML or YOLO text and classes of its own.
+    """ir, vi, labels: any data set with VOC XML or YOLO text and any classes.
 
     Attributes:
         classes: names, in the order of YOLO text's numbers.
-        splits: as it is published; null draws them.
+        splits: published splits; null draws them.
     """
 
     layout: Literal["boxes"]
@@ -208,7 +208,7 @@ class BoxesConfig(PublishedSplits, DrawnSplits):
 
 
 def distinct_names(names: Sequence[str]) -> list[str]:
-    """Class names, if there are some, none is blank and no two are equal whatever their case.
+    """Return class names after checking that none is blank or repeated, ignoring case.
 
     Raises:
         ValueError: they cannot name classes.
@@ -225,4 +225,4 @@ _LAYOUTS = (MSRSConfig, M3FDConfig, BoxesConfig, PairsConfig)
 DatasetConfig = Annotated[
     MSRSConfig | M3FDConfig | BoxesConfig | PairsConfig, Field(discriminator="layout")
 ]
-"""A data set as it lies on disk, and what it is used for; `layout` says which settings it has."""
+"""A data set on disk and its use; `layout` selects the class of its settings."""

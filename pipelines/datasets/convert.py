@@ -1,4 +1,4 @@
-"""One pair of a source: read once, checked, and written in the one layout."""
+"""One pair of a source: read once, checked, and written in the prepared layout."""
 
 import hashlib
 import shutil
@@ -27,12 +27,12 @@ GRAY_VISIBLE = "visible: gray"
 
 @dataclass(frozen=True)
 class Converted:
-    """What is remembered of a pair once it is written.
+    """Facts about a pair after it is written.
 
-    item: the pair, and where it belongs.
-    notes: what was seen or had to be done.
-    digest: of the pixels of both images.
-    features: of `describe_pair`; None where nobody asks for them.
+    item: the pair and its split.
+    notes: findings and conversions.
+    digest: digest of the pixels of both images.
+    features: result of `describe_pair`; None if not needed.
     """
 
     item: Item
@@ -57,10 +57,10 @@ class _Decoded:
 class Converter:
     """Reads pairs of a source and writes them below a folder.
 
-    source: where the pairs come from.
-    infrared_range: as `read_infrared` takes it.
-    described: whether features of each pair are wanted.
-    work: gets `<split>/{ir,vi,labels}/<name>.{png,txt}`; the folders exist.
+    source: source of the pairs.
+    infrared_range: declared range of `read_infrared`.
+    described: whether to compute features of each pair.
+    work: receives `<split>/{ir,vi,labels}/<name>.{png,txt}`; the folders exist.
     """
 
     source: Source
@@ -69,7 +69,7 @@ class Converter:
     work: Path
 
     def __call__(self, item: Item) -> Converted | InputError:
-        """Convert one pair; what is wrong with its files is returned, so that all is seen.
+        """Convert one pair; problems with its files are returned, so that all can be reported.
 
         Raises:
             OSError: a file cannot be written.

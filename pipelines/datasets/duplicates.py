@@ -26,8 +26,8 @@ def near_duplicates(
     """Group frames that show the same scene.
 
     Two frames are linked if the mean of their infrared and their visible correlation exceeds
-    `threshold` and they are at most `window` places apart in the order of names; groups are what
-    links connect.
+    `threshold` and they are at most `window` places apart in the order of names; groups are the
+    connected components.
 
     The threshold is a choice: among real M3FD frames, scenes filmed again correlate at 0.42 and
     more, others at 0.27 and less. Where all scenes are alike, as MSRS's from one car, other

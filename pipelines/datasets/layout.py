@@ -1,4 +1,4 @@
-"""Readers of data sets as they are published: a folder -> labelled pairs by split."""
+"""Readers of data sets as they are published: a folder -> labeled pairs by split."""
 
 import os
 from collections import Counter, defaultdict
@@ -82,10 +82,10 @@ def find_source(config: DatasetConfig, problems: Problems) -> Source:
     """Find the pairs and labels of a data set in its layout.
 
     Missing or empty folders, and images without partner or label, go to `problems`; the source
-    then lacks what they concern.
+    does not contain them.
 
     Raises:
-        InputError: there is no such folder, it cannot be read, or nothing of this layout is in it.
+        InputError: the folder is missing, cannot be read, or contains nothing of this layout.
     """
     root = Path(config.source)
     try:
@@ -108,7 +108,7 @@ def _read(root: Path, config: DatasetConfig, problems: Problems) -> Source:
 
 
 def _night(listing: Path, names: Sequence[str]) -> list[str] | None:
-    """As listed, a name a line, else by MSRS's names; None where neither says so of every pair."""
+    """Night pairs from the list (one name per line) or MSRS's names; None if neither covers all."""
     if os.path.lexists(listing):
         listed = {line.strip() for line in _text(listing).splitlines()} - {""}
         if unknown := listed.difference(names):
@@ -165,10 +165,10 @@ def _boxes(root: Path, config: M3FDConfig | BoxesConfig, problems: Problems) -> 
     if isinstance(config, BoxesConfig) and config.is_published:
         source.protocol = "official"
         for split, folders in _published(root, config, names, _ANY_SPLIT).items():
-            source.items += _labelled(split, folders, problems)
+            source.items += _labeled(split, folders, problems)
         return source
     _require_images_in(root / names[0], names[0])
-    source.items = _labelled(UNDECIDED, [root / name for name in names], problems)
+    source.items = _labeled(UNDECIDED, [root / name for name in names], problems)
     if config.split != "grouped":
         with problems.collected():
             draw(source, config)
@@ -176,11 +176,11 @@ def _boxes(root: Path, config: M3FDConfig | BoxesConfig, problems: Problems) -> 
 
 
 def draw(source: Source, config: DatasetConfig, groups: Mapping[str, int] | None = None) -> None:
-    """Decide the splits of a data set that comes without them.
+    """Draw the splits of a data set that is published without them.
 
     Args:
-        source: gets them.
-        config: how they are drawn.
+        source: receives the splits.
+        config: settings of the draw.
         groups: a group number for every name, where the split is by groups.
 
     Raises:
@@ -194,7 +194,7 @@ def draw(source: Source, config: DatasetConfig, groups: Mapping[str, int] | None
     source.items = [Item(split_of[item.pair.name], item.pair, item.label) for item in source.items]
 
 
-def _labelled(split: str, folders: Sequence[Path], problems: Problems) -> list[Item]:
+def _labeled(split: str, folders: Sequence[Path], problems: Problems) -> list[Item]:
     infrared, visible, labels = folders
     pairs = _find(infrared, visible, problems)
     with problems.collected():
@@ -207,7 +207,7 @@ def _labelled(split: str, folders: Sequence[Path], problems: Problems) -> list[I
 
 
 def _annotations(folder: Path, names: Sequence[str]) -> dict[str, Path]:
-    """VOC XML or YOLO text by stem; files of other names than the images' do not matter."""
+    """VOC XML or YOLO text by stem; files with other stems than the images are ignored."""
     found: defaultdict[str, list[Path]] = defaultdict(list)
     for path in list_folder(folder, "set `labels` to the folder of annotations"):
         if path.suffix.lower() in BOXES:
@@ -264,7 +264,7 @@ def _below(root: Path, names: Sequence[str], split: str) -> list[Path]:
 
 
 def _require_images_in(folder: Path, name: str) -> None:
-    """Refuse a folder of splits where one of images is wanted, and say how to name it."""
+    """Reject a folder of splits in place of images, with the correct name in the message."""
     if found := [split for split in SPLITS if (folder / split).is_dir()]:
         reason = f"holds the splits {' and '.join(found)}, not images"
         remedy = f"write `infrared: {name}/{SPLIT_FIELD}`, and {SPLIT_FIELD} in the other folders"
@@ -274,7 +274,7 @@ def _require_images_in(folder: Path, name: str) -> None:
 def _unread(
     root: Path, config: PublishedSplits, names: Sequence[str], official: Mapping[str, str]
 ) -> Iterator[str]:
-    """A note for every split that lies there and is not the layout's."""
+    """A note for every split in the folder that the layout does not have."""
     for split in SPLITS:
         if (
             config.splits is None

@@ -1,4 +1,4 @@
-"""Day and night, where the names of images tell."""
+"""Day and night from the names of images."""
 
 
 def is_night(stem: str) -> bool | None:

@@ -1,4 +1,4 @@
-"""Read a data set once, check it, and write it in the one layout that all later stages read."""
+"""Read a data set once, check it, and write it in the layout that all later stages read."""
 
 import os
 import re
@@ -31,12 +31,12 @@ Result = TypeVar("Result")
 
 @dataclass
 class Report:
-    """What was found in a data set.
+    """The result of preparing a data set.
 
-    splits: pairs by split.
-    night: pairs taken at night; None where that is not known.
-    notes: how often each thing was seen or had to be done.
-    asked: notes that are shown also where nothing was found, before the others.
+    splits: number of pairs by split.
+    night: number of pairs taken at night; None if unknown.
+    notes: counts of findings and conversions.
+    asked: notes that are shown first, even if their count is 0.
     """
 
     name: str
@@ -64,18 +64,28 @@ def prepare(
     """Read, check and write a data set.
 
     Every file is decoded once. All problems are reported together; if there are any, nothing is
-    left of the data set. What is written replaces an earlier version in one step.
+    written. The result replaces an earlier version in one step.
 
     Args:
-        name: of the data set: letters, digits, `_` and `-`.
-        config: where it lies and in which layout.
-        output: gets `<split>/{ir,vi,labels}` and `dataset.json`.
-        train_output: gets `{ir,vi}` of the train split if `train_fusion`; else it is left empty.
+        name: name of the data set: letters, digits, `_` and `-`.
+        config: its folder and layout.
+        output: receives `<split>/{ir,vi,labels}` and `dataset.json`.
+        train_output: receives `{ir,vi}` of the train split if `train_fusion`, else stays empty.
         train_fusion: whether fusion networks learn from the data set.
 
     Raises:
-        InputError: something cannot be used (up to twenty problems in words), an output folder
-            holds anything else than a prepared data set, or it cannot be written.
+        InputError: files cannot be used (the message lists up to twenty problems), an output
+            folder contains anything but a prepared data set, or it cannot be written.
+
+    >>> from fusion.images.decode import write_image
+    >>> from pipelines.datasets.config import PairsConfig
+    >>> ramp = torch.arange(256, dtype=torch.uint8).view(16, 16).numpy()
+    >>> for kind in ("ir", "vi"):
+    ...     (folder / "raw" / kind).mkdir(parents=True)
+    ...     write_image(folder / "raw" / kind / "1.png", ramp)
+    >>> config = PairsConfig(layout="pairs", source=str(folder / "raw"), fuse=["test"])
+    >>> prepare("street", config, folder / "prepared", folder / "train").splits
+    {'test': 1}
     """
     if not _NAME.fullmatch(name):
         remedy = "take up to 64 letters, digits, _ and -, and begin with a letter or digit"
@@ -104,7 +114,7 @@ def prepare(
 def _convert(
     name: str, config: DatasetConfig, source: Source, work: Path, problems: Problems
 ) -> list[Converted]:
-    """All pairs that are without fault, written below `work`; the others' go to `problems`."""
+    """Write all valid pairs below `work`; the problems of the others go to `problems`."""
     _make_folders(source, source.splits, work)
     described = UNDECIDED in source.splits
     converter = Converter(source, config.infrared_range, described, work)
@@ -134,7 +144,7 @@ def _kinds(source: Source) -> list[str]:
 
 
 def _require_modalities(config: DatasetConfig, notes: Mapping[str, int], count: int) -> None:
-    """Refuse two folders that have been exchanged."""
+    """Reject infrared and visible folders that have been exchanged."""
     colored, gray = notes.get(f"infrared: {COLORED_INFRARED}", 0), notes.get(GRAY_VISIBLE, 0)
     if colored == gray == count:
         reason = "all infrared images are in color and all visible ones are gray"
@@ -154,10 +164,10 @@ def _decide(config: DatasetConfig, source: Source, pairs: Sequence[Converted], w
 
 
 def _repeats(config: DatasetConfig, source: Source, pairs: Sequence[Converted]) -> dict[str, int]:
-    """Notes of names and images that are in two splits.
+    """Notes on names and images that are in two splits.
 
     Raises:
-        InputError: a pair is in two splits of a data set that comes with its splits.
+        InputError: a pair is in two published splits.
     """
     same_name, same_pixels = defaultdict(set), defaultdict(set)
     for item, pair in zip(source.items, pairs, strict=True):

@@ -1,4 +1,4 @@
-"""All problems of a data set in one message, instead of one a run."""
+"""Collects all problems of a data set in one message."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,21 +9,21 @@ MOST_SHOWN = 20
 
 
 class Problems:
-    """Collects what is wrong with the user's files."""
+    """Collects problems with the user's files."""
 
     def __init__(self) -> None:
         self.found: list[InputError] = []
 
     @contextmanager
     def collected(self) -> Iterator[None]:
-        """Note an `InputError` of the block and go on after it."""
+        """Collect an `InputError` of the block and continue after it."""
         try:
             yield
         except InputError as problem:
             self.found.append(problem)
 
     def raise_any(self, name: str) -> None:
-        """End with everything found, up to twenty problems in words.
+        """Raise all problems; the message lists up to twenty.
 
         Raises:
             InputError: there were problems; a single one is raised as it is.

@@ -1,4 +1,4 @@
-"""Folders that are written under another name and then take the place of an earlier version."""
+"""Folders that are written under a temporary name and then replace an earlier version."""
 
 import os
 import shutil
@@ -10,20 +10,20 @@ from fusion.core.errors import InputError, list_names, unwritable
 from fusion.images.prepared import PreparedSet
 
 _MARK = ".unfinished"
-"""An empty file in a folder that is being written: whoever finds it may remove the folder."""
+"""An empty file that marks a folder being written; a later run may remove such a folder."""
 
 _IN_THE_WAY = "move it away, or choose another name or output"
 
 
 @contextmanager
 def replacing(*folders: Path) -> Iterator[list[Path]]:
-    """New empty folders that take the places of `folders` once the block has ended well.
+    """New empty folders that replace `folders` when the block succeeds.
 
-    Where the block fails, everything is as before. What lies in the folders' places must be this
-    project's own; see `require_own`.
+    If the block fails, nothing changes. The replaced folders must be this project's own; see
+    `require_own`.
 
     Raises:
-        InputError: something else has a temporary name, or nothing can be written there.
+        InputError: a temporary name is in use, or the folder cannot be written.
     """
     new, old = (
         [folder.with_name(f".{folder.name}.{what}") for folder in folders]
@@ -63,10 +63,10 @@ def _exchange(folders: Sequence[Path], new: Sequence[Path], old: Sequence[Path])
 
 @contextmanager
 def reported_of(folder: Path) -> Iterator[None]:
-    """Name the folder that could not be written within the block.
+    """Turn an operating system error of the block into an `InputError` that names the folder.
 
     Raises:
-        InputError: the operating system refused something.
+        InputError: the folder cannot be written.
     """
     try:
         yield
@@ -75,7 +75,7 @@ def reported_of(folder: Path) -> Iterator[None]:
 
 
 def _remove_leftover(folder: Path) -> None:
-    """Remove what a killed run has left; it is empty or bears the mark."""
+    """Remove the remains of a killed run; they are empty or have the mark."""
     if not folder.exists() and not folder.is_symlink():
         return
     if folder.is_symlink() or not folder.is_dir() or not _is_leftover(folder):
@@ -100,10 +100,10 @@ def _is_leftover(folder: Path) -> bool:
 
 
 def require_own(output: Path, train_output: Path) -> None:
-    """Refuse to replace folders that hold anything but an earlier prepared data set.
+    """Reject output folders that contain anything but an earlier prepared data set.
 
     Args:
-        output: absent, or what its `dataset.json` describes and nothing else.
+        output: absent, or exactly the files that its `dataset.json` describes.
         train_output: absent, empty, or training pairs of `output`.
 
     Raises:

@@ -1,1 +1,1 @@
-"""The leaderboard and what its differences are worth."""
+"""The leaderboard and the statistics of its differences."""

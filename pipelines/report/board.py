@@ -1,4 +1,4 @@
-"""Everything measured, each score read once."""
+"""All scores of the leaderboard, each read once."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,8 +21,8 @@ class Board:
 
     Attributes:
         methods: the rows, in the order shown.
-        fusion, detection, segmentation: data set -> method -> scores; a row that has no images of
-            a data set is not there.
+        fusion, detection, segmentation: data set -> method -> scores; rows without images of a
+            data set are missing.
     """
 
     methods: Sequence[str]
@@ -31,13 +31,13 @@ class Board:
     segmentation: Mapping[str, Mapping[str, SegmentationScores]] = field(default_factory=dict)
 
     def protocols(self) -> Iterator[tuple[Stage, str, dict[str, Protocol]]]:
-        """Stage, data set, and method -> what the method's score shares with those it is beside."""
+        """Stage, data set, and method -> the conditions that comparable scores share."""
         for dataset, rows in self.fusion.items():
             yield "evaluate", dataset, {name: _protocol(row) for name, row in rows.items()}
         for dataset, found in self.detection.items():
             yield "detect", dataset, {name: row.protocol for name, row in found.items()}
-        for dataset, labelled in self.segmentation.items():
-            yield "segment", dataset, {name: row.protocol for name, row in labelled.items()}
+        for dataset, labeled in self.segmentation.items():
+            yield "segment", dataset, {name: row.protocol for name, row in labeled.items()}
 
 
 def read_board(

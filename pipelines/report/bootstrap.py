@@ -16,7 +16,7 @@ class Difference(NamedTuple):
     Attributes:
         difference: on the test images as they are.
         low: lower end of the confidence interval.
-        high: upper end of it.
+        high: upper end of the confidence interval.
         p_value: two-sided share of resamples on the other side of zero.
     """
 
@@ -40,12 +40,12 @@ def compare(
     the choice of test images; it says nothing about training seeds.
 
     Args:
-        method: statistic of one method; NaN where a draw has none, which leaves the draw out.
-        reference: the other method's, of the same images.
+        method: statistic of one method; a draw with NaN is ignored.
+        reference: the same statistic of the other method, on the same images.
         images: number of images.
         resamples: number of draws.
         confidence: coverage of the interval.
-        seed: of the draws.
+        seed: seed of the draws.
     """
     rng = np.random.default_rng(seed)
     drawn = rng.multinomial(images, np.full(images, 1 / images), size=resamples)

@@ -1,4 +1,4 @@
-"""Rows compare only if they were measured alike; if not: which differ, in what, what to do."""
+"""Checks that rows were measured alike; names the differing rows and fields, and a remedy."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -19,7 +19,7 @@ def require_comparable(
     board: Board,
     present: Mapping[str, Callable[[], Protocol]] = MappingProxyType({}),
 ) -> None:
-    """Refuse scores of one column that were measured differently.
+    """Reject scores of one column that were measured differently.
 
     Args:
         board: all scores.
@@ -38,14 +38,14 @@ def require_alike(
     rows: Mapping[str, Protocol],
     present: Callable[[], Protocol] = dict,
 ) -> None:
-    """Refuse a column of the leaderboard whose rows were measured differently.
+    """Reject a column of the leaderboard whose rows were measured differently.
 
     Args:
         stage: one of `TASKS`.
-        dataset: that the column is about.
+        dataset: data set of the column.
         rows: method -> protocol.
-        present: what a run of the stage would share with another now: only rows that lack it have
-            to run again. It is asked for only where rows differ.
+        present: returns the conditions of a run at present; only rows with other conditions have
+            to run again. It is called only if rows differ.
 
     Raises:
         InputError: naming rows, fields, both values and the command that makes the rows alike.
@@ -70,7 +70,7 @@ def require_alike(
 
 
 def _to_repeat(rows: Mapping[str, Protocol], present: Protocol) -> list[str]:
-    """Rows that are not as they would be now; all, if the rest would still differ."""
+    """Rows whose conditions differ from the present ones; all rows if the others still differ."""
     stale = [method for method, protocol in rows.items() if not _has(protocol, present)]
     kept = {protocol_digest(rows[method]) for method in rows if method not in stale}
     return stale if stale and len(kept) == 1 else list(rows)

@@ -1,4 +1,4 @@
-"""What fusion is worth by day and at night: the downstream scores of both parts of the test set."""
+"""Downstream scores by day and at night."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class _Part:
 
 
 def day_night(board: Board) -> pd.DataFrame:
-    """Average precision and IoU of every class, day and night images apart.
+    """Average precision and IoU of every class, separately for day and night images.
 
     Returns:
         Columns dataset, score (AP@0.5 or IoU), class (`all classes` is the mean over those that
@@ -43,8 +43,8 @@ def day_night(board: Board) -> pd.DataFrame:
         for method, scores in detected.items():
             names = {"dataset": dataset, "score": "AP@0.5", "method": method}
             rows += [names | row for row in _detection(scores)]
-    for dataset, labelled in board.segmentation.items():
-        for method, found in labelled.items():
+    for dataset, labeled in board.segmentation.items():
+        for method, found in labeled.items():
             names = {"dataset": dataset, "score": "IoU", "method": method}
             rows += [names | row for row in _segmentation(found)]
     table = pd.DataFrame(rows, columns=COLUMNS)
@@ -68,16 +68,16 @@ def _detected(part: DetectionPart | None) -> _Part | None:
 
 def _segmentation(scores: SegmentationScores) -> Iterator[_Row]:
     runs = scores.seeds.values()
-    yield from _rows("day", [_labelled(run.day) for run in runs])
-    yield from _rows("night", [_labelled(run.night) for run in runs])
+    yield from _rows("day", [_labeled(run.day) for run in runs])
+    yield from _rows("night", [_labeled(run.night) for run in runs])
 
 
-def _labelled(part: SegmentationPart | None) -> _Part | None:
+def _labeled(part: SegmentationPart | None) -> _Part | None:
     return _Part(part.miou, part.iou, part.pixels, part.images) if part else None
 
 
 def _rows(subset: Subset, seeds: Sequence[_Part | None]) -> Iterator[_Row]:
-    """A row a class; images and amounts are the same for every seed."""
+    """One row per class; images and amounts are the same for every seed."""
     parts = [part for part in seeds if part]
     if len(parts) < len(seeds):
         return

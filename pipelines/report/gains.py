@@ -35,9 +35,9 @@ def task_differences(board: Board) -> pd.DataFrame:
             for method in others:
                 for seed, gain in _detection(found[method], found[REFERENCE]):
                     rows.append((dataset, "mAP@0.5", method, seed, *gain))
-        for dataset, labelled in board.segmentation.items():
+        for dataset, labeled in board.segmentation.items():
             for method in others:
-                for seed, gain in _segmentation(labelled[method], labelled[REFERENCE]):
+                for seed, gain in _segmentation(labeled[method], labeled[REFERENCE]):
                     rows.append((dataset, "mIoU", method, seed, *gain))
     return pd.DataFrame(rows, columns=COLUMNS)
 
@@ -89,7 +89,9 @@ def _map50(matches: Matches, counts: NDArray[np.int64]) -> NDArray[np.float64]:
     values = average_precision(matches, counts)
     defined = ~np.isnan(values)
     total, number = np.where(defined, values, 0).sum(1), defined.sum(1)
-    return np.divide(total, number, out=np.full_like(total, np.nan), where=number > 0)
+    mean: NDArray[np.float64] = np.full_like(total, np.nan)
+    np.divide(total, number, out=mean, where=number > 0)
+    return mean
 
 
 def _miou(matrices: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""The leaderboard: a row a method, a column a fusion metric or downstream score."""
+"""The leaderboard: one row per method, one column per fusion metric or downstream score."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -79,7 +79,7 @@ class Leaderboard:
 
 
 def higher_is_better(column: Column) -> bool:
-    """Downstream scores all are; of the fusion metrics most are."""
+    """Whether higher is better: true for downstream scores and most fusion metrics."""
     return column[1] not in LOWER_IS_BETTER
 
 
@@ -97,9 +97,9 @@ def leaderboard(board: Board) -> Leaderboard:
         found[fine] = {method: row.map50_95 for method, row in detected.items()}
         spreads[coarse] = {method: row.map50_sd for method, row in detected.items()}
         spreads[fine] = {method: row.map50_95_sd for method, row in detected.items()}
-    for dataset, labelled in board.segmentation.items():
-        found[dataset, "mIoU"] = {method: row.miou for method, row in labelled.items()}
-        spreads[dataset, "mIoU"] = {method: row.miou_sd for method, row in labelled.items()}
+    for dataset, labeled in board.segmentation.items():
+        found[dataset, "mIoU"] = {method: row.miou for method, row in labeled.items()}
+        spreads[dataset, "mIoU"] = {method: row.miou_sd for method, row in labeled.items()}
     return Leaderboard(
         {
             method: {column: _number(values.get(method)) for column, values in found.items()}

@@ -1,4 +1,4 @@
-"""The leaderboard as Markdown: a table a data set, then what its differences are worth."""
+"""The leaderboard as Markdown: one table per data set, then the statistics of differences."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from math import isnan
@@ -9,8 +9,8 @@ from fusion.metrics.names import LOWER_IS_BETTER
 from pipelines.report.board import Board
 from pipelines.report.day_night import ALL
 from pipelines.report.leaderboard import Column, Leaderboard
-from pipelines.report.results import Results
 from pipelines.report.significance import as_good_as_best
+from pipelines.report.tables import Results
 
 Ties = Mapping[Column, Collection[str]]
 
@@ -74,7 +74,7 @@ def to_markdown(results: Results, trivial: Collection[str], notes: Sequence[str]
 
 
 def _stretching(board: Board) -> str:
-    """What stretching alone would add to the metrics that grow with it; empty if nothing."""
+    """The table of what stretching alone would add to metrics; empty if no metric grows."""
     found: dict[Column, dict[str, float]] = {}
     for dataset, rows in board.fusion.items():
         for method, row in rows.items():
@@ -122,7 +122,7 @@ def _bar(table: Leaderboard, column: Column, trivial: Collection[str]) -> str:
 
 
 def _gains(gains: pd.DataFrame) -> str:
-    """A column a score, a row a method; several seeds below each other."""
+    """One column per score, one row per method; several seeds below each other."""
     if gains.empty:
         return ""
     header = list(dict.fromkeys(gains["dataset"] + " " + gains["score"]))

@@ -1,4 +1,4 @@
-"""What a reader of the leaderboard must know besides its numbers."""
+"""The notes below the leaderboard's tables."""
 
 from collections.abc import Collection, Mapping, Sequence
 
@@ -6,7 +6,7 @@ from fusion.metrics.summary import RANGE
 from pipelines.report.board import Board
 
 FULL_RANGE = 250
-"""Gray levels from which an image passes for stretched: color and rounding take up to two."""
+"""Smallest range of gray levels of a stretched image; color and rounding cost up to two."""
 
 
 def notes(board: Board, precomputed: Collection[str]) -> list[str]:
@@ -14,7 +14,7 @@ def notes(board: Board, precomputed: Collection[str]) -> list[str]:
 
     Args:
         board: all scores.
-        precomputed: the rows whose images were fused elsewhere.
+        precomputed: the rows with images from other software.
     """
     return [
         *conditions(board),
@@ -33,15 +33,15 @@ def conditions(board: Board) -> list[str]:
     ]
     for dataset, detected in board.detection.items():
         found += [f"{dataset}: detection by {row.conditions}" for row in detected.values()]
-    for dataset, labelled in board.segmentation.items():
-        found += [f"{dataset}: segmentation by {row.conditions}" for row in labelled.values()]
+    for dataset, labeled in board.segmentation.items():
+        found += [f"{dataset}: segmentation by {row.conditions}" for row in labeled.values()]
     return list(dict.fromkeys(found))
 
 
 def absent_classes(board: Board) -> list[str]:
     """The classes that have no value, by data set and task, and the rows that this is true of."""
     detected = "the test images have no object of {}: no average precision, left out of mAP"
-    labelled = "{} neither occurs in the test images nor was predicted: no IoU, left out of mIoU"
+    labeled = "{} neither occurs in the test images nor was predicted: no IoU, left out of mIoU"
     sentences = []
     for dataset, found in board.detection.items():
         absent = {
@@ -54,7 +54,7 @@ def absent_classes(board: Board) -> list[str]:
             method: _absent([run.test.iou for run in row.seeds.values()])
             for method, row in rows.items()
         }
-        sentences += _by_class(dataset, absent, labelled)
+        sentences += _by_class(dataset, absent, labeled)
     return sentences
 
 
@@ -64,7 +64,7 @@ def _absent(values: Sequence[Mapping[str, float | None]]) -> list[str]:
 
 
 def _by_class(dataset: str, absent: Mapping[str, Collection[str]], words: str) -> list[str]:
-    """A sentence for each set of rows that lack the same classes."""
+    """A sentence for each set of rows without the same classes."""
     rows: dict[tuple[str, ...], list[str]] = {}
     for name in dict.fromkeys(name for names in absent.values() for name in names):
         having = tuple(method for method, names in absent.items() if name in names)
@@ -77,7 +77,7 @@ def _by_class(dataset: str, absent: Mapping[str, Collection[str]], words: str) -
 
 
 def precomputed_rows(board: Board, rows: Collection[str]) -> list[str]:
-    """Whether images that were fused elsewhere are stretched: here, or as it seems before."""
+    """Whether images from other software are stretched, here or (judged by their range) before."""
     return [_precomputed(board, row) for row in rows]
 
 

@@ -1,4 +1,4 @@
-"""What the leaderboard's differences are worth: significance, and agreement with the tasks."""
+"""Significance of the leaderboard's differences, and agreement of metrics with the tasks."""
 
 import pandas as pd
 
@@ -39,7 +39,7 @@ def as_good_as_best(table: Leaderboard, tests: pd.DataFrame) -> dict[Column, fro
 
     Args:
         table: the leaderboard.
-        tests: what `significance` returns.
+        tests: result of `significance`.
     """
     tied = {}
     for column in table.fusion:

@@ -1,1 +1,1 @@
-"""Scores: what the measuring stages write and the report reads, one folder a score."""
+"""Scores that the measuring stages write and the report reads, one folder per score."""

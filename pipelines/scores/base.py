@@ -1,4 +1,4 @@
-"""The base of all scores: where they lie, how they are written and read."""
+"""The base of all scores: their folders, writing and reading."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +17,7 @@ Stage = Literal["evaluate", "detect", "segment"]
 """The stages that measure."""
 
 UNREADABLE = (OSError, ValueError, KeyError, EOFError, BadZipFile)
-"""What reading a damaged table or array raises."""
+"""Exceptions from reading a damaged table or array."""
 
 REMEDY = "run `dvc repro`, which measures it again"
 
@@ -49,7 +49,7 @@ class Scores(Config):
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read what `save` wrote.
+        """Read the scores that `save` wrote.
 
         Raises:
             InputError: a file is missing, damaged, or written by another version of the code.
@@ -67,11 +67,11 @@ class Scores(Config):
         return scores.model_copy(update=scores._load_files(folder))
 
     def _save_files(self, folder: Path) -> None:
-        """Write what is not in `scores.json`."""
+        """Write the data that `scores.json` does not contain."""
         raise NotImplementedError
 
     def _load_files(self, folder: Path) -> dict[str, object]:
-        """Read what is not in `scores.json`: field → value."""
+        """Read the data that `scores.json` does not contain: field → value."""
         raise NotImplementedError
 
 
@@ -81,6 +81,6 @@ def spread(values: Sequence[float]) -> float | None:
 
 
 def unreadable(path: Path, error: Exception) -> InputError:
-    """What to raise where a file beside `scores.json` could not be read."""
+    """The error to raise when a file beside `scores.json` cannot be read."""
     reason = "is missing" if isinstance(error, FileNotFoundError) else f"is damaged ({error})"
     return InputError(path, reason, REMEDY)

@@ -40,13 +40,13 @@ class DetectionRun(Config):
 
 
 class DetectionScores(Scores):
-    """What detectors trained on a method's images reach on its test images.
+    """Scores of detectors that were trained and tested on a method's images.
 
     map50, map50_95: means over the training seeds.
     map50_sd, map50_95_sd: standard deviations over them; None for one seed.
     seeds: every seed's own numbers.
-    conditions: how they were measured, for a reader.
-    protocol: what rows must share to be compared, and its digest.
+    conditions: how they were measured, as a sentence.
+    protocol: conditions that comparable rows share, and their digest.
     matches: seed → all detections on the test images.
     """
 

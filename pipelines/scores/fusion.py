@@ -8,7 +8,7 @@ from pydantic import Field, InstanceOf
 
 from fusion.core.errors import InputError
 from fusion.core.files import write_bytes
-from fusion.metrics.summary import FusionSummary, summarise
+from fusion.metrics.summary import FusionSummary, summarize
 from pipelines.scores.base import REMEDY, UNREADABLE, Scores, Stage, unreadable
 
 
@@ -28,7 +28,7 @@ class FusionScores(Scores):
     @classmethod
     def of(cls, images: pd.DataFrame, stretch: bool) -> Self:
         """Summarize measured images."""
-        return cls(summary=summarise(images), stretch=stretch, images=images)
+        return cls(summary=summarize(images), stretch=stretch, images=images)
 
     def _save_files(self, folder: Path) -> None:
         write_bytes(folder / "images.csv", self.images.to_csv(index=False).encode())
@@ -41,5 +41,5 @@ class FusionScores(Scores):
             raise unreadable(path, error) from error
         missing = {"name", *self.summary.metrics} - {*images.columns}
         if missing or len(images) != self.summary.images:
-            raise InputError(path, f"does not belong to the {self.file} beside it", REMEDY)
+            raise InputError(path, f"does not match the {self.file} beside it", REMEDY)
         return {"images": images}

@@ -58,13 +58,13 @@ class ImageConfusions:
 
 
 class SegmentationScores(Scores):
-    """What segmentation networks trained on a method's images reach on its test images.
+    """Scores of segmentation networks that were trained and tested on a method's images.
 
     miou: mean over the training seeds, those without a value left out; None if none has one.
     miou_sd: standard deviation over them; None for one value.
     seeds: every seed's own numbers.
-    conditions: how they were measured, for a reader.
-    protocol: what rows must share to be compared, and its digest.
+    conditions: how they were measured, as a sentence.
+    protocol: conditions that comparable rows share, and their digest.
     confusions: seed → confusion matrices of the test images.
     """
 

@@ -1,1 +1,1 @@
-"""One module a DVC stage, of the same name as in dvc.yaml."""
+"""One module per DVC stage, with the stage's name in dvc.yaml."""

@@ -20,7 +20,7 @@ from pipelines.seeds import Log, repeat
 
 
 def main(method: str, dataset: str) -> None:
-    """Train and test the detector on METHOD's images of DATASET, once a seed."""
+    """Train and test the detector on METHOD's images of DATASET, once per seed."""
     settings = params.load()
     with exclusive(score_folder("detect", method, dataset, RUNS)):
         _detect(settings, method, dataset)

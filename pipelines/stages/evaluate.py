@@ -1,4 +1,4 @@
-"""Stage: fused test images -> fusion metrics, an image and as a whole."""
+"""Stage: fused test images -> fusion metrics, per image and in total."""
 
 from pipelines import params
 from pipelines.entry import run

@@ -36,7 +36,7 @@ def main(method: str, dataset: str) -> None:
 
 
 def _adopt(row: Precomputed, dataset: str, splits: Sequence[str], stretch: bool) -> None:
-    """Take over precomputed images; an empty folder for a data set that the row does not have."""
+    """Convert precomputed images; write an empty folder for a data set without images."""
     output = FUSED / f"{row.name}-{dataset}"
     output.mkdir(parents=True, exist_ok=True)
     folder = row.folder(dataset)

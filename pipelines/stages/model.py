@@ -1,16 +1,19 @@
-"""Stage: what a method's images come from -> a folder that the fuse stage can load."""
+"""Stage: weights or code of a method -> a folder that the fuse stage can load."""
 
 from pathlib import Path
 
 from fusion import methods
 from fusion.core.code import code_digest
 from fusion.core.errors import InputError
+from fusion.core.files import file_digest
 from fusion.inference.precomputed import checksum_of_images
 from fusion.methods.files import copy_model, read_card, save_card, save_model
+from fusion.methods.onnx.config import OnnxConfig
+from fusion.methods.onnx.method import Onnx
 from pipelines import params
 from pipelines.entry import run
 from pipelines.paths import MODELS
-from pipelines.rows import Precomputed, Row, Untrained
+from pipelines.rows import Exported, Precomputed, Row, Untrained
 
 
 def main(method: str) -> None:
@@ -23,6 +26,9 @@ def main(method: str) -> None:
         return
     if isinstance(row, Untrained):
         save_model(folder, row.kind, methods.get(row.kind)(row.method_config()), {})
+    elif isinstance(row, Exported):
+        read, facts = Onnx.read(source, OnnxConfig(**row.config)), {"sha256": file_digest(source)}
+        save_model(folder, row.kind, read, facts)
     else:
         _check_weights(row, source)
         copy_model(source, folder)
@@ -33,7 +39,7 @@ def main(method: str) -> None:
 
 
 def _check_weights(row: Row, source: Path) -> None:
-    """Weights are there, of the row's own method, whose code can be imported."""
+    """Check that the weights exist, are of the row's method, and that its code can be imported."""
     methods.get(row.kind)
     if not source.exists():
         raise InputError(source, "does not exist", f"train {row.name} first")

@@ -1,4 +1,4 @@
-"""Stage: a source of image pairs -> the one layout that all later stages read."""
+"""Stage: a source of image pairs -> the layout that all later stages read."""
 
 from pipelines import params
 from pipelines.datasets.prepare import prepare

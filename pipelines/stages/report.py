@@ -9,7 +9,7 @@ from pipelines.report.board import read_board
 from pipelines.report.comparability import require_comparable
 from pipelines.report.markdown import to_markdown
 from pipelines.report.notes import notes
-from pipelines.report.results import assess, write_results
+from pipelines.report.tables import assess, write_results
 from segmentation.protocol import conditions as segmented_by
 
 RESULTS = Path("results")

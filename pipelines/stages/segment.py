@@ -15,7 +15,7 @@ from segmentation.labels import CLASSES
 
 
 def main(method: str, dataset: str) -> None:
-    """Train and test the segmentation network on METHOD's images of DATASET, once a seed."""
+    """Train and test the segmentation network on METHOD's images of DATASET, once per seed."""
     settings = params.load()
     with exclusive(score_folder("segment", method, dataset, RUNS)):
         _segment(settings, method, dataset)

@@ -1,4 +1,4 @@
-"""Stage: a model and the training pairs -> what other methods learn from."""
+"""Stage: a model and the training pairs -> fused images that other methods learn from."""
 
 from fusion.core.processes import join_group
 from fusion.images.pairs import find_pairs

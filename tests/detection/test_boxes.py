@@ -135,7 +135,7 @@ OBJECT = f"<object><name>car</name>{BOX}</object>"
 def test_xml_of_another_scheme_is_no_image_without_objects(tmp_path, text, reason):
     path = tmp_path / "a.xml"
     path.write_text(text)
-    with pytest.raises(InputError, match=rf"a\.xml: is no VOC annotation \(.*{reason}"):
+    with pytest.raises(InputError, match=rf"a\.xml: is not a VOC annotation \(.*{reason}"):
         read_annotation(path, CLASSES, SIZE)
 
 

@@ -42,13 +42,13 @@ def annotations(tmp_path_factory):
 def whole(annotations, tmp_path_factory):
     """The official layout: all 4200 annotations, one small picture behind every name."""
     root = tmp_path_factory.mktemp("M3FD_Detection")
-    write_image(root / "grey.png", np.zeros((24, 32), np.uint8))
-    write_image(root / "colour.png", np.zeros((24, 32, 3), np.uint8))
+    write_image(root / "gray.png", np.zeros((24, 32), np.uint8))
+    write_image(root / "color.png", np.zeros((24, 32, 3), np.uint8))
     for kind in ("Ir", "Vis", "Annotation"):
         (root / kind).mkdir()
     for path in annotations:
-        (root / "Ir" / f"{path.stem}.png").hardlink_to(root / "grey.png")
-        (root / "Vis" / f"{path.stem}.png").hardlink_to(root / "colour.png")
+        (root / "Ir" / f"{path.stem}.png").hardlink_to(root / "gray.png")
+        (root / "Vis" / f"{path.stem}.png").hardlink_to(root / "color.png")
         (root / "Annotation" / path.name).hardlink_to(path)
     return root
 

@@ -80,7 +80,7 @@ def test_files_without_a_network_are_refused(tmp_path, write):
     path = tmp_path / "best.pt"
     write(path)
     with pytest.raises(
-        InputError, match=r"best\.pt: (holds no network of|is no \.pt|is empty).*; "
+        InputError, match=r"best\.pt: (holds no network of|is not a \.pt|is empty).*; "
     ):
         check_weights(DetectionConfig(weights=str(path)), CLASSES)
 
@@ -123,6 +123,6 @@ def test_an_expression_in_a_checkpoint_is_not_evaluated(saved, tmp_path):
 def test_nothing_is_downloaded_and_no_other_file_opened(tmp_path, name):
     (tmp_path / "here.txt").touch()
     os.mkfifo(tmp_path / "pipe.pt")
-    with pytest.raises(InputError, match=r"does not exist|is no file of weights|not a regular"):
+    with pytest.raises(InputError, match=r"does not exist|is not a weight file|not a regular"):
         check_weights(DetectionConfig(weights=str(tmp_path / name)), CLASSES)
     assert sorted(path.name for path in Path(tmp_path).iterdir()) == ["here.txt", "pipe.pt"]

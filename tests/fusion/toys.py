@@ -27,13 +27,13 @@ def train_briefly(phase, steps=2, rate=0.01, batch=None):
     """Adam on one batch; the loss before every step."""
     torch.manual_seed(0)
     batch = batch or smooth_batch()
-    optimiser = torch.optim.Adam([p for p in phase.parameters() if p.requires_grad], lr=rate)
+    optimizer = torch.optim.Adam([p for p in phase.parameters() if p.requires_grad], lr=rate)
     seen = []
     for _ in range(steps):
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         losses = phase(batch)
         losses["loss"].backward()
-        optimiser.step()
+        optimizer.step()
         seen.append(losses["loss"].item())
     return seen
 
@@ -49,7 +49,7 @@ def changed(before, module):
     return {name for name, value in before.items() if not torch.equal(after[name], value)}
 
 
-def randomised(module, std=0.3):
+def randomized(module, std=0.3):
     """Every parameter drawn from a normal distribution; eval mode."""
     torch.manual_seed(1)
     for parameter in module.parameters():

@@ -2,14 +2,35 @@ import shutil
 import subprocess
 
 import pytest
+from filelock import FileLock
 
 from tests.pipelines.clones import PROFILE, ROOT, commit, run
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory):
-    """A clone with everything that Git tracks or would track, reproduced once."""
+def project(reproduced, tmp_path_factory):
+    """A copy of the reproduced clone, for one module to change."""
     project = tmp_path_factory.mktemp("clone") / "project"
+    shutil.copytree(reproduced, project, symlinks=True)
+    return project
+
+
+@pytest.fixture(scope="session")
+def reproduced(tmp_path_factory, worker_id):
+    """A clone with everything that Git tracks or would track, reproduced once for all processes."""
+    shared = tmp_path_factory.getbasetemp()
+    if worker_id != "master":
+        shared = shared.parent
+    project = shared / "reproduced"
+    with FileLock(shared / "reproduced.lock"):
+        if not (shared / "reproduced.done").exists():
+            shutil.rmtree(project, ignore_errors=True)
+            _clone(project)
+            (shared / "reproduced.done").touch()
+    return project
+
+
+def _clone(project):
     files = subprocess.run(
         ["git", "ls-files", "-co", "--exclude-standard"],
         cwd=ROOT,
@@ -28,4 +49,3 @@ def project(tmp_path_factory):
     commit(project)
     run(project, "dvc", "repro")
     commit(project)
-    return project

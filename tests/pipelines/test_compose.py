@@ -42,7 +42,8 @@ def test_every_profile_with_every_ablation_and_method_is_valid(profile):
 
 
 def imported():
-    """Methods that only the weights of their authors make a row of, from a folder of your own."""
+    """Methods of which only files of your own make a row: published weights, or an ONNX file."""
+    yield "onnx"
     for name in methods.names():
         from_authors = (ROOT / methods.code_of(name) / "published.py").is_file()
         if from_authors and not methods.settings_of(name).phases:

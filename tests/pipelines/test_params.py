@@ -133,7 +133,7 @@ def test_the_paper_profile_has_emmas_numbers_of_parameters(composed):
             "rate: .*finite",
         ),
         (("training", "pomai-stage_one", "settings", "epochs"), 10**6 + 1, "epochs: .*1000000"),
-        (("methods", "fancy"), {"source": "x"}, "'fancy' is not one of average, "),
+        (("methods", "fancy"), {"source": "x"}, "'fancy' is not one of average, .*cddfuse, "),
         (("detect_on",), ["tno"], "detect_on: 'tno' is not one of msrs, m3fd"),
         (("evaluation", "metrics"), ["SDD"], "'SDD' is not one of"),
     ],
@@ -182,13 +182,14 @@ def test_tasks_that_a_set_cannot_serve_are_refused_before_anything_runs(
 def test_weight_files_that_are_not_there_are_refused_before_anything_runs(composed, tmp_path, key):
     file = tmp_path / "start.pt"
     changes = {key: str(file)}
-    with pytest.raises(
-        InputError, match=rf"{key.replace('/', '.')}: there is no file '.*start\.pt"
-    ):
+    with pytest.raises(InputError, match=rf"{key.replace('/', '.')}: .*start\.pt: does not exist"):
         params.load(edited(composed(), tmp_path / "broken.yaml", changes))
     unused = {**changes, "detect_on": [], "segment_on": []}
     params.load(edited(composed(), tmp_path / "unused.yaml", unused))
-    file.write_bytes(b"PK\x03\x04" + bytes(16))
+    file.write_text("no weights")
+    with pytest.raises(InputError, match=rf"{key.replace('/', '.')}: .*: is no \.pt file"):
+        params.load(edited(composed(), tmp_path / "text.yaml", changes))
+    file.write_bytes(b"PK\x03\x04")
     params.load(edited(composed(), tmp_path / "there.yaml", changes))
 
 
@@ -410,7 +411,7 @@ def test_a_missing_environment_variable_is_named(composed, monkeypatch):
         composed("profile=pairs")
 
 
-def test_a_row_in_the_box_needs_no_training(composed):
+def test_a_released_row_needs_no_training(composed):
     settings = params.load(composed("method=[average,pomai_tiny]"))
     assert settings.training == {}
     assert settings.trivial() == ["average"]

@@ -11,7 +11,7 @@ import pytest
 from hatchling.builders.wheel import WheelBuilder
 
 from fusion.images.decode import read_visible, write_image
-from fusion.inference.pretrained import BOX
+from fusion.inference.pretrained import RELEASED
 
 ROOT = Path(__file__).parents[2]
 
@@ -23,8 +23,8 @@ def wheel(tmp_path_factory):
     return Path(next(WheelBuilder(str(ROOT)).build(directory=str(folder), versions=["standard"])))
 
 
-def test_every_network_in_the_box_is_in_the_wheel(wheel):
-    kept = {f"fusion/weights/{path.name}" for path in BOX.iterdir() if path.name[0] != "."}
+def test_every_released_network_is_in_the_wheel(wheel):
+    kept = {f"fusion/weights/{path.name}" for path in RELEASED.iterdir() if path.name[0] != "."}
     assert {"fusion/weights/pomai-tiny.safetensors", "fusion/weights/pomai-tiny.json"} <= kept
     with zipfile.ZipFile(wheel) as content:
         packed = {name for name in content.namelist() if name.startswith("fusion/weights/")}

@@ -46,12 +46,12 @@ def scenes(tmp_path):
             height, width = (37, 45) if index % 2 else (40, 48)  # neither is a multiple of 16
             label = np.kron(rng.integers(0, 4, (2, 2)), np.ones((20, 24)))
             label = label[:height, :width].astype(np.uint8)
-            grey = (40 + 50 * label + rng.integers(0, 9, label.shape)).astype(np.uint8)
-            colour = np.dstack([grey, grey // 2, grey])
+            gray = (40 + 50 * label + rng.integers(0, 9, label.shape)).astype(np.uint8)
+            color = np.dstack([gray, gray // 2, gray])
             for folder, pixels in (
-                (fused / split, colour if index else grey),
-                (dataset / split / "vi", colour),
-                (dataset / split / "ir", grey),
+                (fused / split, color if index else gray),
+                (dataset / split / "vi", color),
+                (dataset / split / "ir", gray),
                 (dataset / split / "labels", label),
             ):
                 folder.mkdir(parents=True, exist_ok=True)

@@ -5,17 +5,17 @@ import torch
 from fusion.core.errors import InputError
 from fusion.images.decode import write_image
 from fusion.images.prepared import PreparedSet
-from segmentation.data import IGNORE, LabelledImages, augmented_batch, hold_out, load
+from segmentation.data import IGNORE, LabeledImages, augmented_batch, hold_out, load
 
 CPU = torch.device("cpu")
 
 
 def coordinates(height, width):
-    """An image whose pixels say where they come from, labelled by quadrant."""
+    """An image whose pixels say where they come from, labeled by quadrant."""
     rows, columns = np.mgrid[:height, :width].astype(np.uint8)
     image = torch.from_numpy(np.stack([rows, columns, np.full_like(rows, 255)]))
     label = torch.from_numpy(2 * (rows >= height // 2) + (columns >= width // 2))
-    return LabelledImages(["a"], [image], [label.to(torch.uint8)], ["i"], ["l"])
+    return LabeledImages(["a"], [image], [label.to(torch.uint8)], ["i"], ["l"])
 
 
 def test_a_split_is_loaded_as_it_lies_on_disk(scenes):
@@ -23,7 +23,7 @@ def test_a_split_is_loaded_as_it_lies_on_disk(scenes):
     data = load(fused, dataset, "train")
     assert len(data) == 7
     assert data.images[0].shape == (3, 40, 48)
-    assert torch.equal(data.images[0][0], data.images[0][2])  # grey: three equal channels
+    assert torch.equal(data.images[0][0], data.images[0][2])  # gray: three equal channels
     assert data.images[1].shape == (3, 37, 45)
     red, green = data.images[1][0].int(), data.images[1][1].int()
     assert torch.equal(red // 2, green)  # RGB, not BGR

@@ -17,13 +17,13 @@ def label():
 
 
 def test_index_palette_and_painted_labels_read_the_same(tmp_path, label):
-    Image.fromarray(label).save(tmp_path / "grey.png")
+    Image.fromarray(label).save(tmp_path / "gray.png")
     indexed = Image.fromarray(label)
     indexed.putpalette(PALETTE[::-1].tobytes())  # the map is for viewers, the indices count
     indexed.save(tmp_path / "indexed.png")
     Image.fromarray(colorize(label)).save(tmp_path / "painted.png")
 
-    for name in ("grey", "indexed", "painted"):
+    for name in ("gray", "indexed", "painted"):
         read = read_label(tmp_path / f"{name}.png")
         assert read.dtype == np.uint8
         np.testing.assert_array_equal(read, label)
@@ -100,7 +100,7 @@ def test_what_is_no_label_image_is_refused_in_one_line(tmp_path, write):
         read_label(tmp_path / "a.png")
 
 
-def test_grey_with_alpha_is_refused(tmp_path, label):
+def test_gray_with_alpha_is_refused(tmp_path, label):
     Image.fromarray(np.dstack([label, label])).save(tmp_path / "la.png")
     with pytest.raises(InputError, match="one channel"):
         read_label(tmp_path / "la.png")

@@ -228,7 +228,7 @@ def test_files_that_hold_no_weights_of_the_encoder_are_refused(tmp_path, tiny):
         build(changed(tiny, encoder_weights=str(tmp_path / "nowhere.pth")))
 
     (tmp_path / "text.pth").write_text("no weights")
-    with pytest.raises(InputError, match=r"text\.pth: is no \.pth file: it begins with"):
+    with pytest.raises(InputError, match=r"text\.pth: is not a \.pth file: it begins with"):
         build(changed(tiny, encoder_weights=str(tmp_path / "text.pth")))
 
     save_file({"conv1.weight": torch.zeros(3)}, tmp_path / "other.safetensors")
@@ -263,7 +263,7 @@ def test_any_size_is_predicted_at_its_own_size(architecture, size):
 
 
 def test_padding_mirrors_and_is_cut_off_again(tiny):
-    """A network that answers each pixel with itself must give the normalised image back."""
+    """A network that answers each pixel with itself must give the normalized image back."""
     model = build(tiny)
     seen = []
 

@@ -21,10 +21,10 @@ BLOCKS = 2
 
 @register("bdlfusion")
 class BDLFusion(FusionMethod[BDLFusionConfig]):
-    """Both images together through two dense blocks; all activations outside share one slope.
+    """Two dense blocks on both images together; all other activations share one slope.
 
-    Every layer is local: a fused pixel depends on 47×47 pixels of the sources, and tiles change
-    nothing.
+    Every layer is local: a fused pixel depends on 47×47 pixels of the sources, so tiling does not
+    change the result.
     """
 
     config_class: ClassVar[type[Config]] = SETTINGS.config
@@ -44,7 +44,7 @@ class BDLFusion(FusionMethod[BDLFusionConfig]):
         return self.fuse(infrared, luminance(visible)).clamp(0, 1)
 
     def fuse(self, infrared: Tensor, visible: Tensor) -> Tensor:
-        """What the network draws, of no fixed range; both B×1×H×W in [0, 1]."""
+        """The network's output, of no fixed range; both B×1×H×W in [0, 1]."""
         features = self.activation(self.head(torch.cat([infrared, visible], dim=1)))
         reduced = self.activation(self.reduce(self.blocks(features)))
         output: Tensor = self.activation(self.last(reduced)).float()

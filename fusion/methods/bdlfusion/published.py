@@ -1,4 +1,4 @@
-"""The checkpoint of BDLFusion's authors (LiuZhu-CV/BDLFusion) under their names and ours.
+"""The checkpoint of BDLFusion's authors (LiuZhu-CV/BDLFusion) renamed to this project's names.
 
 It also holds the critic and the detector of their training, which fusing does not need.
 """

@@ -26,10 +26,10 @@ def conv_norm_relu(inputs: int, outputs: int) -> nn.Sequential:
 
 @register("caf")
 class CAF(FusionMethod[CAFConfig]):
-    """One head a modality, three dense layers, a tail that ends in tanh.
+    """One head per modality, three dense layers, and a tail that ends in tanh.
 
-    Every layer is local: a fused pixel depends on 13×13 pixels of the sources, and tiles change
-    nothing.
+    Every layer is local: a fused pixel depends on 13×13 pixels of the sources, so tiling does not
+    change the result.
     """
 
     config_class: ClassVar[type[Config]] = SETTINGS.config
@@ -52,7 +52,7 @@ class CAF(FusionMethod[CAFConfig]):
         return self.fuse(infrared, luminance(visible)).clamp(0, 1)
 
     def fuse(self, infrared: Tensor, visible: Tensor) -> Tensor:
-        """What the network draws, in [−1, 1]; both B×1×H×W in [0, 1]."""
+        """The network's output, in [−1, 1]; both B×1×H×W in [0, 1]."""
         features = torch.cat([self.infrared(infrared), self.visible(visible)], dim=1)
         for layer in self.dense:
             features = torch.cat([features, layer(features)], dim=1)

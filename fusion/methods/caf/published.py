@@ -1,7 +1,7 @@
-"""The checkpoints of CAF's authors (RollingPlain/CAF_IVIF) under their names and ours.
+"""The checkpoints of CAF's authors (RollingPlain/CAF_IVIF) renamed to this project's names.
 
-Both are whole pickled objects: what is read here is the state dict of one. The network trained for
-detection is the authors' default; their `Det_final` and `Seg_final` are told apart by one weight.
+Both are whole pickled objects; this module reads the state dict of one. The network trained for
+detection is the authors' default; one weight distinguishes their `Det_final` and `Seg_final`.
 """
 
 from collections.abc import Mapping
@@ -43,7 +43,7 @@ FINGERPRINTS = {
 
 
 def convert(checkpoint: Mapping[str, Tensor]) -> Converted:
-    """See `fusion.inference.published.Converter`; any other weights have no variant."""
+    """See `fusion.inference.published.Converter`; other weights have no variant."""
     config = CAFConfig()
     found = inside(checkpoint, "module.")
     weights = rename(found, NAMES, CAF(config))

@@ -31,7 +31,7 @@ class CDDFuseFusionLossConfig(Config):
 
 
 class CDDFuseReconstructionPhaseConfig(PhaseConfig):
-    """Encoder and decoder are trained; the fusion layers wait."""
+    """Encoder and decoder are trained; the fusion layers are not."""
 
     loss: CDDFuseReconstructionLossConfig = CDDFuseReconstructionLossConfig()
 

@@ -12,7 +12,7 @@ from fusion.methods.cddfuse.config import CDDFuseConfig
 
 
 class Bottleneck(nn.Sequential):
-    """Inverted residual without the residual: 1×1 to 2C, 3×3 depthwise, 1×1 back; no biases."""
+    """Inverted residual block without the skip: 1×1 to 2C, 3×3 depthwise, 1×1 back; no biases."""
 
     def __init__(self, channels: int) -> None:
         hidden = 2 * channels
@@ -46,7 +46,7 @@ class InvertibleNode(nn.Module):
 
 
 class Features(NamedTuple):
-    """What the encoder makes of a batch of images, B×C×H×W each."""
+    """Features of a batch of images, B×C×H×W each."""
 
     base: Tensor
     detail: Tensor

@@ -15,8 +15,8 @@ def decomposition(infrared: Features, visible: Features) -> Tensor:
 def correlation(first: Tensor, second: Tensor) -> Tensor:
     """Pearson correlation along the pixels, mean over images and channels: B×C×H×W twice -> scalar.
 
-    Choice: a standard deviation below 1e-4 counts as 1e-4, so that what is constant (features of a
-    black image) correlates with nothing and sends back no giant gradient.
+    Choice: a standard deviation below 1e-4 counts as 1e-4, so that constant features (of a
+    black image) have no correlation and no huge gradient.
     """
     x, y = (
         features - features.mean(-1, keepdim=True)

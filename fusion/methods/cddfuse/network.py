@@ -18,7 +18,7 @@ from fusion.methods.cddfuse.encoder import Encoder, Features, InvertibleNode, ba
 class CDDFuseNetwork(FusionMethod[CDDFuseConfig]):
     """Shared encoder, a fusion layer for base and one for detail, decoder with the visible image.
 
-    Needs no sides that divide by anything: nothing is ever made smaller.
+    Works with images of any size, because nothing is downsampled.
     """
 
     def __init__(self, config: CDDFuseConfig) -> None:
@@ -46,7 +46,7 @@ class CDDFuseNetwork(FusionMethod[CDDFuseConfig]):
         return self.decode(Features(base, detail), skip)
 
     def decode(self, features: Features, skip: Tensor) -> Tensor:
-        """Luminance B×1×H×W in [0, 1] of features and the image that they are added to."""
+        """Luminance B×1×H×W in [0, 1] from features and a skip image."""
         image: Tensor = self.decoder(torch.cat(features, dim=1), skip)
         return image
 

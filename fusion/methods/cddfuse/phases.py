@@ -16,7 +16,7 @@ from fusion.methods.cddfuse.network import CDDFuseNetwork
 
 
 class CDDFuseReconstructionPhase(TrainingPhase):
-    """Each image from its own features, itself being the decoder's skip image.
+    """Reconstruct each image from its own features; the image itself is the decoder's skip.
 
     ssim, mse: (1 − SSIM) / 2 and mean squared error, infrared plus visible.
     gradient: mean |∇V − ∇V̂|, both components, slope per pixel, replicate padding.
@@ -58,7 +58,7 @@ class CDDFuseReconstructionPhase(TrainingPhase):
 
 
 class CDDFuseFusionPhase(TrainingPhase):
-    """Everything is trained, towards the brighter pixel and the stronger edge.
+    """Train all weights; the targets are the brighter pixel and the stronger edge.
 
     intensity: mean |F − max(I, V)|.
     gradient: mean | |∇F| − max(|∇I|, |∇V|) |, |∇x| = |S_x∗x| + |S_y∗x| (choice: reflect padding).

@@ -1,6 +1,6 @@
-"""The checkpoints of CDDFuse's authors (Zhaozixiang1228/MMIF-CDDFuse) under their names and ours.
+"""The checkpoints of CDDFuse's authors (Zhaozixiang1228/MMIF-CDDFuse), renamed.
 
-A file holds the state dicts of four modules, each as it was in `DataParallel`.
+A file holds the state dicts of four modules, each wrapped in `DataParallel`.
 """
 
 from collections.abc import Mapping

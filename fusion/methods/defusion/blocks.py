@@ -31,8 +31,7 @@ class SplitAttention(nn.Module):
 class Bottleneck(nn.Module):
     """B×inputs×H×W -> B×4·channels×H/stride×W/stride, sides rounded up.
 
-    pooled: average 3×3 pixels, of which only those at the stride are kept; zeros beyond the border
-        count.
+    pooled: average 3×3 pixels and keep those at the stride; zeros beyond the border count.
     """
 
     def __init__(self, inputs: int, channels: int, *, stride: int = 1, pooled: bool = False):

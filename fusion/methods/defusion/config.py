@@ -17,7 +17,7 @@ class DeFusionConfig(Config):
     encoder_blocks, unique_blocks: of the four stages each, the finest of the encoder first, the
         coarsest of the decoder first.
     ensemble_blocks: of the stage that joins both images.
-    common_blocks: of the decoder of what both have in common, coarsest first.
+    common_blocks: of the decoder of the common part, coarsest first.
     common_skips: whether that decoder's first stage also sees both images' deepest features.
     """
 
@@ -30,10 +30,10 @@ class DeFusionConfig(Config):
 
 
 class DeFusionDecompositionPhaseConfig(PhaseConfig):
-    """Self-supervised: images whose parts are hidden, each in two ways.
+    """Self-supervised training on images with hidden parts, two views each.
 
-    schedule_updates: updates that the published schedule of the losses is spread over; that of
-        the paper's training by default. After as many, the loss no longer changes.
+    schedule_updates: updates over which the published schedule of the losses is spread; by
+        default as in the paper. After that, the loss no longer changes.
     """
 
     schedule_updates: int = Field(637_500, ge=1)

@@ -1,7 +1,7 @@
 """DeFusion: Fusion from Decomposition (Liang et al., ECCV 2022).
 
-One network decomposes two images into what they have in common and what each has alone; the fused
-image is drawn from the sum. It learns this from single images, each shown twice with different
+One network decomposes two images into a common part and a unique part of each, and renders the
+fused image from their sum. It learns this from single images, each shown twice with different
 parts hidden. Layers, widths and losses are those of the authors' code; "choice" marks the rest.
 """
 
@@ -21,7 +21,7 @@ BORDER = 16
 
 
 class Decomposition(NamedTuple):
-    """Feature maps of both images' common part and of what each has alone, B×2·width×H×W."""
+    """Feature maps of the common part and of each image's unique part, B×2·width×H×W."""
 
     common: Tensor
     first: Tensor
@@ -117,7 +117,7 @@ class DeFusionNetwork(FusionMethod[DeFusionConfig]):
         return luminance(fused.clamp(0, 1))[..., down : down + height, across : across + width]
 
     def decompose(self, first: Tensor, second: Tensor) -> Decomposition:
-        """Take two images apart; B×3×H×W in [0, 1] each."""
+        """Decompose two images; B×3×H×W in [0, 1] each."""
         encoded = self.encoder(torch.cat([first, second]))
         pairs = [torch.cat(features.chunk(2), dim=1) for features in encoded]
         ensemble, size = self.ensemble(pairs[3]), encoded[0].shape[-2:]
@@ -133,7 +133,7 @@ class DeFusionNetwork(FusionMethod[DeFusionConfig]):
         return F.relu(self.draw(parts).float())
 
     def draw(self, parts: Decomposition) -> Tensor:
-        """What becomes the fused image, negative where that is 0."""
+        """The fused image before its ReLU."""
         output: Tensor = self.to_fused(parts.first + parts.second + parts.common)
         return output
 

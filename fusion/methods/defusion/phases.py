@@ -1,4 +1,4 @@
-"""How DeFusion learns: from single images, each shown twice with different parts hidden.
+"""DeFusion's training on single images, each shown twice with different parts hidden.
 
 The masks, losses and their schedule are those of the authors' code. Choices: images are the
 visible and the infrared ones of the training pairs in place of COCO's, cropped by the training
@@ -39,13 +39,13 @@ class Hidden(NamedTuple):
 
 
 def random_images(batch: Batch) -> Tensor:
-    """Of every pair one image, infrared (as three equal channels) or visible: B×3×H×W."""
+    """Choose one image of every pair, infrared (three equal channels) or visible: B×3×H×W."""
     chosen = torch.rand(len(batch.infrared), 1, 1, 1, device=batch.infrared.device) < 0.5
     return torch.where(chosen, batch.visible, batch.infrared.expand(-1, 3, -1, -1))
 
 
 def change_colors(images: Tensor) -> Tensor:
-    """Darken, flatten and fade every image by factors of its own, 0.1 to 1 each.
+    """Lower brightness, contrast and saturation of every image by its own factors, 0.1 to 1.
 
     B×3×H×W in [0, 1], kept. Brightness goes to black, contrast to the image's mean luminance,
     saturation to each pixel's luminance, in this order.
@@ -81,7 +81,7 @@ def hide(images: Tensor) -> Hidden:
 
 
 def _grid(shown: Tensor, size: torch.Size, cell: int) -> Tensor:
-    """Squares that are 1 with the probability `shown`, one an image, else 0: B×1×H×W."""
+    """Squares of 1 with probability `shown` (one per image), else 0: B×1×H×W."""
     cells = [-(-side // cell) for side in size]
     coarse = torch.bernoulli(shown.expand(-1, 1, *cells))
     return F.interpolate(coarse, size, mode="nearest")
@@ -92,7 +92,7 @@ def _noise(images: Tensor) -> Tensor:
 
 
 class LossSchedule(NamedTuple):
-    """What the loss is after some updates; two scalars.
+    """Parameters of the loss after a number of updates; two scalars.
 
     leak: how much a prediction counts outside its mask, where it should be 0.
     fused: weight of the fused image's term.
@@ -111,10 +111,10 @@ def loss_schedule(update: Tensor) -> LossSchedule:
 
 
 def start_gently(network: DeFusionNetwork) -> None:
-    """Make every bottleneck add nothing, and every head draw mid-gray, at first (choice).
+    """Initialize every bottleneck to add nothing and every head to output mid-gray (choice).
 
-    As published, features grow with every block, and reach hundreds. A small network then learns to
-    draw less by switching its features off, and without biases nothing switches them on again.
+    With the published initialization, features grow with every block and reach hundreds. A small
+    network then learns to switch its features off, and without biases they stay off.
     """
     for module in network.modules():
         if isinstance(module, Bottleneck):
@@ -126,9 +126,9 @@ def start_gently(network: DeFusionNetwork) -> None:
 
 
 class DeFusionDecompositionPhase(TrainingPhase):
-    """What each view shows alone, what both show, and the whole image, each by its mean error.
+    """Mean errors of the unique parts, the common part and the whole image.
 
-    common, unique: L1 between the predictions and the parts of the image that they stand for
+    common, unique: L1 between the predictions and the parts of the image that they represent
         (0 elsewhere); outside its mask a prediction counts `LossSchedule.leak`.
     fused: L1 between the fused and the whole image.
 

@@ -1,8 +1,8 @@
-"""The checkpoints of DeFusion's authors (erfect2020/DecompositionForFusion) under both names.
+"""The checkpoints of DeFusion's authors (erfect2020/DecompositionForFusion), renamed.
 
-A file names shared modules twice; what is called "lower" is the same as its "upper" twin. Their
-repository has three networks; how many blocks the common decoder has, and what its first stage
-sees, tells which of them a file belongs to.
+A file names shared modules twice; a "lower" entry equals its "upper" twin. Their repository has
+three networks; the number of blocks of the common decoder and the inputs of its first stage
+identify the network of a file.
 """
 
 import re
@@ -52,7 +52,7 @@ now (B), and what they trained with when the paper came out (C)."""
 
 
 def names(network: DeFusionNetwork) -> dict[str, str]:
-    """Published name -> name in our state dict; of shared modules the "upper" one."""
+    """Published name -> name in this project's state dict; of shared modules the "upper" one."""
     parts = dict(CONVOLUTIONS)
     for theirs, ours in STAGES.items():
         shortcut = 0 if theirs.startswith("decoder") else 1
@@ -75,7 +75,7 @@ def convert(checkpoint: Mapping[str, Tensor]) -> Converted:
 
 
 def _config_of(found: Mapping[str, Tensor]) -> DeFusionConfig:
-    """What the common decoder's entries tell; the published settings where it is absent."""
+    """Settings read from the common decoder's entries; the published settings without them."""
     default = DeFusionConfig()
     blocks = list(default.common_blocks)
     for name in found:

@@ -18,7 +18,8 @@ class SensingConfig(Config):
 class EMMAConfig(Config):
     """EMMA's network.
 
-    `widths` are the U-Fuser's, one a level. `sensing` is null but in what phase `sensing` leaves.
+    widths: of the U-Fuser, one per level.
+    sensing: null except in weights saved by phase `sensing`.
     """
 
     widths: list[int] = Field([8, 16, 32, 32], min_length=2, max_length=4)
@@ -36,7 +37,7 @@ class EMMAConfig(Config):
 class EMMASensingPhaseConfig(TaughtPhaseConfig):
     """A_i and A_v learn to recover the sources from fused images of `teachers`.
 
-    Which teachers is a choice: the fused images that the paper used were not released.
+    The teachers are a choice, because the paper's fused images were not released.
 
     contrast: patches of a lower (p90 − p10) / p90, in either source, do not count.
     """
@@ -45,7 +46,7 @@ class EMMASensingPhaseConfig(TaughtPhaseConfig):
     contrast: float = Field(0.1, ge=0, le=1)
 
     @model_validator(mode="after")
-    def _enough_for_batch_normalisation(self) -> Self:
+    def _enough_for_batch_normalization(self) -> Self:
         require_pixels(self.batch_size * len(self.teachers), self.crop)
         return self
 
@@ -54,7 +55,7 @@ class EMMAFusionPhaseConfig(PhaseConfig):
     """The U-Fuser learns through the frozen A_i and A_v.
 
     equivariance: weight of the equivariance term.
-    shifts, rotations: how many transforms of each kind; the three flips come on top.
+    shifts, rotations: number of transforms of each kind, besides the three flips.
     """
 
     equivariance: float = Field(0.1, ge=0)

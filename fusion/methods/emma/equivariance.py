@@ -1,6 +1,6 @@
 """Transforms under which natural images stay natural (EMMA; Zhao et al. 2024).
 
-Fusing what two sensors see of a transformed scene must give the transformed fused image. All
+Fusing both sensors' views of a transformed scene must give the transformed fused image. All
 transforms keep the size and are differentiable: B×C×H×W -> B×C×H×W.
 """
 
@@ -19,7 +19,7 @@ def random_shifts(images: Tensor, count: int) -> list[Tensor]:
 
 
 def rotations(images: Tensor, count: int) -> list[Tensor]:
-    """Rotations around the centre by `count` evenly spaced angles from 10 degrees on.
+    """Rotations around the center by `count` evenly spaced angles from 10 degrees on.
 
     Counter-clockwise, bilinear, zero where the image does not reach; three are 10, 130 and 250
     degrees.

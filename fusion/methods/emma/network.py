@@ -1,9 +1,9 @@
 """EMMA: Equivariant Multi-Modality Image Fusion (Zhao et al., CVPR 2024).
 
-Two pseudo-sensing networks learn to recover infrared and visible from fused images; then, frozen,
-they judge the fuser: what they recover from its output must be its input, and fusing what they
-recover from a transformed output must give the transformed output. Layer facts are those of the
-authors' code; "choice" marks what differs or was open.
+Two pseudo-sensing networks learn to recover infrared and visible from fused images. Then they are
+frozen and supervise the fuser: their reconstructions from its output must equal its input, and
+fusing their reconstructions from a transformed output must give the transformed output. Layers are
+those of the authors' code; "choice" marks what differs or was open.
 """
 
 from torch import Tensor

@@ -14,7 +14,7 @@ from fusion.methods.emma.sensing import SensingNetworks, low_contrast
 class EMMASensingPhase(TrainingPhase):
     """A_i and A_v, mean squared error; patches of low contrast have weight zero (choice).
 
-    They still pass through the networks, so batch normalisation's statistics contain them.
+    They still pass through the networks, so batch normalization's statistics contain them.
     """
 
     method: EMMANetwork
@@ -28,13 +28,13 @@ class EMMASensingPhase(TrainingPhase):
 
     @property
     def sensing(self) -> SensingNetworks:
-        """A_i and A_v, which this phase's method has."""
+        """A_i and A_v of this phase's method."""
         if self.method.sensing is None:
             raise ValueError("phase sensing of emma trains a method with sensing networks")
         return self.method.sensing
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """`loss` = `infrared` + `visible`; `low_contrast` is the share of patches left out."""
+        """`loss` = `infrared` + `visible`; `low_contrast` is the share of ignored patches."""
         if batch.fused is None:
             raise ValueError("phase sensing of emma needs fused images of its teachers")
         teachers = batch.fused.shape[1]
@@ -58,7 +58,7 @@ class EMMASensingPhase(TrainingPhase):
 
 
 class EMMAFusionPhase(TrainingPhase):
-    """The U-Fuser alone; A_i and A_v pass gradients on, but neither learn nor count statistics."""
+    """Train the U-Fuser alone; A_i and A_v pass gradients but do not learn or update statistics."""
 
     method: EMMANetwork
 

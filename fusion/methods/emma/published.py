@@ -1,4 +1,4 @@
-"""The checkpoints of EMMA's authors (Zhaozixiang1228/MMIF-EMMA) under their names and ours.
+"""The checkpoints of EMMA's authors (Zhaozixiang1228/MMIF-EMMA) renamed to this project's names.
 
 Their `EMMA.pth` is the U-Fuser, which is all that fusing needs; the sensing networks that they
 trained it with are not published.
@@ -24,7 +24,7 @@ LOCAL_BLOCKS = 2
 
 
 def names() -> dict[str, str]:
-    """Published name -> name in our state dict."""
+    """Published name -> name in this project's state dict."""
     table = renamed_parts({"last.0": "fuser.decoder.head"}, CONVOLUTION)
     for modality in ("infrared", "visible"):
         table |= _encoder(modality[0].upper(), f"fuser.{modality}.levels")

@@ -1,4 +1,4 @@
-"""Pseudo-sensing networks: what each sensor would see of a fused image (EMMA; Zhao et al. 2024)."""
+"""Pseudo-sensing networks: each sensor's view of a fused image (EMMA; Zhao et al. 2024)."""
 
 from typing import NamedTuple
 
@@ -51,16 +51,16 @@ class SensingNetworks(nn.Module):
         self.visible = SensingNetwork(config)
 
     def forward(self, fused: Tensor) -> Sensed:
-        """What both sensors would see of `fused`, B×1×H×W in [0, 1]."""
+        """Both sensors' views of `fused`, B×1×H×W in [0, 1]."""
         return Sensed(self.infrared(fused), self.visible(fused))
 
 
 def low_contrast(images: Tensor, threshold: float) -> Tensor:
-    """Which images hold next to nothing: (p90 − p10) / p90 < threshold, or black up to p90.
+    """Detect images of low contrast: (p90 − p10) / p90 < threshold, or black up to p90.
 
     Args:
         images: B×1×H×W in [0, 1].
-        threshold: of the percentiles' relative distance, in [0, 1].
+        threshold: relative distance of the percentiles, in [0, 1].
 
     Returns:
         B booleans.

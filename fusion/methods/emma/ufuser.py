@@ -17,7 +17,7 @@ def reflect_conv(inputs: int, outputs: int, stride: int = 1, *, bias: bool = Fal
 
 
 class ResidualBlock(nn.Module):
-    """x + 3×3 ∘ ReLU ∘ 3×3 (x), without normalisation: B×C×H×W -> B×C×H×W."""
+    """x + 3×3 ∘ ReLU ∘ 3×3 (x), without normalization: B×C×H×W -> B×C×H×W."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()

@@ -14,8 +14,8 @@ class IGNetConfig(Config):
     """IGNet's network.
 
     width: of each encoder's first convolution; the others have two, three and four times as many
-        channels, a node of the graph 1/32 of its features'.
-    cascade: channels that the decoder of each modality has left after each of its three steps.
+        channels, and a node of the graph has 1/32 of its features' channels.
+    cascade: channels of each modality's decoder after each of its three steps.
     statistics: what batch normalization uses while the network fuses: each image's own mean and
         variance ("image", as the authors' test program does) or the running averages of training.
     """

@@ -1,4 +1,4 @@
-"""The graph of IGNet: three nodes a modality, which exchange features and messages."""
+"""The graph of IGNet: three nodes per modality, which exchange features and messages."""
 
 import torch
 from torch import Tensor, nn
@@ -7,11 +7,11 @@ from torch.nn import functional as F
 NODES = 3
 ROUNDS = 2
 OTHERS = ((1, 2), (0, 2), (0, 1))
-"""Of each node, the two it hears from."""
+"""For each node, the two nodes that send it messages."""
 
 
 class CrossModality(nn.Module):
-    """Nodes of both modalities take from each other where they differ, twice.
+    """Exchange features between the nodes of both modalities where they differ, twice.
 
     a' = a + b · σ(P₁(b − a)) and b' = b + a · σ(P₀(a − b)), at once; one P₀ and P₁ for all nodes.
     """
@@ -50,7 +50,7 @@ class GatedUpdate(nn.Module):
 
 
 class MessagePassing(nn.Module):
-    """Each node hears from the other two, twice with the same weights: B×3×C×H×W kept.
+    """Pass messages from the other two nodes, twice with the same weights: B×3×C×H×W kept.
 
     The two gates of a node interleave, as in the authors' code: of the 2·C channels that arrive,
     channel j is gated by gate j mod 2, not by the gate of the node it comes from.
@@ -77,7 +77,7 @@ class MessagePassing(nn.Module):
 
 
 class LeaderGate(nn.Module):
-    """x + x · σ(attention(leader)): what the level below merged, B×2C×h×w, guides B×C×H×W."""
+    """x + x · σ(attention(leader)): merged features of the level below, B×2C×h×w, guide B×C×H×W."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()

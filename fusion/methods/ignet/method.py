@@ -1,10 +1,10 @@
 """IGNet: a graph network with cross-modality interaction (Li et al., ACM MM 2023).
 
-Convolutional encoders give features of three scales. From the deepest up, each scale makes three
-nodes a modality, which exchange features across modalities and messages within one; what they are
-merged to leads the next scale, and one cascade a modality decodes it. Layers and widths are those
-of the authors' code. Their training is not published, so this method is imported and fuses; it is
-not trained here.
+Convolutional encoders give features of three scales. From the deepest up, each scale has three
+nodes per modality, which exchange features across modalities and messages within one. Their merged
+features guide the next scale, and one cascade per modality decodes them. Layers and widths are
+those of the authors' code. Their training is not published, so this method is imported and fuses;
+it is not trained here.
 """
 
 from itertools import pairwise
@@ -66,7 +66,7 @@ class Encoder(nn.Module):
 
 
 class Branch(nn.Module):
-    """What one modality has of its own at one scale."""
+    """The layers of one modality at one scale."""
 
     def __init__(self, inputs: int, statistics: Statistics) -> None:
         super().__init__()
@@ -87,7 +87,7 @@ class Branch(nn.Module):
         return torch.stack(nodes, dim=1)
 
     def finish(self, nodes: Tensor) -> Tensor:
-        """What the nodes are merged to after they passed messages, B×C×H×W."""
+        """The merged nodes after message passing, B×C×H×W."""
         output: Tensor = self.merge(self.messages(nodes).flatten(1, 2))
         return output
 
@@ -108,7 +108,7 @@ class Level(nn.Module):
 
         Args:
             infrared, visible: features, B×inputs×H×W.
-            leaders: what the scale below returned.
+            leaders: the result of the scale below.
         """
         first, second = leaders or (None, None)
         nodes = self.infrared.start(infrared, first), self.visible.start(visible, second)
@@ -118,7 +118,7 @@ class Level(nn.Module):
 
 
 class Cascade(nn.Module):
-    """The decoder of one modality: three times twice the size, led by each scale's graph."""
+    """The decoder of one modality: three upsampling steps, guided by each scale's graph."""
 
     def __init__(self, deepest: int, leaders: list[int], widths: list[int], statistics: Statistics):
         super().__init__()
@@ -138,7 +138,7 @@ class Cascade(nn.Module):
 
 @register("ignet")
 class IGNet(FusionMethod[IGNetConfig]):
-    """Two encoders, a graph a scale, two cascades, a 1×1 convolution.
+    """Two encoders, a graph per scale, two cascades, a 1×1 convolution.
 
     Sides that do not divide by 8 are padded with their last pixels (choice: the authors crop their
     images). Global: gates and, by default, normalization see the whole image.
@@ -168,7 +168,7 @@ class IGNet(FusionMethod[IGNetConfig]):
         return self.fuse(*images)[..., :height, :width].clamp(0, 1)
 
     def fuse(self, infrared: Tensor, visible: Tensor) -> Tensor:
-        """What the network draws, unbounded; both B×1×H×W in [0, 1], sides multiples of 8."""
+        """The network's output, unbounded; both B×1×H×W in [0, 1], sides multiples of 8."""
         scales = list(zip(self.infrared(infrared), self.visible(visible), strict=True))
         merged: list[tuple[Tensor, Tensor]] = []
         for level, features in zip(self.levels, scales, strict=True):

@@ -1,4 +1,4 @@
-"""The checkpoint of IGNet's authors (lok-18/IGNet) under their names and ours.
+"""The checkpoint of IGNet's authors (lok-18/IGNet) renamed to this project's names.
 
 Their code calls the infrared branch "rgb" and the visible one "dep".
 """
@@ -22,11 +22,11 @@ from fusion.methods.ignet.method import IGNet
 LEVELS = 3
 LAYERS = 4
 MODALITIES = (("infrared", "inf", "rgb"), ("visible", "vis", "dep"))
-"""Of each, our name, and theirs in the encoder and in the graph."""
+"""This project's name of each part, and the authors' names in the encoder and the graph."""
 
 
 def names() -> dict[str, str]:
-    """Published name -> name in our state dict."""
+    """Published name -> name in this project's state dict."""
     table = renamed_parts({"graph.C_cls": "last"}, CONVOLUTION)
     for index, (ours, encoder, graph) in enumerate(MODALITIES):
         table |= _encoder(f"{encoder}_conv", ours)

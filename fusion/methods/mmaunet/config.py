@@ -32,7 +32,7 @@ class MMAUNetPhaseConfig(PhaseConfig):
     loss: MMAUNetLossConfig = MMAUNetLossConfig()
 
     @model_validator(mode="after")
-    def _enough_for_batch_normalisation(self) -> Self:
+    def _enough_for_batch_normalization(self) -> Self:
         require_pixels(self.batch_size, self.crop)
         return self
 

@@ -17,7 +17,7 @@ class MMAUNetLoss(nn.Module):
     ssim: Σ (1 − SSIM(F, R)) / 2.
     edge: (mean |S(F) − max S(R)|)², S = |Sobel_x| + |Sobel_y| with zeros beyond the border.
 
-    Each plane of the output is an image of its own.
+    Each plane of the output is a separate image.
     """
 
     def __init__(self, weights: MMAUNetLossConfig) -> None:

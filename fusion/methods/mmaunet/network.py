@@ -22,11 +22,11 @@ from fusion.methods.mmaunet.unets import PLANES, InfraredUNet, VisibleUNet
 class MMAUNetNetwork(FusionMethod[MMAUNetConfig]):
     """Both U-Nets and the fusion network, from the first phase on.
 
-    The fusion network's last layer is linear and learns towards images in [0, 1]: `forward` takes
+    The fusion network's last layer is linear, with targets in [0, 1]: `forward` takes
     the mean of its three planes, which all learn the same, and clips it to [0, 1] (choice: the
-    authors' code takes one plane, stretched). Its bias starts at mid-grey, and its weights at zero
-    in phase `fusion` (choice): random ones draw noise, whose edges the loss punishes so hard that
-    grey is all that is learned.
+    authors' code takes one plane, stretched). Its bias starts at mid-gray, and its weights at zero
+    in phase `fusion` (choice): random weights give noise, whose edges the loss penalizes so much
+    that the network learns only gray.
     """
 
     def __init__(self, config: MMAUNetConfig) -> None:

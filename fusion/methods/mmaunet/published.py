@@ -1,4 +1,4 @@
-"""Checkpoints of MMA-UNet's code (JasonWong30/MMA-UNet) under the authors' names and ours.
+"""Checkpoints of MMA-UNet's code (JasonWong30/MMA-UNet), renamed to this project's names.
 
 Their training writes three files; none is published, so there is only what you trained yourself.
 """
@@ -8,13 +8,13 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from fusion.blocks.unet import LEVELS
+from fusion.blocks.config import LEVELS
 from fusion.inference.published import Converted, inside, names_below, rename
 from fusion.methods.mmaunet.config import MMAUNetConfig
 from fusion.methods.mmaunet.network import MMAUNetNetwork
 
 PARTS = ("visible", "infrared", "fusion")
-"""What a checkpoint is put together from: the entries of each file below the part's name."""
+"""The parts of a checkpoint: the entries of each file, below the part's name."""
 
 
 def names(network: MMAUNetNetwork) -> dict[str, str]:

@@ -25,7 +25,7 @@ class GuidedGate(nn.Module):
 
 
 class GuidedContraction(nn.Module):
-    """The way down with a gate behind every level; what is gated goes deeper and into the skips."""
+    """The contracting path with a gate after every level; gated features also go to the skips."""
 
     def __init__(self, inputs: int, widths: Sequence[int], reduction: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""PoMAI's Modality-Interactive Compensation Module: how much each modality gives the other."""
+"""PoMAI's Modality-Interactive Compensation Module: weighs each modality against the other."""
 
 import torch
 from torch import Tensor, nn

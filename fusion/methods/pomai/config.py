@@ -33,11 +33,11 @@ class MICMConfig(Config):
 
 
 class FusionLossConfig(Config):
-    """Weights of the four terms (PoMAI, equation 14), and what the gradient term asks for.
+    """Weights of the four terms (PoMAI, equation 14), and targets of the gradient term.
 
-    gradient_target: what is compared, see `FusionLoss`.
-    gradient_gain: how much stronger edges shall be than in the source that has the stronger ones;
-        above 1 the fused image has more local contrast than both.
+    gradient_target: the quantity that is compared, see `FusionLoss`.
+    gradient_gain: target strength of edges relative to the stronger source; above 1 the fused image
+        has more local contrast than both sources.
     """
 
     ssim: float = Field(5.0, ge=0)
@@ -52,9 +52,9 @@ class PoMAIConfig(RestormerConfig):
     """PoMAI's network and loss.
 
     `ngmm` or `camn` set to null leaves the module out (the paper's Table 2). `micm` is null until
-    stage two adds the module. `skip` (choice, after CDDFuse's; the paper has none): what the
-    decoder starts from, so that it predicts only what the fused image has beyond it: the visible
-    luminance, or the brighter source at each pixel, which is the intensity term's target.
+    stage two adds the module. `skip` (choice, after CDDFuse's; the paper has none) is
+    the image that the decoder's output is added to: the visible luminance, or the brighter source
+    at each pixel, which is the intensity term's target.
     """
 
     stem: Literal["separate", "luminance"] = "separate"

@@ -1,4 +1,4 @@
-"""PoMAI's Context-Aware Modeling Network: what surrounds a visible pixel."""
+"""PoMAI's Context-Aware Modeling Network: the surroundings of each visible pixel."""
 
 from torch import Tensor, nn
 

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 def cross_polytope_codes(vectors: Tensor, rotation: Tensor) -> Tensor:
     """Hash codes of the cross-polytope family (Andoni et al. 2015): argmax([xR, −xR]).
 
-    Only the direction of a vector matters, so vectors need not be normalised.
+    Only the direction of a vector matters, so vectors need not be normalized.
 
     Args:
         vectors: B×L×C.
@@ -60,7 +60,7 @@ def take_rows(sequences: Tensor, indices: Tensor) -> Tensor:
 
 
 def attend_in_groups(
-    query: Tensor, key: Tensor, value: Tensor, codes: Tensor, group_size: int, neighbours: int = 0
+    query: Tensor, key: Tensor, value: Tensor, codes: Tensor, group_size: int, neighbors: int = 0
 ) -> Tensor:
     """Softmax attention of every pixel to the pixels of its hash group, O(L·K·C).
 
@@ -68,7 +68,7 @@ def attend_in_groups(
         query, key, value: B×L×C; scores are query·key, unscaled.
         codes: B×L hash codes.
         group_size: K; a sequence shorter than K is one group.
-        neighbours: how many adjacent groups on either side a group attends to besides itself.
+        neighbors: how many adjacent groups on either side a group attends to besides itself.
 
     Returns:
         B×L×C, in the pixels' own order.
@@ -76,22 +76,22 @@ def attend_in_groups(
     members, rank, size = _groups(codes, group_size)
     attended = F.scaled_dot_product_attention(
         _cut(query, members, size),
-        _with_neighbours(_cut(key, members, size), neighbours),
-        _with_neighbours(_cut(value, members, size), neighbours),
+        _with_neighbors(_cut(key, members, size), neighbors),
+        _with_neighbors(_cut(value, members, size), neighbors),
         scale=1.0,
     )
     return take_rows(attended.flatten(1, 2), rank)
 
 
 def group_scores(
-    query: Tensor, key: Tensor, codes: Tensor, group_size: int, neighbours: int = 0
+    query: Tensor, key: Tensor, codes: Tensor, group_size: int, neighbors: int = 0
 ) -> Tensor:
     """Log of the sum of every pixel's exponentiated attention scores: B×L (arguments as above).
 
     Several hash rounds are combined by the softmax of these (Mei et al. 2021, NLSA).
     """
     members, rank, size = _groups(codes, group_size)
-    keys = _with_neighbours(_cut(key, members, size), neighbours)
+    keys = _with_neighbors(_cut(key, members, size), neighbors)
     scores = (_cut(query, members, size) @ keys.transpose(-2, -1)).float().logsumexp(-1)
     return scores.flatten(1, 2).gather(1, rank)
 
@@ -107,9 +107,9 @@ def _cut(sequences: Tensor, members: Tensor, size: int) -> Tensor:
     return take_rows(sequences, members).view(len(sequences), -1, size, sequences.shape[-1])
 
 
-def _with_neighbours(groups: Tensor, neighbours: int) -> Tensor:
-    """B×M×K×C -> B×M×(1+2·neighbours)K×C; the first and the last group are neighbours."""
-    if neighbours == 0:
+def _with_neighbors(groups: Tensor, neighbors: int) -> Tensor:
+    """B×M×K×C -> B×M×(1+2·neighbors)K×C; the first and the last group are neighbors."""
+    if neighbors == 0:
         return groups
-    shifts = range(-neighbours, neighbours + 1)
+    shifts = range(-neighbors, neighbors + 1)
     return torch.cat([groups.roll(shift, dims=1) for shift in shifts], dim=2)

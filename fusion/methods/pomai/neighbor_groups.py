@@ -1,4 +1,4 @@
-"""PoMAI's Neighbor-Group Matching Model: attention between similar pixels, wherever they are."""
+"""PoMAI's Neighbor-Group Matching Model: attention between similar pixels at any distance."""
 
 import torch
 from torch import Tensor, nn
@@ -17,8 +17,8 @@ class NeighborGroupMatching(nn.Module):
     """NGMM, equations 2-3: B×C×H×W -> B×C×H×W, cost and memory linear in pixels.
 
     HFN hashes the right branch (directions only: the unit sphere) and sorts pixels into groups of
-    K neighbours in feature space; GAM attends inside each group, with cosines of the right branch
-    as scores and the left branch as values. The hash rotation is drawn anew for every training
+    K neighbors in feature space; GAM attends inside each group, with cosines of the right branch
+    as scores and the left branch as values. A new hash rotation is drawn for every training
     forward; at inference it is a saved buffer, so the result is a function of weights and input.
     """
 
@@ -45,16 +45,16 @@ class NeighborGroupMatching(nn.Module):
         return features + attended.transpose(1, 2).reshape(shape)
 
     def _attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        size, neighbours = self.config.group_size, self.config.neighbours
+        size, neighbors = self.config.group_size, self.config.neighbours
         buckets = bucket_count(key.shape[1], size, self.config.buckets)
         rotation = self._draw(key.shape[2], key.device) if self.training else self.rotation
         outputs, scores = [], []
         used = torch.arange(buckets // 2, device=key.device)
         for turn in rotation.index_select(-1, used).unbind():
             codes = cross_polytope_codes(key, turn)
-            outputs.append(attend_in_groups(query, key, value, codes, size, neighbours))
+            outputs.append(attend_in_groups(query, key, value, codes, size, neighbors))
             if len(rotation) > 1:
-                scores.append(group_scores(query, key, codes, size, neighbours))
+                scores.append(group_scores(query, key, codes, size, neighbors))
         if len(outputs) == 1:
             return outputs[0]
         weights = torch.stack(scores).softmax(0).unsqueeze(-1).to(value.dtype)

@@ -54,7 +54,7 @@ class PoMAINetwork(FusionMethod[PoMAIConfig]):
         return fused
 
     def start(self, infrared: Tensor, visible: Tensor) -> Tensor | float:
-        """What the decoder adds to before its sigmoid: the skip's logit, B×1×H×W float32, or 0."""
+        """The term added before the decoder's sigmoid: the skip's logit, B×1×H×W float32, or 0."""
         if self.config.skip == "none":
             return 0.0
         image = luminance(visible)

@@ -30,8 +30,7 @@ class PoMAIStageOnePhase(PoMAIPhase):
 class PoMAIStageTwoPhase(PoMAIPhase):
     """MICM is trained, alone or with everything else.
 
-    Frozen modules are in eval mode too: the hash rotation they will have at inference is the one
-    that MICM learns with.
+    Frozen modules are in eval mode too, so MICM learns with the hash rotation of inference.
     """
 
     def __init__(self, network: PoMAINetwork, freeze: bool) -> None:

@@ -8,7 +8,7 @@ from fusion.methods.segmif.semantic import image_of, tokens_of
 
 
 class ContextualAttention(nn.Module):
-    """Linear attention: queries of one map to a small matrix a head, the context of another."""
+    """Linear attention: queries of one map, and a context (a small matrix per head) of another."""
 
     def __init__(self, channels: int, heads: int) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class ContextualAttention(nn.Module):
 
 
 class Modality(nn.Module):
-    """What one modality has of its own in the attention."""
+    """The layers of one modality in the attention."""
 
     def __init__(self, channels: int, heads: int) -> None:
         super().__init__()
@@ -52,9 +52,9 @@ class Modality(nn.Module):
             semantic: attention to the semantic features; `own` is their context.
         """
         keys, queries = F.relu(self.expand(tokens)).chunk(2, dim=2)
-        towards_modality = self.attention.attend(semantic_queries, self.attention.context(keys))
-        towards_semantics = semantic.attend(queries, own)
-        both = torch.cat([towards_modality, towards_semantics], dim=2)
+        toward_modality = self.attention.attend(semantic_queries, self.attention.context(keys))
+        toward_semantics = semantic.attend(queries, own)
+        both = torch.cat([toward_modality, toward_semantics], dim=2)
         output: Tensor = self.norm(tokens + self.project(both))
         return output
 

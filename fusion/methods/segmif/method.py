@@ -25,7 +25,7 @@ from fusion.methods.segmif.semantic import SMALLEST, SemanticEncoder
 
 
 class Branch(nn.Module):
-    """The layers of one modality: a stem, a block before each interaction."""
+    """The layers of one modality: a stem, and a block before each interaction."""
 
     def __init__(self, channels: int, growth: int) -> None:
         super().__init__()
@@ -67,11 +67,11 @@ class SegMiF(FusionMethod[SegMiFConfig]):
         return fused[..., :height, :width].clamp(0, 1)
 
     def fuse(self, infrared: Tensor, visible: Tensor, third: Tensor) -> Tensor:
-        """What the network draws, of no fixed range.
+        """The network's output, of no fixed range.
 
         Args:
             infrared, visible: B×1×H×W in [0, 1].
-            third: what the semantic encoder sees, B×3×H×W in [0, 1].
+            third: the semantic encoder's input, B×3×H×W in [0, 1].
         """
         first = self.activation(self.infrared.stem(infrared))
         second = self.activation(self.visible.stem(visible))

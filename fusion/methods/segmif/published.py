@@ -1,8 +1,8 @@
-"""The checkpoints of SegMiF's authors (JinyuanLiu-CV/SegMiF) under their names and ours.
+"""The checkpoints of SegMiF's authors (JinyuanLiu-CV/SegMiF) renamed to this project's names.
 
 They are two files: the fusion network (`modelfusion-final2.pth`), and the segmenter, of which the
 first two stages of the encoder act (`model-fusion_add_final2.pth`). `convert` takes the entries of
-both. The second file's licence, NVIDIA's for SegFormer, is for non-commercial use only.
+both. The second file's license, NVIDIA's for SegFormer, is for non-commercial use only.
 """
 
 from collections.abc import Mapping
@@ -60,7 +60,7 @@ UNUSED = (
 
 
 def names(network: SegMiF) -> dict[str, str]:
-    """Published name -> name in our state dict."""
+    """Published name -> name in this project's state dict."""
     parts = dict(FUSION)
     depths = network.config.semantic_depths
     for number, depth in enumerate(depths, start=1):

@@ -9,7 +9,7 @@ from fusion.methods.segmif.config import SegMiFConfig
 
 EXPANSION = 4
 SMALLEST = 32
-"""Sides from which on the first stage's attention has something to attend to."""
+"""The smallest side at which the first stage's attention has tokens to attend to."""
 
 
 def tokens_of(features: Tensor) -> Tensor:
@@ -109,7 +109,7 @@ class Stage(nn.Module):
 class SemanticEncoder(nn.Module):
     """B×3×H×W in [0, 1], sides of at least 32 -> features of 1/4 and 1/8 of the size.
 
-    The image is taken as it is, without ImageNet's mean and deviation, as in the authors' code.
+    The image is not normalized by ImageNet's mean and deviation, as in the authors' code.
     """
 
     def __init__(self, config: SegMiFConfig) -> None:

@@ -1,7 +1,7 @@
 """TIM: a Task-guided, Implicitly-searched and Meta-initialized model (Liu et al., TPAMI 2024).
 
 A first network fuses at several scales; a second one refines the result beside each source and
-blends both by a mask. Operations, widths and their order are those that the authors' search found.
+blends both by a mask. Operations, widths and their order are the result of the authors' search.
 Search and training are not published, so this method is imported and fuses; it is not trained here.
 """
 
@@ -73,7 +73,7 @@ class FirstNetwork(nn.Module):
 
 
 class Stream(nn.Module):
-    """Features of one source beside what the first network fused: B×2×H×W -> B×C×H×W.
+    """Features of one source and the first network's output: B×2×H×W -> B×C×H×W.
 
     `head` draws an image from them; it served the authors' training and is not used in fusing.
     """
@@ -145,7 +145,7 @@ class TIM(FusionMethod[TIMConfig]):
         return self.fuse(*images)[..., :height, :width].clamp(0, 1)
 
     def fuse(self, infrared: Tensor, visible: Tensor) -> Tensor:
-        """What the network draws, of no fixed range; both B×1×H×W, sides multiples of 4.
+        """The network's output, of no fixed range; both B×1×H×W, sides multiples of 4.
 
         The light network's authors give it the visible image first.
         """

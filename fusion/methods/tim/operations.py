@@ -1,4 +1,4 @@
-"""The operations that TIM's search chooses from, as far as its fusion networks have them.
+"""The operations of TIM's search that its fusion networks use.
 
 Each takes B×C×H×W and keeps the size.
 """
@@ -186,9 +186,9 @@ class Up(nn.Module):
 
 
 class MultiScale(nn.Module):
-    """Operations of their own at full, half and a quarter of the size, weighed channel by channel.
+    """Separate operations at full, half and quarter size, weighted channel by channel.
 
-    Sides must divide by 4. The result is what entered plus the weighted sum of the three scales.
+    Sides must divide by 4. The result is the input plus the weighted sum of the three scales.
     """
 
     def __init__(

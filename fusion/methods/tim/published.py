@@ -1,4 +1,4 @@
-"""The checkpoints of TIM's authors (LiuZhu-CV/TIMFusion) under their names and ours.
+"""The checkpoints of TIM's authors (LiuZhu-CV/TIMFusion) renamed to this project's names.
 
 The main model is two files, for `weights_1` and `weights_2`; `convert` takes the entries of both.
 The light one is a single file, recognized by the cells that it has.
@@ -93,7 +93,7 @@ MAIN = {
 
 
 def names(network: TIM) -> dict[str, str]:
-    """Published name -> name in our state dict."""
+    """Published name -> name in this project's state dict."""
     return names_below(LIGHT if network.second is None else MAIN, network)
 
 

@@ -1,4 +1,4 @@
-"""A scene as surfaces: polygons in metres, painted far to near into a map of surface numbers.
+"""A scene as surfaces: polygons in meters, painted far to near into a map of surface numbers.
 
 Every pixel holds the number of the surface seen there, so that reflectance, temperature, label
 and object are one table look-up each, exactly aligned in both modalities.
@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 OVERSAMPLING = 2
 _SUBPIXEL_BITS = 4
-_NEAREST = 0.5  # metres; no polygon reaches behind the camera
+_NEAREST = 0.5  # meters; no polygon reaches behind the camera
 
 
 Box = tuple[int, int, int, int]
@@ -57,7 +57,7 @@ class Camera:
     elevation: float = 1.9
 
     def project(self, points: ArrayLike) -> NDArray[np.float64]:
-        """Points (right, up, ahead) in metres, N×3 -> (column, row), N×2."""
+        """Points (right, up, ahead) in meters, N×3 -> (column, row), N×2."""
         x, y, z = np.asarray(points, np.float64).T
         scale = self.focal / np.maximum(z, _NEAREST)
         return np.stack(
@@ -65,7 +65,7 @@ class Camera:
         )
 
     def ground(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """(right, ahead) in metres of the ground seen in each pixel; far away above the horizon."""
+        """(right, ahead) in meters of the ground seen in each pixel; far away above the horizon."""
         rows = np.arange(self.height, dtype=np.float32)[:, None] + 0.5
         columns = np.arange(self.width, dtype=np.float32)[None] + 0.5
         ahead = self.focal * self.elevation / np.maximum(rows - self.horizon, 0.5)
@@ -86,11 +86,11 @@ class Canvas:
         self._label, self._object = 0, -1
 
     def polygon(self, points: ArrayLike, surface: Surface) -> None:
-        """Fill a polygon given by (right, up, ahead) in metres, N×3."""
+        """Fill a polygon given by (right, up, ahead) in meters, N×3."""
         self._fill(self.camera.project(points), surface)
 
     def flat(self, ahead: float, right: float, points: ArrayLike, surface: Surface) -> None:
-        """Fill a polygon that faces the camera: (right, up) from a foot point, metres, N×2."""
+        """Fill a polygon that faces the camera: (right, up) from a foot point, meters, N×2."""
         local = np.asarray(points, np.float64)
         z = np.full(len(local), ahead)
         self.polygon(np.stack([local[:, 0] + right, local[:, 1], z], axis=1), surface)
@@ -118,8 +118,8 @@ class Canvas:
         self.objects.append(self._object)
 
     def label_map(self) -> NDArray[np.uint8]:
-        """Label of each image pixel, taken at its centre."""
-        return np.asarray(self.labels, np.uint8)[self._centres()]
+        """Label of each image pixel, taken at its center."""
+        return np.asarray(self.labels, np.uint8)[self._centers()]
 
     def boxes(self, visible_share: float, smallest: float) -> list[tuple[int, Box]]:
         """Class of each object and box of what is seen of it.
@@ -127,7 +127,7 @@ class Canvas:
         Objects that others hide but for less than `visible_share`, or whose box has a side below
         `smallest` pixels, are left out.
         """
-        seen = np.asarray(self.objects)[self._centres()]
+        seen = np.asarray(self.objects)[self._centers()]
         found = []
         for number, (kind, painted) in enumerate(zip(self.classes, self.painted, strict=True)):
             mask = seen == number
@@ -140,7 +140,7 @@ class Canvas:
                 found.append((kind, box))
         return found
 
-    def _centres(self) -> NDArray[np.int32]:
+    def _centers(self) -> NDArray[np.int32]:
         return self.map[1::OVERSAMPLING, 1::OVERSAMPLING]
 
 

@@ -1,6 +1,6 @@
-"""People, two-wheelers and street furniture; each stands at a foot point (right, ahead), metres.
+"""People, two-wheelers and street furniture; each stands at a foot point (right, ahead), meters.
 
-Temperatures are degrees above the road's: skin 14, clothes 6-10. Cones, kerbs, bumps and car
+Temperatures are degrees above the road's: skin 14, clothes 6-10. Cones, curbs, bumps and car
 stops have the road's own: a thermal camera cannot tell them from the road.
 """
 
@@ -168,8 +168,8 @@ def guardrail(canvas: Canvas, right: float, near: float, far: float) -> None:
         canvas.polygon(strip, STEEL.shaded(shade))
 
 
-def kerb(canvas: Canvas, right: float, near: float, far: float) -> None:
-    """A kerb of pale stones between road and pavement."""
+def curb(canvas: Canvas, right: float, near: float, far: float) -> None:
+    """A curb of pale stones between road and pavement."""
     outward = 0.5 if right > 0 else -0.5
     stone = Surface((0.62, 0.61, 0.57), texture=0.06, retro=0.04)
     face = [(right, 0, near), (right, 0.25, near), (right, 0.25, far), (right, 0, far)]

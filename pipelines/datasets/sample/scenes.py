@@ -14,7 +14,7 @@ from segmentation.labels import CLASSES as MSRS
 
 Rng = np.random.Generator
 
-PERSON = (0.8, 1.75)  # metres: width, height; of vehicles width, height, length
+PERSON = (0.8, 1.75)  # meters: width, height; of vehicles width, height, length
 BIKE, MOTORCYCLE, CONE, CAR_STOP = (1.8, 1.1), (2.0, 1.25), (0.6, 0.8), (1.9, 0.4)
 CAR, BUS, TRUCK = (1.8, 1.5, 4.2), (2.5, 3.1, 8.6), (2.4, 3.3, 5.9)
 
@@ -26,16 +26,16 @@ def msrs_scene(height: int, width: int, night: bool, rng: Rng) -> tuple[Images, 
         (infrared H×W, visible H×W×3), and the label map, H×W, 0..8.
     """
     stage = Stage(new_camera(height, width, rng), new_street(night, rng), rng)
-    _lamps(stage, labelled=False)
+    _lamps(stage, labeled=False)
     if night and rng.uniform() < 0.04:
-        canvas, images = stage.shoot(kerbs=False)
+        canvas, images = stage.shoot(curbs=False)
         return images, canvas.label_map()
     if rng.uniform() < 0.6:
         _bump(stage)
     if rng.uniform() < 0.55:
         _guardrails(stage)
     _msrs_items(stage)
-    canvas, images = stage.shoot(kerbs=bool(rng.uniform() < 0.8))
+    canvas, images = stage.shoot(curbs=bool(rng.uniform() < 0.8))
     return images, canvas.label_map()
 
 
@@ -44,7 +44,7 @@ def _msrs_items(stage: Stage) -> None:
     for _ in range(rng.integers(1, 3)):
         stage.drive(vehicles.car, CAR, (6.0, 13.0), MSRS.index("car"))
     for _ in range(rng.choice(3, p=[0.35, 0.4, 0.25])):
-        spot = partial(stage.kerbside, 4.0, 7.5, 1.0)
+        spot = partial(stage.curbside, 4.0, 7.5, 1.0)
         stand(objects.car_stop, CAR_STOP, spot, MSRS.index("car stop"))
     for _ in range(rng.choice(3, p=[0.2, 0.5, 0.3])):
         stand(objects.bike, BIKE, partial(stage.anywhere, 4.5, 8.0), MSRS.index("bike"))
@@ -82,10 +82,10 @@ def m3fd_scene(
         (infrared H×W, visible H×W×3), and the class and box of each object, see `Canvas.boxes`.
     """
     stage = Stage(new_camera(height, width, rng), new_street(night, rng), rng)
-    _lamps(stage, labelled=True)
+    _lamps(stage, labeled=True)
     if rng.uniform() >= 0.03:
         _m3fd_items(stage)
-    canvas, images = stage.shoot(kerbs=bool(rng.uniform() < 0.8))
+    canvas, images = stage.shoot(curbs=bool(rng.uniform() < 0.8))
     return images, canvas.boxes(visible_share=0.4, smallest=0.05 * width)
 
 
@@ -108,9 +108,9 @@ def _m3fd_items(stage: Stage) -> None:
         stage.stand(motorcycle, MOTORCYCLE, spot, detection=M3FD.index("Motorcycle"))
 
 
-def _lamps(stage: Stage, labelled: bool) -> None:
+def _lamps(stage: Stage, labeled: bool) -> None:
     """Street lamps; their lanterns are the objects."""
-    kind = M3FD.index("Lamp") if labelled else None
+    kind = M3FD.index("Lamp") if labeled else None
     for right, ahead in stage.street.lamps:
         post = partial(objects.lamp_post, right=right, ahead=ahead)
         head = partial(objects.lantern, right=right, ahead=ahead, lit=stage.street.night)

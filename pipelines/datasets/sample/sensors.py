@@ -69,7 +69,7 @@ def visible_image(
 def infrared_image(
     canvas: Canvas, shadow: Field, light: Light, rng: np.random.Generator
 ) -> NDArray[np.uint8]:
-    """Grey levels, H×W uint8. Ground in the shade is cooler."""
+    """Gray levels, H×W uint8. Ground in the shade is cooler."""
     index = canvas.map
     table = _table(canvas, "temperature")
     temperature = np.where(table > 0, table * light.contrast, table)[index]
@@ -83,12 +83,14 @@ def infrared_image(
     seen = seen + 0.35 * drift + 0.18 * columns + 0.28 * rng.standard_normal(seen.shape, np.float32)
     low, high = np.percentile(seen, [0.5, 99.7])
     span = max(high - low, 9.0 if light.night else 12.0)
-    return np.rint(((seen - low) / span).clip(0, 1) * 235 + 10).astype(np.uint8)
+    levels = ((seen - low) / span).clip(0, 1) * 235 + 10
+    rounded: NDArray[np.uint8] = np.rint(levels).astype(np.uint8)
+    return rounded
 
 
 def _scale(index: NDArray[np.int32]) -> float:
     """Image height in units of 128 pixels."""
-    return index.shape[0] / OVERSAMPLING / 128
+    return len(index) / OVERSAMPLING / 128
 
 
 def _table(canvas: Canvas, name: str) -> Field:

@@ -24,11 +24,11 @@ class Item:
     """Something to paint.
 
     Attributes:
-        ahead: its depth, metres.
+        ahead: its depth, meters.
         draw: paints it.
         label: class of its pixels for segmentation.
         detection: class of the object for detection, if it is one.
-        shadow: left, right, near, far of what it shades on the ground, metres.
+        shadow: left, right, near, far of what it shades on the ground, meters.
     """
 
     ahead: float
@@ -47,15 +47,15 @@ class Stage:
         self._taken: list[NDArray[np.float64]] = []
 
     def anywhere(self, near: float, far: float, margin: float = 1.8) -> tuple[float, float]:
-        """On the road or on `margin` metres of pavement, inside the picture: (right, ahead)."""
+        """On the road or on `margin` meters of pavement, inside the picture: (right, ahead)."""
         ahead = 1 / self.rng.uniform(1 / far, 1 / near)
         reach = 0.45 * self.camera.width / self.camera.focal * ahead
         left = max(self.street.left - margin, -reach)
         right = min(self.street.right + margin, reach)
         return self.rng.uniform(left, right), ahead
 
-    def kerbside(self, near: float, far: float, inward: float) -> tuple[float, float]:
-        """On the road, `inward` metres from one of its kerbs: (right, ahead)."""
+    def curbside(self, near: float, far: float, inward: float) -> tuple[float, float]:
+        """On the road, `inward` meters from one of its curbs: (right, ahead)."""
         ahead = 1 / self.rng.uniform(1 / far, 1 / near)
         if self.rng.uniform() < 0.5:
             return self.street.left + inward, ahead
@@ -73,7 +73,7 @@ class Stage:
         label: int = 0,
         detection: int | None = None,
     ) -> None:
-        """Put an upright thing of (width, height) metres where there is room, if there is."""
+        """Put an upright thing of (width, height) meters where there is room, if there is."""
         point = self._place(spot, *size)
         if point is None:
             return
@@ -95,7 +95,7 @@ class Stage:
         label: int = 0,
         detection: int | None = None,
     ) -> None:
-        """Put a vehicle of (width, height, length) metres in its lane, or crossing the road."""
+        """Put a vehicle of (width, height, length) meters in its lane, or crossing the road."""
         width, height, length = size
         heading = int(self.rng.choice(4, p=[0.2, 0.2, 0.3, 0.3]))
         crossing = heading in (vehicles.LEFTWARD, vehicles.RIGHTWARD)
@@ -124,10 +124,10 @@ class Stage:
         shadow = (right - seen / 2 - 0.1, right + seen / 2 + 0.1, ahead - 0.2, ahead + depth)
         self.items.append(Item(ahead, draw, label, detection, shadow))
 
-    def shoot(self, kerbs: bool) -> tuple[Canvas, Images]:
+    def shoot(self, curbs: bool) -> tuple[Canvas, Images]:
         """Paint everything far to near and take (infrared, visible)."""
         canvas = Canvas(self.camera, sky(self.street.night))
-        paint_street(canvas, self.street, kerbs, self.rng)
+        paint_street(canvas, self.street, curbs, self.rng)
         street_surfaces = len(canvas.surfaces)
         for item in sorted(self.items, key=lambda item: -item.ahead):
             canvas.begin(item.label, item.detection)

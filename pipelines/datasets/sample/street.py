@@ -10,7 +10,7 @@ from pipelines.datasets.sample.canvas import OVERSAMPLING, Camera, Canvas, Surfa
 from pipelines.datasets.sample.sensors import Light
 
 Rng = np.random.Generator
-FAR = 70.0  # metres to the end of the street
+FAR = 70.0  # meters to the end of the street
 
 WINDOW = Surface((0.3, 0.33, 0.37), temperature=-1.0, texture=0.02)
 LIT_WINDOW = Surface((0.3, 0.25, 0.15), temperature=1.5, emission=(0.5, 0.36, 0.16))
@@ -22,11 +22,11 @@ class Street:
     """Geometry and hour of one scene.
 
     Attributes:
-        left: edge of the road, metres right of the camera (negative).
+        left: edge of the road, meters right of the camera (negative).
         right: the other edge.
-        pavement: width of each pavement, metres.
+        pavement: width of each pavement, meters.
         night: whether the sun is down.
-        lamps: (right, ahead) of the street lamps, metres.
+        lamps: (right, ahead) of the street lamps, meters.
     """
 
     left: float
@@ -87,17 +87,17 @@ def sky(night: bool) -> Surface:
     return Surface(color, temperature=-6.0, texture=0.02)
 
 
-def paint_street(canvas: Canvas, street: Street, kerbs: bool, rng: Rng) -> None:
+def paint_street(canvas: Canvas, street: Street, curbs: bool, rng: Rng) -> None:
     """Paint everything that stands behind the objects."""
     _horizon(canvas, street, rng)
     facade = max(street.right, -street.left) + street.pavement + 0.5
     _ground(canvas, street, facade, rng)
     for side in (-1, 1):
         _buildings(canvas, street, side * facade, rng)
-    if kerbs:
+    if curbs:
         canvas.begin(label=4)
-        objects.kerb(canvas, street.left, 1.5, 35.0)
-        objects.kerb(canvas, street.right, 1.5, 35.0)
+        objects.curb(canvas, street.left, 1.5, 35.0)
+        objects.curb(canvas, street.right, 1.5, 35.0)
         canvas.end()
 
 
@@ -125,9 +125,9 @@ def _hazy(color: tuple[float, float, float]) -> tuple[float, float, float]:
 
 
 def _ground(canvas: Canvas, street: Street, facade: float, rng: Rng) -> None:
-    grey = rng.uniform(0.16, 0.24)
-    asphalt = Surface((grey, grey, grey * 1.02), ground=0.12)
-    slabs = Surface((grey * 1.5, grey * 1.42, grey * 1.3), ground=0.10)
+    gray = rng.uniform(0.16, 0.24)
+    asphalt = Surface((gray, gray, gray * 1.02), ground=0.12)
+    slabs = Surface((gray * 1.5, gray * 1.42, gray * 1.3), ground=0.10)
     near = 0.8
     lawn = Surface((0.13, 0.17, 0.08), temperature=-1.0, ground=0.3)
     canvas.polygon([(x, 0, z) for x, z in _strip(-150.0, 150.0, near, 400.0)], lawn)

@@ -1,6 +1,6 @@
 """Cars, buses and trucks: side profiles pulled across a width, seen in perspective.
 
-Temperatures are degrees above the road's: running engines 7-18, tyres 7; glass is
+Temperatures are degrees above the road's: running engines 7-18, tires 7; glass is
 opaque, so that windows hardly show.
 """
 
@@ -18,10 +18,10 @@ Array = NDArray[np.float64]
 Patch = tuple[Sequence[tuple[float, float]] | Array, Surface]
 Place = Callable[[float, float, float], tuple[float, float, float]]
 
-AWAY, TOWARDS, LEFTWARD, RIGHTWARD = range(4)
+AWAY, TOWARD, LEFTWARD, RIGHTWARD = range(4)
 
 GLASS = Surface((0.10, 0.13, 0.16), temperature=-0.8, texture=0.02)
-TYRE = Surface((0.04, 0.04, 0.04), temperature=7.0)
+TIRE = Surface((0.04, 0.04, 0.04), temperature=7.0)
 RIM = Surface((0.45, 0.45, 0.47), temperature=5.0)
 DARK = Surface((0.06, 0.06, 0.06), temperature=5.0)
 TAIL = Surface((0.55, 0.04, 0.04), temperature=2.0, emission=(0.9, 0.04, 0.02), retro=0.1)
@@ -37,10 +37,10 @@ class Body:
     """The outside of a vehicle.
 
     Attributes:
-        profile: (along, up) in metres from the rear foot over the roof to the front foot.
+        profile: (along, up) in meters from the rear foot over the roof to the front foot.
         edges: what each edge of the profile is: p paint, h warm bonnet, g glass, r rear and
             f front (paint with patches).
-        width: metres.
+        width: meters.
         sides: patches on both sides, (along, up).
         rear: patches on the rear, (across, up).
         front: patches on the front, (across, up).
@@ -64,7 +64,7 @@ def _both(left: float, right: float, low: float, high: float, what: Surface) -> 
 def _wheels(radius: float, *along: float) -> list[Patch]:
     patches: list[Patch] = []
     for middle in along:
-        patches += [(disc(middle, radius, radius), TYRE), (disc(middle, radius, radius / 2), RIM)]
+        patches += [(disc(middle, radius, radius), TIRE), (disc(middle, radius, radius / 2), RIM)]
     return patches
 
 
@@ -144,17 +144,17 @@ def car(canvas: Canvas, right: float, ahead: float, heading: int, cold: bool, rn
 
 
 def bus(canvas: Canvas, right: float, ahead: float, heading: int, cold: bool, rng: Rng) -> None:
-    """A city bus, 8.6 × 2.5 × 3.1 m, in a strong colour."""
+    """A city bus, 8.6 × 2.5 × 3.1 m, in a strong color."""
     coat = _coat(rng, (0.6, 0.9), (0.4, 0.75))
     _draw(canvas, BUS, coat, _place(8.6, right, ahead, heading), cold)
 
 
 def truck(canvas: Canvas, right: float, ahead: float, heading: int, cold: bool, rng: Rng) -> None:
-    """A box truck, 5.9 × 2.4 × 3.3 m: coloured cab, pale box."""
+    """A box truck, 5.9 × 2.4 × 3.3 m: colored cab, pale box."""
     place = _place(5.9, right, ahead, heading)
     box = Surface((0.7, 0.69, 0.66), texture=0.04).shaded(rng.uniform(0.75, 1.15))
     parts = [(CAB, _coat(rng, (0.4, 0.9), (0.25, 0.7))), (CARGO, box)]
-    for body, coat in reversed(parts) if heading == TOWARDS else parts:
+    for body, coat in reversed(parts) if heading == TOWARD else parts:
         _draw(canvas, body, coat, place, cold)
 
 
@@ -169,7 +169,7 @@ def _place(length: float, right: float, ahead: float, heading: int) -> Place:
     def place(along: float, up: float, across: float) -> tuple[float, float, float]:
         if heading == AWAY:
             return right + across, up, ahead + along
-        if heading == TOWARDS:
+        if heading == TOWARD:
             return right - across, up, ahead + length - along
         direction = 1 if heading == RIGHTWARD else -1
         return right + direction * (along - length / 2), up, ahead + 1.25 - direction * across
@@ -188,7 +188,7 @@ def _draw(canvas: Canvas, body: Body, coat: Surface, place: Place, cold: bool) -
 
 @dataclass(frozen=True)
 class _Face:
-    """A flat part of the hull in metres (right, up, ahead), and what is painted on it."""
+    """A flat part of the hull in meters (right, up, ahead), and what is painted on it."""
 
     corners: Array
     normal: Array

@@ -16,7 +16,7 @@ from fusion.analysis.modalities import (
     l1_norm,
     laplacian_variance,
     measure_pairs,
-    summarise,
+    summarize,
 )
 from fusion.core.errors import InputError
 from fusion.images.decode import write_image
@@ -25,26 +25,26 @@ from fusion.images.pairs import find_pairs
 IMAGES = arrays(np.uint8, (6, 7))
 
 
-def grey(rows):
+def gray(rows):
     return np.array(rows, np.uint8)
 
 
 def test_gradient_change_rate_by_hand():
-    assert gradient_change_rate(grey([[10, 13], [14, 99]])) == 5  # (3, 4)
-    assert gradient_change_rate(grey([[0, 255, 0], [0, 255, 0]])) == 255, "unsigned differences"
+    assert gradient_change_rate(gray([[10, 13], [14, 99]])) == 5  # (3, 4)
+    assert gradient_change_rate(gray([[0, 255, 0], [0, 255, 0]])) == 255, "unsigned differences"
 
 
 def test_laplacian_variance_by_hand():
-    spot = grey([[0, 0, 0], [0, 8, 0], [0, 0, 0]])
+    spot = gray([[0, 0, 0], [0, 8, 0], [0, 0, 0]])
     # mirrored without repetition: an edge's middle sees the spot twice, a corner not at all
     values = [0, 16, 0, 16, -32, 16, 0, 16, 0]
     assert laplacian_variance(spot) == pytest.approx(np.var(values))
 
 
 def test_entropy_and_l1_by_hand():
-    assert entropy(grey([[1, 1, 2, 3]])) == pytest.approx(1.5)
-    assert entropy(grey([[7, 7]])) == 0
-    assert l1_norm(grey([[0, 2], [4, 6]])) == 3
+    assert entropy(gray([[1, 1, 2, 3]])) == pytest.approx(1.5)
+    assert entropy(gray([[7, 7]])) == 0
+    assert l1_norm(gray([[0, 2], [4, 6]])) == 3
 
 
 @given(IMAGES, IMAGES)
@@ -63,7 +63,7 @@ def test_divergence_is_the_mean_kullback_leibler_divergence_from_the_mixture(fir
 
 
 def test_divergence_is_zero_for_equal_histograms_and_one_bit_for_disjoint_ones():
-    image = grey([[0, 1, 2], [3, 4, 5]])
+    image = gray([[0, 1, 2], [3, 4, 5]])
     assert jensen_shannon_divergence(image, image[::-1, ::-1]) == 0
     assert jensen_shannon_divergence(image, image + 100) == pytest.approx(1)
 
@@ -74,17 +74,17 @@ def test_clusters_are_those_of_an_exhaustive_k_means_in_ascending_order():
     )
     found = cluster(values.tolist())
     best = KMeans(3, n_init=50, random_state=0).fit(values[:, None])
-    assert found.centres == pytest.approx(sorted(best.cluster_centers_[:, 0]))
-    assert found.labels == [int(np.abs(np.array(found.centres) - v).argmin()) for v in values]
+    assert found.centers == pytest.approx(sorted(best.cluster_centers_[:, 0]))
+    assert found.labels == [int(np.abs(np.array(found.centers) - v).argmin()) for v in values]
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
 @example([1.0, 0.6875, 0.65625, 0.25, 0.3125, 0.34375])
 def test_there_are_no_more_clusters_than_distinct_values_and_none_is_empty(values):
     found = cluster(values)
-    assert len(found.centres) == min(3, len({round(value, 9) for value in values}))
-    assert found.centres == sorted(found.centres)
-    assert set(found.labels) == set(range(len(found.centres)))
+    assert len(found.centers) == min(3, len({round(value, 9) for value in values}))
+    assert found.centers == sorted(found.centers)
+    assert set(found.labels) == set(range(len(found.centers)))
 
 
 def test_shares_of_pairs(tmp_path):
@@ -94,12 +94,12 @@ def test_shares_of_pairs(tmp_path):
     for name, (infrared, visible) in levels.items():
         write_image(tmp_path / f"ir/{name}.png", np.full((16, 16), infrared, np.uint8))
         write_image(tmp_path / f"vi/{name}.png", np.full((16, 16, 3), visible, np.uint8))
-    summary = summarise(measure_pairs(find_pairs(tmp_path / "ir", tmp_path / "vi")))
+    summary = summarize(measure_pairs(find_pairs(tmp_path / "ir", tmp_path / "vi")))
     expected = {"infrared": 22.5, "visible": 22.5, "below": 0.5, "equal": 0.25, "above": 0.25}
     assert summary["sparsity"]["L1"] == expected
     assert summary["sparsity"]["GCR"]["equal"] == 1
     groups = summary["divergence"]["clusters"]
-    assert groups == [{"centre": 0.0, "pairs": 1}, {"centre": 1.0, "pairs": 3}]
+    assert groups == [{"center": 0.0, "pairs": 1}, {"center": 1.0, "pairs": 3}]
     assert summary["divergence"]["values"]["c"] == {"JS": 0.0, "cluster": 0}
     assert json.loads(json.dumps(summary)) == summary
 

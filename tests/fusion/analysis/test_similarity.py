@@ -18,18 +18,18 @@ def features(samples, channels, seed):
 
 
 def slow_cka(x, y):
-    """The definition: normalised HSIC of the two N×N Gram matrices."""
+    """The definition: normalized HSIC of the two N×N Gram matrices."""
     x, y = x.double(), y.double()
     count = len(x)
-    centre = torch.eye(count, dtype=torch.float64) - 1 / count
+    center = torch.eye(count, dtype=torch.float64) - 1 / count
 
     def hsic(first, second):
-        return torch.trace(first @ first.T @ centre @ second @ second.T @ centre) / (count - 1) ** 2
+        return torch.trace(first @ first.T @ center @ second @ second.T @ center) / (count - 1) ** 2
 
     return hsic(x, y) / (hsic(x, x) * hsic(y, y)).sqrt()
 
 
-def test_cka_is_the_normalised_hilbert_schmidt_criterion():
+def test_cka_is_the_normalized_hilbert_schmidt_criterion():
     x = features(30, 5, 0)
     y = torch.cat([x[:, :2] ** 2, features(30, 6, 1)], dim=1)
     torch.testing.assert_close(linear_cka(x, y), slow_cka(x, y), atol=1e-10, rtol=1e-8)

@@ -8,7 +8,7 @@ from fusion.blocks.dense_attention import (
     DenseTransposedAttention,
     PairwiseGatedFeedForward,
 )
-from tests.fusion.toys import parameters, randomised
+from tests.fusion.toys import parameters, randomized
 
 
 def slow_conv(image, weight, groups=1, mode="constant"):
@@ -60,7 +60,7 @@ def slow_norm(x, w):
 
 
 def test_attention_is_its_formula_with_a_dense_convolution():
-    attention = randomised(DenseTransposedAttention(6, 2), std=0.5)
+    attention = randomized(DenseTransposedAttention(6, 2), std=0.5)
     features = torch.randn(2, 6, 5, 7)
     expected = slow_attention(features[1].double().numpy(), numpy_of(attention), heads=2)
     np.testing.assert_allclose(attention(features)[1].detach(), expected, atol=1e-4)
@@ -68,14 +68,14 @@ def test_attention_is_its_formula_with_a_dense_convolution():
 
 @pytest.mark.parametrize(("padding", "mode"), [("zeros", "constant"), ("reflect", "reflect")])
 def test_feed_forward_has_two_channels_a_group_and_the_wanted_border(padding, mode):
-    layer = randomised(PairwiseGatedFeedForward(4, 1.5, padding), std=0.5)
+    layer = randomized(PairwiseGatedFeedForward(4, 1.5, padding), std=0.5)
     features = torch.randn(1, 4, 5, 6)
     expected = slow_feed_forward(features[0].double().numpy(), numpy_of(layer), mode)
     np.testing.assert_allclose(layer(features)[0].detach(), expected, atol=1e-5)
 
 
-def test_block_adds_both_parts_to_what_they_normalise():
-    block = randomised(DenseAttentionBlock(4, 2))
+def test_block_adds_both_parts_to_what_they_normalize():
+    block = randomized(DenseAttentionBlock(4, 2))
     features = torch.randn(1, 4, 6, 5)
     parts = {name: numpy_of(part) for name, part in block.named_children()}
     x = features[0].double().numpy()
@@ -90,7 +90,7 @@ def test_block_has_the_number_of_parameters_of_cddfuses_base_fusion():
 
 
 def test_memory_format_does_not_change_the_result():
-    block = randomised(DenseAttentionBlock(8, 2))
+    block = randomized(DenseAttentionBlock(8, 2))
     features = torch.randn(2, 8, 9, 11)
     result = block(features.to(memory_format=torch.channels_last))
     torch.testing.assert_close(result, block(features), atol=1e-4, rtol=1e-4)

@@ -10,27 +10,27 @@ from fusion.blocks.layers import (
 )
 
 
-def randomised(module):
+def randomized(module):
     torch.manual_seed(1)
     for parameter in module.parameters():
         torch.nn.init.normal_(parameter, std=0.5)
     return module
 
 
-def test_layer_norm_normalises_the_channels_of_each_pixel():
-    norm = randomised(ChannelLayerNorm(6))
+def test_layer_norm_normalizes_the_channels_of_each_pixel():
+    norm = randomized(ChannelLayerNorm(6))
     features = torch.randn(2, 6, 3, 5)
     for y in range(3):
         for x in range(5):
             pixel = features[1, :, y, x]
-            centred = (pixel - pixel.mean()) / (pixel.var(unbiased=False) + norm.eps).sqrt()
-            expected = centred * norm.weight + norm.bias
+            centered = (pixel - pixel.mean()) / (pixel.var(unbiased=False) + norm.eps).sqrt()
+            expected = centered * norm.weight + norm.bias
             torch.testing.assert_close(norm(features)[1, :, y, x], expected, atol=1e-5, rtol=1e-4)
 
 
 def test_transposed_attention_is_restormers_formula_head_by_head():
     heads, channels = 2, 6
-    attention = randomised(TransposedAttention(channels, heads))
+    attention = randomized(TransposedAttention(channels, heads))
     features = torch.randn(2, channels, 7, 5)
     qkv = attention.depthwise(attention.expand(features))
     query, key, value = qkv.chunk(3, dim=1)
@@ -47,7 +47,7 @@ def test_transposed_attention_is_restormers_formula_head_by_head():
 
 
 def test_gated_feed_forward_multiplies_gelu_of_one_half_with_the_other():
-    layer = randomised(GatedFeedForward(4, 2.0))
+    layer = randomized(GatedFeedForward(4, 2.0))
     features = torch.randn(1, 4, 6, 6)
     hidden = layer.depthwise(layer.expand(features))
     expected = layer.project(F.gelu(hidden[:, :8]) * hidden[:, 8:])
@@ -60,13 +60,13 @@ def test_a_block_has_restormers_number_of_parameters():
 
 
 def test_memory_format_does_not_change_the_result():
-    block = randomised(RestormerBlock(8, 2))
+    block = randomized(RestormerBlock(8, 2))
     features = torch.randn(2, 8, 9, 11)
     result = block(features.to(memory_format=torch.channels_last))
     torch.testing.assert_close(result, block(features), atol=1e-4, rtol=1e-4)
 
 
 def test_channel_attention_without_bias_is_blind_to_an_empty_map():
-    attention = randomised(ChannelAttention(8, 4, bias=False))
+    attention = randomized(ChannelAttention(8, 4, bias=False))
     assert sum(p.numel() for p in attention.parameters()) == 2 * 8 * 2
     assert (attention(torch.zeros(1, 8, 3, 3)) == 0).all()

@@ -3,15 +3,15 @@ from torch import nn
 from torch.nn import functional as F
 
 from fusion.blocks.unet import Contraction, Expansion, double_conv, level_widths
-from tests.fusion.toys import randomised
+from tests.fusion.toys import randomized
 
 
 def test_widths_double_five_times():
     assert level_widths(64) == [64, 128, 256, 512, 1024]
 
 
-def test_double_conv_is_two_normalised_convolutions():
-    block = randomised(double_conv(3, 4, bias=False))
+def test_double_conv_is_two_normalized_convolutions():
+    block = randomized(double_conv(3, 4, bias=False))
     image = torch.randn(2, 3, 6, 7)
     statistics = [block[1], block[4]]
     for norm in statistics:
@@ -27,7 +27,7 @@ def test_double_conv_is_two_normalised_convolutions():
 
 
 def test_each_level_sees_the_strongest_of_four_pixels_of_the_one_above():
-    contraction = randomised(Contraction(2, [3, 5, 4], bias=True))
+    contraction = randomized(Contraction(2, [3, 5, 4], bias=True))
     features = contraction(torch.randn(1, 2, 8, 12))
     assert [tuple(f.shape[1:]) for f in features] == [(3, 8, 12), (5, 4, 6), (4, 2, 3)]
     for above, below, level in zip(features, features[1:], contraction.levels[1:], strict=False):
@@ -39,7 +39,7 @@ def test_each_level_sees_the_strongest_of_four_pixels_of_the_one_above():
 
 def test_expansion_merges_every_skip_from_the_deepest_up():
     widths = [3, 5, 4]
-    expansion = randomised(
+    expansion = randomized(
         Expansion(widths, lambda deep, shallow: nn.ConvTranspose2d(deep, shallow, 2, 2), bias=True)
     )
     fine, middle, deep = (torch.randn(1, c, 8 // 2**i, 12 // 2**i) for i, c in enumerate(widths))

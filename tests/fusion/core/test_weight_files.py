@@ -32,15 +32,15 @@ def test_the_format_of_old_versions_is_taken(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
-        ("a.pt", b"no weights", "is no .pt file: it begins with b'no weight'"),
+        ("a.pt", b"no weights", "is not a .pt file: it begins with b'no weight'"),
         ("a.pth", b"", "is empty"),
-        ("a.pt", b"\x80", "is no .pt file"),
+        ("a.pt", b"\x80", "is not a .pt file"),
         ("a.safetensors", b"", "is empty"),
-        ("a.safetensors", b"PK\x03\x04 a zip archive", "is no .safetensors file"),
-        ("a.safetensors", struct.pack("<Q", 10**9) + b"{}", "is no .safetensors file"),
-        ("a.safetensors", struct.pack("<Q", 2**63) + b"{}", "is no .safetensors file"),
-        ("a.txt", b"PK\x03\x04", "is no file of weights"),
-        ("hostname", b"here", "is no file of weights"),
+        ("a.safetensors", b"PK\x03\x04 a zip archive", "is not a .safetensors file"),
+        ("a.safetensors", struct.pack("<Q", 10**9) + b"{}", "is not a .safetensors file"),
+        ("a.safetensors", struct.pack("<Q", 2**63) + b"{}", "is not a .safetensors file"),
+        ("a.txt", b"PK\x03\x04", "is not a weight file"),
+        ("hostname", b"here", "is not a weight file"),
     ],
 )
 def test_anything_else_is_refused_with_the_reason(tmp_path, name, content, reason):

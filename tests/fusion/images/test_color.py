@@ -28,15 +28,15 @@ def test_chrominance_stays_where_the_result_fits_the_cube(seed):
 
 
 @given(st.integers(0, 1000))
-def test_colour_leaving_the_cube_is_clipped_never_wrapped(seed):
+def test_color_leaving_the_cube_is_clipped_never_wrapped(seed):
     colored = restore_color(images(seed, 1), images(seed + 1, 3))
     assert colored.min() >= 0
     assert colored.max() <= 1
 
 
-def test_grey_stays_grey():
-    grey = images(0, 1).expand(-1, 3, -1, -1)
-    colored = restore_color(images(1, 1), grey)
+def test_gray_stays_gray():
+    gray = images(0, 1).expand(-1, 3, -1, -1)
+    colored = restore_color(images(1, 1), gray)
     torch.testing.assert_close(colored[:, 0], colored[:, 1])
     torch.testing.assert_close(colored[:, 0], colored[:, 2])
 

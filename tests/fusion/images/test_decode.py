@@ -51,7 +51,7 @@ def test_what_is_written_is_read_back(folder, shape, channels, seed):
 
 @settings(deadline=None, max_examples=30)
 @given(pixels=arrays(np.uint8, array_shapes(min_dims=2, max_dims=2, **SIDES)))
-def test_three_equal_channels_are_grey(folder, pixels):
+def test_three_equal_channels_are_gray(folder, pixels):
     Image.fromarray(np.stack([pixels] * 3, axis=-1)).save(folder / "equal.png")
     for read in (read_visible, read_infrared):
         image = read(folder / "equal.png")
@@ -59,7 +59,7 @@ def test_three_equal_channels_are_grey(folder, pixels):
         assert not image.stored
 
 
-def test_infrared_in_colour_is_its_rounded_luma(folder, rng):
+def test_infrared_in_color_is_its_rounded_luma(folder, rng):
     pixels = colors(rng)
     Image.fromarray(pixels).save(folder / "ir.png")
     red, green, blue = (pixels[..., c].astype(np.float64) for c in range(3))
@@ -68,7 +68,7 @@ def test_infrared_in_colour_is_its_rounded_luma(folder, rng):
 
 
 @pytest.mark.parametrize("mode", ["P", "CMYK", "1", "RGBA", "LA", "L", "YCbCr"])
-def test_colour_modes_become_grey_or_rgb(folder, rng, mode):
+def test_color_modes_become_gray_or_rgb(folder, rng, mode):
     image = Image.fromarray(colors(rng)).convert("L" if mode == "LA" else "RGB").convert(mode)
     path = folder / f"mode-{mode}.{'png' if mode in {'P', '1', 'RGBA', 'LA', 'L'} else 'tif'}"
     image.save(path)
@@ -85,7 +85,7 @@ def test_alpha_is_dropped_not_blended(folder, rng):
     np.testing.assert_array_equal(read_visible(folder / "alpha.png").pixels, rgba[..., :3])
 
 
-def test_a_palette_with_a_transparent_colour_loses_it(folder, rng):
+def test_a_palette_with_a_transparent_color_loses_it(folder, rng):
     image = Image.fromarray(colors(rng)).convert("P")
     image.save(folder / "transparent.png", transparency=3)
     read = read_visible(folder / "transparent.png")
@@ -182,7 +182,7 @@ def test_broken_exif_leaves_the_pixels_readable(folder, rng, extension, exif):
     assert not read.stored
 
 
-def test_a_printers_jpeg_has_its_own_colours(folder):
+def test_a_printers_jpeg_has_its_own_colors(folder):
     """A CMYK JPEG as Adobe writes it, inverted."""
     stripes = np.zeros((32, 96, 3), np.uint8)
     for channel in range(3):
@@ -192,7 +192,7 @@ def test_a_printers_jpeg_has_its_own_colours(folder):
 
 
 @pytest.mark.parametrize("name", ["deep.png", "deep.tif", "deep-alpha.png"])
-def test_sixteen_bit_colour_is_its_high_byte(folder, rng, name):
+def test_sixteen_bit_color_is_its_high_byte(folder, rng, name):
     pixels = colors(rng)
     deep = pixels[..., ::-1].astype(np.uint16) * 257
     alpha = [np.full((20, 30), 9, np.uint16)] if "alpha" in name else []
@@ -201,7 +201,7 @@ def test_sixteen_bit_colour_is_its_high_byte(folder, rng, name):
 
 
 @pytest.mark.parametrize("name", ["deep.png", "deep.tif", "deep-alpha.png"])
-def test_sixteen_bit_colour_takes_no_declared_range(folder, name):
+def test_sixteen_bit_color_takes_no_declared_range(folder, name):
     channels = 4 if "alpha" in name else 3
     cv2.imwrite(str(folder / name), np.full((20, 30, channels), 16383, np.uint16))
     notes = read_infrared(folder / name, (0, 16383)).notes
@@ -214,8 +214,8 @@ def chunk(kind, content):
     return struct.pack(">I", len(content)) + kind + content + checksum
 
 
-def write_deep_grey_with_alpha(path, values, exif):
-    """16-bit grey and alpha, which neither Pillow nor OpenCV writes."""
+def write_deep_gray_with_alpha(path, values, exif):
+    """16-bit gray and alpha, which neither Pillow nor OpenCV writes."""
     height, width = values.shape
     rows = np.dstack([values, np.full_like(values, 300)]).astype(">u2").reshape(height, -1)
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, 4, 0, 0, 0))
@@ -225,11 +225,11 @@ def write_deep_grey_with_alpha(path, values, exif):
 
 
 @pytest.mark.parametrize("orientation", [1, 6])
-def test_sixteen_bit_grey_keeps_its_low_bytes_beside_alpha(folder, rng, orientation):
+def test_sixteen_bit_gray_keeps_its_low_bytes_beside_alpha(folder, rng, orientation):
     values, exif = rng.integers(0, 16384, (20, 30), dtype=np.uint16), Image.Exif()
     exif[0x0112] = orientation
-    path = folder / "grey-alpha.png"
-    write_deep_grey_with_alpha(path, values, exif)
+    path = folder / "gray-alpha.png"
+    write_deep_gray_with_alpha(path, values, exif)
     read, shown = read_infrared(path, (0, 16383)), SHOWN[orientation](values)
     np.testing.assert_array_equal(read.pixels, np.rint(shown / 16383 * 255))
     assert read.notes[:2] == ("scaled from 0..16383", "alpha dropped")

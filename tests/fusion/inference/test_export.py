@@ -18,7 +18,7 @@ from fusion.inference.export import (
     write_onnx,
     write_torch,
 )
-from fusion.inference.pretrained import in_the_box, load
+from fusion.inference.pretrained import load, released_networks
 from fusion.methods.average import Average
 from fusion.methods.pomai.config import MICMConfig, NGMMConfig, PoMAIConfig
 from fusion.methods.pomai.method import PoMAI
@@ -29,7 +29,7 @@ SIZES = [(1, 48, 64), (2, 97, 131), (1, 200, 136)]
 
 
 def small():
-    """Several hash rounds, neighbouring groups, one stem for both: every operator there is."""
+    """Several hash rounds, neighboring groups, one stem for both: every operator there is."""
     torch.manual_seed(0)
     ngmm = NGMMConfig(group_size=30, buckets=16, rounds=2, neighbours=1)
     config = PoMAIConfig(
@@ -89,20 +89,20 @@ def test_the_model_describes_itself(onnx_file):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", in_the_box())
-def test_networks_in_the_box_export_to_both(tmp_path, name):
+@pytest.mark.parametrize("name", released_networks())
+def test_released_networks_export_to_both(tmp_path, name):
     network = load(name).method
     traced = trace(network)
     smallest = smallest_side(traced)
     assert smallest <= 32
-    write_onnx(traced, tmp_path / "box.onnx", {})
-    write_torch(traced, tmp_path / "box.pt2", {})
-    program = torch.export.load(tmp_path / "box.pt2").module()
+    write_onnx(traced, tmp_path / "network.onnx", {})
+    write_torch(traced, tmp_path / "network.pt2", {})
+    program = torch.export.load(tmp_path / "network.pt2").module()
     for size in [(1, smallest, smallest), *SIZES]:
         images = pair(*size)
         with torch.inference_mode():
             expected = network(*images)
-        fused = run_onnx(tmp_path / "box.onnx", *images)
+        fused = run_onnx(tmp_path / "network.onnx", *images)
         torch.testing.assert_close(fused, expected, atol=1e-3, rtol=0)
         torch.testing.assert_close(program(*images), expected, atol=1e-3, rtol=0)
 

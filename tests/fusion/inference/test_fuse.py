@@ -27,12 +27,12 @@ def fuse(method, folder, output, *, stretched=False, batch_size=3):
     return {pair.name: read_visible(output / f"{pair.name}.png").pixels for pair in pairs}
 
 
-def test_visible_is_reproduced_to_the_byte_colour_included(folder, tmp_path):
+def test_visible_is_reproduced_to_the_byte_color_included(folder, tmp_path):
     for name, pixels in fuse("visible", folder, tmp_path).items():
         assert np.array_equal(pixels, read_visible(folder / "vi" / f"{name}.png").pixels)
 
 
-def test_infrared_takes_no_colour_from_visible(folder, tmp_path):
+def test_infrared_takes_no_color_from_visible(folder, tmp_path):
     for name, pixels in fuse("infrared", folder, tmp_path).items():
         expected = cv2.imread(str(folder / "ir" / f"{name}.png"), cv2.IMREAD_GRAYSCALE)
         assert np.array_equal(pixels, expected)
@@ -42,7 +42,7 @@ def test_infrared_takes_no_colour_from_visible(folder, tmp_path):
     ("method", "rule"), [("average", lambda i, v: (i + v) / 2), ("maximum", np.maximum)]
 )
 def test_baselines_fuse_luminance_pixel_by_pixel(folder, tmp_path, method, rule):
-    fused = fuse(method, folder, tmp_path)["01"]  # the grey pair: luminance is the image
+    fused = fuse(method, folder, tmp_path)["01"]  # the gray pair: luminance is the image
     infrared = cv2.imread(str(folder / "ir/01.png"), cv2.IMREAD_GRAYSCALE).astype(float)
     visible = cv2.imread(str(folder / "vi/01.png"), cv2.IMREAD_GRAYSCALE).astype(float)
     assert fused.ndim == 2

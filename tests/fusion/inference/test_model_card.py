@@ -6,7 +6,7 @@ import pytest
 from huggingface_hub import ModelCard
 
 from fusion.inference.model_card import render_card
-from fusion.inference.pretrained import BOX, in_the_box
+from fusion.inference.pretrained import RELEASED, released_networks
 
 PUBLISHED = {
     "method": "emma",
@@ -22,16 +22,16 @@ PUBLISHED = {
 }
 
 
-@pytest.mark.parametrize("name", in_the_box())
+@pytest.mark.parametrize("name", released_networks())
 def test_the_page_beside_released_weights_shows_their_card(name):
-    card = json.loads((BOX / f"{name}.json").read_bytes())
-    page = (BOX / f"{name}.md").read_text(encoding="utf-8")
+    card = json.loads((RELEASED / f"{name}.json").read_bytes())
+    page = (RELEASED / f"{name}.md").read_text(encoding="utf-8")
     assert page == render_card(name, card), "run `python -m scripts.measure_weights`"
 
 
-@pytest.mark.parametrize("name", in_the_box())
+@pytest.mark.parametrize("name", released_networks())
 def test_a_hub_reads_the_results_of_released_weights(name):
-    card = json.loads((BOX / f"{name}.json").read_bytes())
+    card = json.loads((RELEASED / f"{name}.json").read_bytes())
     found = ModelCard(render_card(name, card)).data
     assert (found.license, found.pipeline_tag) == ("agpl-3.0", "image-to-image")
     values = {(r.dataset_name, r.metric_type): r.metric_value for r in found.eval_results}

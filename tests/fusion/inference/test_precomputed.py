@@ -13,8 +13,8 @@ from fusion.inference.precomputed import adopt_images, checksum_of_images
 from fusion.methods.base import FusionMethod
 
 
-class InfraredInColour(FusionMethod):
-    """Its fused luminance is the infrared image, a file of grey levels that others could leave."""
+class InfraredInColor(FusionMethod):
+    """Its fused luminance is the infrared image, a file of gray levels that others could leave."""
 
     config_class: ClassVar[type[Config]] = Config
 
@@ -36,9 +36,9 @@ def contents(folder):
 
 
 @pytest.mark.parametrize("stretched", [False, True])
-def test_grey_images_become_the_files_that_fusing_leaves(folder, tmp_path, stretched):
+def test_gray_images_become_the_files_that_fusing_leaves(folder, tmp_path, stretched):
     pairs, options = pairs_of(folder), {"batch_size": 2, "runtime": RuntimeConfig()}
-    method = InfraredInColour(Config())
+    method = InfraredInColor(Config())
     fuse_pairs(method, pairs, tmp_path / "ours", stretched=stretched, **options)
     adopt_images(folder / "ir", "test", pairs, tmp_path / "theirs", stretched=stretched)
     assert contents(tmp_path / "theirs") == contents(tmp_path / "ours")
@@ -46,31 +46,31 @@ def test_grey_images_become_the_files_that_fusing_leaves(folder, tmp_path, stret
     assert cv2.imread(str(tmp_path / "theirs/01.png"), cv2.IMREAD_UNCHANGED).ndim == 2
 
 
-def test_grey_files_of_three_channels_are_grey(folder, tmp_path):
+def test_gray_files_of_three_channels_are_gray(folder, tmp_path):
     pairs = pairs_of(folder)
     (tmp_path / "tripled").mkdir()
     for pair in pairs:
-        grey = read_infrared(pair.infrared).pixels
-        write_image(tmp_path / f"tripled/{pair.name}.png", np.repeat(grey[..., None], 3, axis=2))
+        gray = read_infrared(pair.infrared).pixels
+        write_image(tmp_path / f"tripled/{pair.name}.png", np.repeat(gray[..., None], 3, axis=2))
     adopt_images(tmp_path / "tripled", "test", pairs, tmp_path / "theirs")
     adopt_images(folder / "ir", "test", pairs, tmp_path / "expected")
     assert contents(tmp_path / "theirs") == contents(tmp_path / "expected")
 
 
-def test_coloured_images_keep_their_colour(folder, tmp_path):
+def test_colored_images_keep_their_color(folder, tmp_path):
     pairs, random = pairs_of(folder), np.random.default_rng(7)
-    colours = {}
+    colors = {}
     (tmp_path / "given").mkdir()
     for pair in pairs:
         shape = (*read_infrared(pair.infrared).pixels.shape, 3)
-        colours[pair.name] = random.integers(0, 256, shape, dtype=np.uint8)
-        write_image(tmp_path / f"given/{pair.name}.png", colours[pair.name])
+        colors[pair.name] = random.integers(0, 256, shape, dtype=np.uint8)
+        write_image(tmp_path / f"given/{pair.name}.png", colors[pair.name])
     adopt_images(tmp_path / "given", "test", pairs, tmp_path / "theirs")
-    for name, pixels in colours.items():
+    for name, pixels in colors.items():
         np.testing.assert_array_equal(read_visible(tmp_path / f"theirs/{name}.png").pixels, pixels)
 
 
-def test_coloured_images_are_stretched_in_their_own_colour(folder, tmp_path):
+def test_colored_images_are_stretched_in_their_own_color(folder, tmp_path):
     pair = pairs_of(folder)[0]
     height, width = read_infrared(pair.infrared).pixels.shape
     ramp = np.linspace(80, 120, width).round().astype(np.uint8)
@@ -79,10 +79,10 @@ def test_coloured_images_are_stretched_in_their_own_colour(folder, tmp_path):
     write_image(tmp_path / f"given/{pair.name}.png", np.ascontiguousarray(pixels, np.uint8))
     adopt_images(tmp_path / "given", "test", [pair], tmp_path / "theirs", stretched=True)
     path = tmp_path / f"theirs/{pair.name}.png"
-    luminance, colour = read_infrared(path).pixels, read_visible(path).pixels.astype(int)
+    luminance, color = read_infrared(path).pixels, read_visible(path).pixels.astype(int)
     assert luminance.min() <= 5
     assert luminance.max() >= 250
-    middle = colour[:, width // 2]
+    middle = color[:, width // 2]
     assert (middle[:, 0] - middle[:, 1] == 9).all()
     assert (middle[:, 1] - middle[:, 2] == 5).all()
 

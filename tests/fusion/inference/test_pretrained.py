@@ -14,7 +14,7 @@ import fusion
 from fusion.core.errors import InputError
 from fusion.images.color import luminance
 from fusion.inference.fuse import fuse_batch
-from fusion.inference.pretrained import in_the_box, load
+from fusion.inference.pretrained import load, released_networks
 from fusion.inference.tiles import MemoryPlan
 from fusion.methods.files import save_model
 from fusion.methods.pomai.config import NGMMConfig, PoMAIConfig
@@ -50,10 +50,10 @@ def test_arrays_and_tensors_fuse_alike_and_as_the_pipeline_does(folder, pair):
     np.testing.assert_array_equal(fused, expected[0].permute(1, 2, 0).numpy())
 
 
-def test_grey_stays_grey_and_stretching_fills_the_range(folder, pair):
+def test_gray_stays_gray_and_stretching_fills_the_range(folder, pair):
     fuse, (infrared, visible) = load(folder), pair
-    grey = fuse(infrared, visible[..., 0])
-    assert grey.shape == infrared.shape
+    gray = fuse(infrared, visible[..., 0])
+    assert gray.shape == infrared.shape
     stretched = fuse(infrared, visible[..., 0], stretch=True)
     assert (stretched.min(), stretched.max()) == (0, 255)
 
@@ -105,16 +105,16 @@ def test_loading_is_the_package_s_front_door_and_costs_nothing_before_it_is_used
         _ = fusion.unload
 
 
-@pytest.mark.parametrize("name", in_the_box())
-def test_every_network_in_the_box_fuses_a_scene(name):
+@pytest.mark.parametrize("name", released_networks())
+def test_every_released_network_fuses_a_scene(name):
     """A hot spot in the dark and a pattern in the light are both in the result."""
     infrared, visible = np.full((64, 96), 30, np.uint8), np.full((64, 96, 3), 20, np.uint8)
     infrared[20:40, 10:26] = 230
     visible[:, 48::8] = visible[:, 49::8] = 200
     fused = load(name)(infrared, visible)
-    grey = luminance(torch.from_numpy(fused).permute(2, 0, 1)[None].float())[0, 0].numpy()
-    assert grey[24:36, 14:22].mean() > grey[24:36, 32:40].mean() + 60
-    assert grey[:, 56:88].std() > 30
+    gray = luminance(torch.from_numpy(fused).permute(2, 0, 1)[None].float())[0, 0].numpy()
+    assert gray[24:36, 14:22].mean() > gray[24:36, 32:40].mean() + 60
+    assert gray[:, 56:88].std() > 30
 
 
 @pytest.fixture
@@ -168,14 +168,13 @@ def test_a_hugging_face_repository(hub, folder, pair):
 
 
 def test_a_repository_that_does_not_exist(hub):
-    with pytest.raises(
-        InputError, match=r"someone/else: is no file or folder here, and .* no such"
-    ):
+    with pytest.raises(InputError, match=r"someone/else: is not a file or folder, and .* no such"):
         load("someone/else")
 
 
 def test_a_repository_without_a_card(hub):
-    with pytest.raises(InputError, match=r"someone/bare: .* lacks weights\.safetensors or card"):
+    message = r"someone/bare: .* does not have weights\.safetensors or card"
+    with pytest.raises(InputError, match=message):
         load("someone/bare")
 
 
@@ -184,7 +183,7 @@ def test_a_repository_without_a_network(monkeypatch, tmp_path):
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     with pytest.raises(
-        InputError, match=r"models/pomai: is no file or folder .* cannot be reached"
+        InputError, match=r"models/pomai: is not a file or folder, .* cannot be reached"
     ):
         load("models/pomai")
 
@@ -209,7 +208,8 @@ def no_hub(monkeypatch):
 )
 def test_a_path_is_never_looked_for_on_hugging_face(no_hub, monkeypatch, tmp_path, name):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(InputError, match="is no model: no such file or folder is here; give one"):
+    message = "is not a model: this file or folder does not exist; give one"
+    with pytest.raises(InputError, match=message):
         load(name)
 
 
@@ -219,7 +219,7 @@ def test_either_file_of_a_model_stands_for_both(folder, pair, tmp_path):
         np.testing.assert_array_equal(load(folder / name)(*pair), expected)
     shutil.copy(folder / "card.json", tmp_path / "mine.json")
     for name in ("mine.json", "mine.safetensors"):
-        with pytest.raises(InputError, match=r"mine\.safetensors: is missing, though its card is"):
+        with pytest.raises(InputError, match=r"mine\.safetensors: is missing, but its card exists"):
             load(tmp_path / name)
     shutil.copy(folder / "weights.safetensors", tmp_path / "mine.safetensors")
     np.testing.assert_array_equal(load(tmp_path / "mine.json")(*pair), expected)
@@ -227,7 +227,7 @@ def test_either_file_of_a_model_stands_for_both(folder, pair, tmp_path):
 
 def test_what_is_there_but_no_model(no_hub, tmp_path):
     (tmp_path / "photo.jpg").write_text("")
-    with pytest.raises(InputError, match=r"photo\.jpg: is no model; give a \.safetensors file"):
+    with pytest.raises(InputError, match=r"photo\.jpg: is not a model; give a \.safetensors file"):
         load(tmp_path / "photo.jpg")
     with pytest.raises(InputError, match=r"card\.json: is missing"):
         load(tmp_path)
@@ -238,20 +238,22 @@ def test_a_device_that_is_not_here(folder, monkeypatch):
     with pytest.raises(InputError, match="cuda:1: torch finds 1 CUDA devices here"):
         load(folder, device="cuda:1")
     for device in ("gpu", "", None, "../../x"):
-        with pytest.raises(InputError, match="is no device"):
+        with pytest.raises(InputError, match="is not a device"):
             load(folder, device=device)
     for device in ("mps", "meta"):
-        with pytest.raises(InputError, match=f'{device}: is a kind of device .*; give "cpu" or'):
+        with pytest.raises(
+            InputError, match=f'{device}: is not a supported kind of device; give "cpu" or'
+        ):
             load(folder, device=device)
 
 
 @pytest.mark.parametrize("memory", [float("nan"), float("inf"), 0, -1, "10", None])
 def test_an_impossible_amount_of_memory_is_refused(folder, memory):
-    with pytest.raises(InputError, match="is no amount of memory; give GiB above 0"):
+    with pytest.raises(InputError, match="is not an amount of memory; give GiB above 0"):
         load(folder, memory_gib=memory)
 
 
 @pytest.mark.parametrize("name", ["", " ", "pomai-tiny\0", "a/b\0", "x" * 5000, "./" + "y" * 300])
 def test_a_name_that_no_file_can_have_is_refused(no_hub, name):
-    with pytest.raises(InputError, match=r"is no model's name|cannot be looked up"):
+    with pytest.raises(InputError, match=r"is not the name of a model|cannot be looked up"):
         load(name)

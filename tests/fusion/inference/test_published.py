@@ -7,7 +7,8 @@ from safetensors.torch import save_file
 from torch import nn
 
 from fusion.core.errors import InputError
-from fusion.inference.published import BATCH_NORM, inside, read_checkpoint, rename, renamed_parts
+from fusion.core.tensors import read_checkpoint
+from fusion.inference.published import BATCH_NORM, inside, rename, renamed_parts
 
 NAMES = renamed_parts({"theirs.0": "0"}, ["weight", "bias"]) | renamed_parts(
     {"theirs.1": "1"}, BATCH_NORM
@@ -95,3 +96,26 @@ def test_damaged_and_missing_files_are_named(tmp_path, checkpoint, name):
     (tmp_path / "text.safetensors").write_text("not a checkpoint")
     with pytest.raises(InputError, match=name):
         read_checkpoint(tmp_path / name)
+
+
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
+def test_damaged_and_endless_files_are_refused_in_words(tmp_path):
+    """Torch's unpickler fails at them with errors of many classes."""
+    path = tmp_path / "damaged.pth"
+    torch.save({"weight": torch.ones(3)}, path, _use_new_zipfile_serialization=False)
+    whole = bytearray(path.read_bytes())
+    refused = 0
+    for position in range(0, len(whole), 3):
+        damaged = whole.copy()
+        damaged[position] ^= 0x55
+        path.write_bytes(damaged)
+        try:
+            read_checkpoint(path)
+        except InputError:
+            refused += 1
+    assert refused > len(whole) / 6
+    endless: dict[str, object] = {}
+    endless["inner"] = endless
+    torch.save(endless, path)
+    with pytest.raises(InputError, match="nested without end"):
+        read_checkpoint(path)

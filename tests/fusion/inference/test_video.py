@@ -85,7 +85,7 @@ def test_every_frame_is_fused_with_its_partner(videos, folders, tmp_path, kinds,
     assert {frame.shape for frame in frames} == {(32, 48, 3)}
 
 
-def test_colours_survive(tmp_path):
+def test_colors_survive(tmp_path):
     visible = flat(40)
     visible[:, 24:, 0] = 200  # red on the right
     fused, _ = fuse(
@@ -117,7 +117,7 @@ def test_streams_that_do_not_belong_together_are_refused(videos, tmp_path):
 
 def test_what_is_no_stream_is_refused(tmp_path):
     (tmp_path / "notes.mp4").write_text("no video")
-    with pytest.raises(InputError, match=r"notes\.mp4: is no video that can be decoded"):
+    with pytest.raises(InputError, match=r"notes\.mp4: is not a video that can be decoded"):
         open_stream(tmp_path / "notes.mp4")
     write_image(tmp_path / "image.png", flat(9))
     with pytest.raises(InputError, match=r"image\.png: is a single image; give a video"):

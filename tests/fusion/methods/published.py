@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 
 from fusion.images.decode import read_infrared, read_visible
@@ -148,6 +149,13 @@ def part_by_part(
 # Comparisons.
 
 
+def load_converted(method, converted):
+    """The network of a `Converted`, in eval mode."""
+    network = method(converted.config)
+    network.load_state_dict(converted.weights)
+    return network.eval()
+
+
 def grid_of(image: torch.Tensor) -> list[float]:
     """Mean, standard deviation and 5×5 pixels of 1×1×H×W, corners included: 27 numbers."""
     plane = image.double()[0, 0]
@@ -164,30 +172,34 @@ def committed(kind: str) -> dict[str, list[float]]:
 
 
 def rgb(luminance: torch.Tensor) -> torch.Tensor:
-    """Grey B×1×H×W as the visible image of a method, B×3×H×W."""
+    """Gray B×1×H×W as the visible image of a method, B×3×H×W."""
     return luminance.expand(-1, 3, -1, -1)
 
 
-def pair_of(name: str) -> tuple[torch.Tensor, torch.Tensor]:
-    """A pair of the shared data by its picture's name, such as `msrs-00004N`; uint8 to [0, 1].
+def pair_of(name: str, gray: str = "") -> tuple[torch.Tensor, torch.Tensor]:
+    """A pair of the shared data by its picture's name, such as `msrs-00004N`.
 
-    The visible image is grey, as the published code reads it: luminance rounded to 8 bits.
+    Args:
+        name: `<set>-<stem>`, of msrs/dev or of another set's test split.
+        gray: "opencv" or "pillow" for a visible image that is gray already, rounded to 8 bits as
+            this library does when it reads the file; the two differ by a level, and so may outputs
+            differ. By default the visible image is in color, as `pomai fuse` gives it to a method.
+
+    Returns:
+        Infrared 1×1×H×W and visible 1×3×H×W, in [0, 1].
     """
     dataset, stem = name.split("-", 1)
     folder = Path(DATA or "") / dataset / ("dev" if dataset == "msrs" else "test")
-    files = {kind: next((folder / kind).glob(f"{stem}.*")) for kind in ("ir", "vi")}
-    infrared = read_infrared(files["ir"], None).pixels
-    visible = cv2.imread(str(files["vi"]), cv2.IMREAD_GRAYSCALE)
-    grey = [as_planes(pixels)[:1].unsqueeze(0).float() / 255 for pixels in (infrared, visible)]
-    return grey[0], rgb(grey[1])
-
-
-def color_pair_of(name: str) -> tuple[torch.Tensor, torch.Tensor]:
-    """The same with the visible image in color, for methods that are given color."""
-    dataset, stem = name.split("-", 1)
-    folder = Path(DATA or "") / dataset / ("dev" if dataset == "msrs" else "test")
-    visible = as_planes(read_visible(next((folder / "vi").glob(f"{stem}.*"))).pixels)
-    return pair_of(name)[0], visible.unsqueeze(0).float() / 255
+    infrared, visible = (next((folder / kind).glob(f"{stem}.*")) for kind in ("ir", "vi"))
+    if gray == "opencv":
+        pixels = cv2.imread(str(visible), cv2.IMREAD_GRAYSCALE)
+    elif gray == "pillow":
+        pixels = np.array(Image.open(visible).convert("L"))
+    else:
+        pixels = read_visible(visible).pixels
+    planes = as_planes(read_infrared(infrared).pixels)[:1], as_planes(pixels)
+    first, second = (plane.unsqueeze(0).float() / 255 for plane in planes)
+    return first, second
 
 
 def share_apart(fused: torch.Tensor, picture: Path, *, truncated: bool = False) -> float:

@@ -11,7 +11,7 @@ from fusion.methods.mmaunet.asymmetric import (
     EfficientChannelAttention,
     pixel_shuffle_rise,
 )
-from tests.fusion.toys import parameters, randomised
+from tests.fusion.toys import parameters, randomized
 
 
 def sigmoid(x):
@@ -25,8 +25,8 @@ def test_eca_has_an_odd_kernel_that_grows_with_the_logarithm_of_the_width(channe
     assert EfficientChannelAttention(channels).kernel.weight.shape == (1, 1, taps)
 
 
-def test_eca_gates_by_neighbouring_channels_of_mean_and_maximum():
-    gate = randomised(EfficientChannelAttention(8), std=1.0)
+def test_eca_gates_by_neighboring_channels_of_mean_and_maximum():
+    gate = randomized(EfficientChannelAttention(8), std=1.0)
     features = torch.randn(2, 8, 4, 5)
     x = features[1].double().numpy()
     kernel = gate.kernel.weight.detach().double().numpy().ravel()
@@ -40,7 +40,7 @@ def test_eca_gates_by_neighbouring_channels_of_mean_and_maximum():
 
 
 def test_scse_keeps_the_larger_of_both_gated_maps():
-    gate = randomised(ConcurrentSqueezeExcitation(6), std=1.0)
+    gate = randomized(ConcurrentSqueezeExcitation(6), std=1.0)
     features = torch.randn(2, 6, 4, 5)
     x = features[1].double().numpy()
     w = {name: value.double().numpy() for name, value in gate.state_dict().items()}
@@ -54,7 +54,7 @@ def test_scse_keeps_the_larger_of_both_gated_maps():
 
 
 def test_pixel_shuffle_spreads_four_channels_over_a_square():
-    rise = randomised(pixel_shuffle_rise(3, 2))
+    rise = randomized(pixel_shuffle_rise(3, 2))
     features = torch.randn(1, 3, 4, 5)
     mapped, risen = rise[0](features), rise(features)
     assert risen.shape == (1, 2, 8, 10)
@@ -71,7 +71,7 @@ def features_of(widths):
 
 def test_visible_levels_meet_infrared_ones_a_level_deeper():
     widths = level_widths(4)
-    network = randomised(AsymmetricFusion(widths, 3), std=0.2)
+    network = randomized(AsymmetricFusion(widths, 3), std=0.2)
     infrared, visible = features_of(widths), features_of(widths)
     fused = []
     for level in range(4):

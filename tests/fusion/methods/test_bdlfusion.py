@@ -15,7 +15,7 @@ from tests.fusion.methods.published import (
     sine_rule,
     stored,
 )
-from tests.fusion.toys import pair, parameters, randomised
+from tests.fusion.toys import pair, parameters, randomized
 
 
 @pytest.fixture(scope="module")
@@ -49,8 +49,8 @@ def test_network_draws_every_stored_pixel(filled):
 @torch.inference_mode()
 def test_luminance_is_fused_and_clipped(filled):
     infrared, visible = pair(24, 31, batch=2)
-    grey = 0.299 * visible[:, :1] + 0.587 * visible[:, 1:2] + 0.114 * visible[:, 2:]
-    drawn = filled.fuse(infrared, grey)
+    gray = 0.299 * visible[:, :1] + 0.587 * visible[:, 1:2] + 0.114 * visible[:, 2:]
+    drawn = filled.fuse(infrared, gray)
     assert (drawn < 0).any()
     assert (drawn > 1).any()
     expected = torch.where(drawn < 0, torch.zeros_like(drawn), torch.where(drawn > 1, 1.0, drawn))
@@ -64,7 +64,7 @@ def test_smallest_images_are_fused(filled):
 
 @torch.inference_mode()
 def test_tiles_change_nothing():
-    network = randomised(BDLFusion(BDLFusionConfig(channels=4, growth=2)))
+    network = randomized(BDLFusion(BDLFusionConfig(channels=4, growth=2)))
     images = pair(112, 192)
     tiled = fuse_in_tiles(network, *images, Tiling(side=144, overlap=96))
     torch.testing.assert_close(tiled, network(*images), atol=1e-6, rtol=0)

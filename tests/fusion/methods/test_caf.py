@@ -7,13 +7,13 @@ from fusion.methods.caf.config import CAFConfig
 from fusion.methods.caf.method import CAF
 from fusion.methods.caf.published import NAMES, convert
 from tests.fusion.methods.published import (
-    color_pair_of,
     committed,
     grid_of,
     needs_pairs,
     needs_reference,
     noise_inputs,
     noise_rule,
+    pair_of,
     published_shapes,
     reference,
     share_apart,
@@ -72,7 +72,7 @@ def test_network_draws_every_stored_pixel(filled, size):
 def test_published_weights_draw_the_published_pictures(published, name):
     network, _ = published("weights")
     picture = reference("caf") / "reference" / f"{name}.png"
-    assert share_apart(network(*color_pair_of(name)), picture, truncated=True) <= 0.001
+    assert share_apart(network(*pair_of(name)), picture, truncated=True) <= 0.001
 
 
 @needs_reference
@@ -91,8 +91,8 @@ def test_weights_of_somebody_else_have_no_variant(filled):
 @torch.inference_mode()
 def test_luminance_is_fused_and_clipped(filled):
     infrared, visible = pair(24, 31, batch=2)
-    grey = 0.299 * visible[:, :1] + 0.587 * visible[:, 1:2] + 0.114 * visible[:, 2:]
-    drawn = filled.fuse(infrared, grey)
+    gray = 0.299 * visible[:, :1] + 0.587 * visible[:, 1:2] + 0.114 * visible[:, 2:]
+    drawn = filled.fuse(infrared, gray)
     assert (drawn < 0).any()
     expected = torch.where(drawn < 0, torch.zeros_like(drawn), drawn)
     torch.testing.assert_close(filled(infrared, visible), expected)

@@ -27,7 +27,7 @@ from tests.fusion.toys import (
     changed,
     pair,
     parameters,
-    randomised,
+    randomized,
     smooth_batch,
     state,
     train_briefly,
@@ -78,7 +78,7 @@ def bottleneck(x, layers):
 
 
 def test_node_is_inverted_by_solving_its_equations_backwards():
-    node = randomised(InvertibleNode(8)).double()
+    node = randomized(InvertibleNode(8)).double()
     features = torch.randn(2, 8, 6, 7, dtype=torch.float64)
     first, second = node(features).chunk(2, dim=1)
     first = (first - bottleneck(second, node.eta)) / bottleneck(second, node.rho).exp()
@@ -90,22 +90,22 @@ def test_node_is_inverted_by_solving_its_equations_backwards():
 
 
 def test_forward_fuses_the_sums_of_both_features_on_the_visible_image():
-    network = randomised(CDDFuse(TINY), std=0.2)
+    network = randomized(CDDFuse(TINY), std=0.2)
     infrared, visible = pair(20, 24)
-    grey = 0.299 * visible[:, :1] + 0.587 * visible[:, 1:2] + 0.114 * visible[:, 2:]
-    shared = [network.encoder.blocks(network.encoder.stem(image)) for image in (infrared, grey)]
+    gray = 0.299 * visible[:, :1] + 0.587 * visible[:, 1:2] + 0.114 * visible[:, 2:]
+    shared = [network.encoder.blocks(network.encoder.stem(image)) for image in (infrared, gray)]
     base = network.base_fusion(sum(network.encoder.base(x) for x in shared))
     detail = network.detail_fusion(sum(network.encoder.detail(x) for x in shared))
     decoder = network.decoder
     hidden = decoder.blocks(decoder.reduce(torch.cat([base, detail], dim=1)))
-    expected = torch.sigmoid(decoder.head(hidden) + grey)
+    expected = torch.sigmoid(decoder.head(hidden) + gray)
     torch.testing.assert_close(network(infrared, visible), expected, atol=1e-5, rtol=1e-4)
 
 
 @settings(max_examples=10, deadline=None)
 @given(st.integers(16, 45), st.integers(16, 45))
 def test_any_size_in_the_same_size_out_within_range(height, width):
-    network = randomised(CDDFuse(TINY), std=0.2)
+    network = randomized(CDDFuse(TINY), std=0.2)
     with torch.inference_mode():
         fused = network(*pair(height, width, batch=2))
     assert fused.shape == (2, 1, height, width)
@@ -114,7 +114,7 @@ def test_any_size_in_the_same_size_out_within_range(height, width):
 
 
 def test_images_of_a_batch_do_not_see_each_other():
-    network = randomised(CDDFuse(TINY), std=0.2)
+    network = randomized(CDDFuse(TINY), std=0.2)
     infrared, visible = pair(24, 24, batch=3)
     together = network(infrared, visible)
     for i in range(3):
@@ -191,7 +191,7 @@ def planes(*images):
     return [image.detach().double().numpy()[:, 0] for image in images]
 
 
-def grey_batch():
+def gray_batch():
     batch = smooth_batch()
     return Batch(batch.infrared, batch.visible[:, :1].expand(-1, 3, -1, -1).contiguous())
 
@@ -199,8 +199,8 @@ def grey_batch():
 def test_reconstruction_loss_is_its_equations():
     weights = CDDFuseReconstructionLossConfig(ssim=2.0, mse=3.0, gradient=5.0, decomposition=7.0)
     phase = reconstruction(loss=weights)
-    batch, network = grey_batch(), phase.method
-    randomised(network, std=0.15)
+    batch, network = gray_batch(), phase.method
+    randomized(network, std=0.15)
     losses = phase(batch)
     sources = (batch.infrared, batch.visible[:, :1])
     features = [network.encoder(source) for source in sources]
@@ -227,8 +227,8 @@ def test_reconstruction_loss_is_its_equations():
 
 def test_fusion_loss_is_its_equations():
     weights = CDDFuseFusionLossConfig(intensity=2.0, gradient=3.0, decomposition=5.0)
-    phase = fusion(randomised(CDDFuse(TINY), std=0.15), loss=weights)
-    batch, network = grey_batch(), phase.method
+    phase = fusion(randomized(CDDFuse(TINY), std=0.15), loss=weights)
+    batch, network = gray_batch(), phase.method
     losses = phase(batch)
     features = [network.encoder(source) for source in (batch.infrared, batch.visible[:, :1])]
     fused, infrared, visible = planes(
@@ -301,7 +301,7 @@ def test_fusion_without_reconstruction_is_refused():
 def test_encoder_layers_are_compared_across_modalities(pair_folder):
     folder = pair_folder(count=2)
     pairs = find_pairs(folder / "ir", folder / "vi")
-    network = randomised(CDDFuse(TINY), std=0.2)
+    network = randomized(CDDFuse(TINY), std=0.2)
     table = layer_similarity(network, pairs, device=torch.device("cpu"), positions=64)
     assert table.infrared == table.visible == ["stem", "block 1", "base", "detail"]
     assert table.values.isfinite().all()

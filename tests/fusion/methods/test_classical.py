@@ -25,7 +25,7 @@ def build(name, **settings):
 
 
 def fuse(name, infrared, visible, **settings):
-    """Fuse two grey images."""
+    """Fuse two gray images."""
     with torch.inference_mode():
         return build(name, **settings)(infrared, visible.expand(-1, 3, -1, -1))
 
@@ -136,11 +136,11 @@ def test_mixed_precision_changes_nothing(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_colour_counts_by_its_luminance(name):
+def test_color_counts_by_its_luminance(name):
     infrared, visible = noise(1, 1, 24, 24), noise(1, 3, 24, 24, seed=1)
     red, green, blue = visible.split(1, dim=1)
-    grey = 0.299 * red + 0.587 * green + 0.114 * blue
-    expected = fuse(name, infrared, grey)
+    gray = 0.299 * red + 0.587 * green + 0.114 * blue
+    expected = fuse(name, infrared, gray)
     torch.testing.assert_close(build(name)(infrared, visible), expected, atol=1e-4, rtol=0)
 
 
@@ -157,7 +157,7 @@ def test_nothing_is_trained(name):
         ("guided_filter", {"mean_size": 30}, "30 must be odd"),
         ("guided_filter", {"detail_epsilon": 0.0}, "greater than 0"),
         ("two_scale", {"median_size": 4}, "4 must be odd"),
-        ("wavelet", {"wavelet": "morl"}, "'morl' is no discrete wavelet"),
+        ("wavelet", {"wavelet": "morl"}, "'morl' is not a discrete wavelet"),
         ("wavelet", {"level": 3}, "not permitted"),
     ],
 )

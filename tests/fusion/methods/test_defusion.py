@@ -112,8 +112,8 @@ def test_network_draws_every_stored_pixel(filled, size):
 def test_luminance_is_fused_inside_a_reflected_border(tiny):
     infrared, visible = pair(20, 29, batch=2)
     weights = torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
-    grey = (weights * visible).sum(1, keepdim=True)
-    images = [rgb(F.pad(image, (16, 16, 16, 16), mode="reflect")) for image in (infrared, grey)]
+    gray = (weights * visible).sum(1, keepdim=True)
+    images = [rgb(F.pad(image, (16, 16, 16, 16), mode="reflect")) for image in (infrared, gray)]
     planes = tiny.fuse(tiny.decompose(*images)).clamp(0, 1)[..., 16:36, 16:45]
     expected = (weights * planes).sum(1, keepdim=True)
     torch.testing.assert_close(tiny(infrared, visible), expected)

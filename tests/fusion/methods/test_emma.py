@@ -21,7 +21,7 @@ from fusion.methods.emma.ufuser import GlobalLocalBlock
 from fusion.methods.files import load_model, save_model
 from pipelines import params
 from pipelines.compose import compose
-from tests.fusion.toys import SCHEDULE, changed, pair, parameters, randomised, state, train_briefly
+from tests.fusion.toys import SCHEDULE, changed, pair, parameters, randomized, state, train_briefly
 
 TINY = EMMAConfig(widths=[4, 4, 8, 8], heads=2)
 ONE_PIXEL = SCHEDULE | {"batch_size": 1, "crop": 16}
@@ -44,7 +44,7 @@ def sensing_phase(**update):
 
 def fusion_phase(settings=FUSION):
     first = sensing_phase()
-    train_briefly(first, batch=pairs())  # batch normalisation then has statistics of its own
+    train_briefly(first, batch=pairs())  # batch normalization then has statistics of its own
     first.zero_grad()
     torch.manual_seed(0)
     return EMMA.start_phase("fusion", TINY, settings, first.method.eval())
@@ -57,7 +57,7 @@ def conv(x, layer, padding="reflect", **more):
 
 
 def test_a_block_runs_attention_and_residual_convolutions_side_by_side():
-    block = randomised(GlobalLocalBlock(3, 8, 2))
+    block = randomized(GlobalLocalBlock(3, 8, 2))
     features = torch.randn(2, 3, 9, 7)
     embedded = conv(features, block.embed)
     local = embedded
@@ -71,7 +71,7 @@ def test_a_block_runs_attention_and_residual_convolutions_side_by_side():
 
 
 def test_u_fuser_is_two_encoders_a_block_a_level_and_one_decoder():
-    fuser = randomised(EMMA(TINY)).fuser
+    fuser = randomized(EMMA(TINY)).fuser
     sources = torch.rand(2, 2, 1, 16, 24).unbind()
     levels = [list(sources)]
     for number in range(4):
@@ -95,7 +95,7 @@ def test_u_fuser_is_two_encoders_a_block_a_level_and_one_decoder():
 
 
 def test_padding_changes_nothing_where_none_is_needed_and_is_cut_off_elsewhere():
-    fuser = randomised(EMMA(TINY)).fuser.eval()
+    fuser = randomized(EMMA(TINY)).fuser.eval()
     infrared, visible = torch.rand(2, 1, 1, 21, 30).unbind()
     rows, columns = [*range(21), 19, 18, 17], [*range(30), 28, 27]  # mirrored at the last pixel
     padded = [image[:, :, rows][..., columns] for image in (infrared, visible)]
@@ -104,12 +104,12 @@ def test_padding_changes_nothing_where_none_is_needed_and_is_cut_off_elsewhere()
 
 
 def test_fusing_sees_luminance_only_and_tells_its_sources_apart():
-    network = randomised(EMMA(TINY)).eval()
+    network = randomized(EMMA(TINY)).eval()
     infrared, visible, _ = pairs()
-    grey = luminance(visible)
+    gray = luminance(visible)
     fused = network(infrared, visible)
-    torch.testing.assert_close(fused, network(infrared, grey.expand(-1, 3, -1, -1)))
-    swapped = network(grey, infrared.expand(-1, 3, -1, -1))
+    torch.testing.assert_close(fused, network(infrared, gray.expand(-1, 3, -1, -1)))
+    swapped = network(gray, infrared.expand(-1, 3, -1, -1))
     assert not torch.allclose(fused, swapped, atol=1e-3)
 
 
@@ -223,22 +223,22 @@ def test_phase_sensing_trains_both_sensing_networks_and_leaves_the_fuser():
     phase = sensing_phase()
     before = state(phase.method)
     train_briefly(phase, batch=pairs())
-    learnt = {name for name in before if name.startswith("sensing.")}
-    assert changed(before, phase.method) == learnt
+    learned = {name for name in before if name.startswith("sensing.")}
+    assert changed(before, phase.method) == learned
 
 
 def test_sensing_learns_to_take_sources_out_of_a_fused_image():
     """The fused image is the infrared one; the visible one is its negative."""
     phase = sensing_phase(teachers=["one"])
-    optimiser = torch.optim.Adam([p for p in phase.parameters() if p.requires_grad], lr=0.01)
+    optimizer = torch.optim.Adam([p for p in phase.parameters() if p.requires_grad], lr=0.01)
     losses = []
     for step in range(60):
         infrared = torch.rand(4, 1, 16, 16, generator=torch.Generator().manual_seed(step))
         batch = Batch(infrared, (1 - infrared).expand(-1, 3, -1, -1), infrared)
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         terms = phase(batch)
         terms["loss"].backward()
-        optimiser.step()
+        optimizer.step()
         losses.append(torch.stack([terms["infrared"], terms["visible"]]).detach())
     first, last = torch.stack(losses[:5]).mean(0), torch.stack(losses[-5:]).mean(0)
     assert (last < first / 3).all()
@@ -346,7 +346,7 @@ def test_impossible_settings_are_refused(model, values, message):
         model(**values)
 
 
-def test_a_second_teacher_is_a_second_image_for_batch_normalisation():
+def test_a_second_teacher_is_a_second_image_for_batch_normalization():
     settings = EMMASensingPhaseConfig(
         **ONE_PIXEL, teachers=["one", "other"], network=SensingConfig(width=4), contrast=0
     )

@@ -63,9 +63,9 @@ def test_a_rotation_keeps_a_disk_and_fills_corners_with_zero():
 
 @pytest.mark.parametrize(("count", "angles"), [(0, []), (2, [10, 190]), (3, [10, 130, 250])])
 def test_rotations_are_counter_clockwise_from_10_degrees_on(count, angles):
-    """A spot on the right of the centre goes to where the angle says."""
+    """A spot on the right of the center goes to where the angle says."""
     spot = torch.zeros(1, 1, 65, 65)
-    spot[0, 0, 31:34, 51:54] = 1  # 20 pixels right of the centre
+    spot[0, 0, 31:34, 51:54] = 1  # 20 pixels right of the center
     axis = torch.arange(65.0) - 32
     turned = rotations(spot, count)
     assert len(turned) == count

@@ -67,10 +67,13 @@ def test_a_stem_shared_by_both_modalities_is_saved_and_stays_shared(tmp_path):
     [
         (lambda f: (f / CARD).unlink(), r"card\.json: is missing; train the method"),
         (lambda f: (f / CARD).write_bytes(b"\xff"), r"card\.json: cannot be read"),
-        (lambda f: (f / WEIGHTS).unlink(), r"weights\.safetensors: is missing, though its card is"),
+        (
+            lambda f: (f / WEIGHTS).unlink(),
+            r"weights\.safetensors: is missing, but its card exists",
+        ),
         (lambda f: (f / WEIGHTS).write_bytes(b"\x00" * 40), "cannot be read"),
         (lambda f: edit(f, method="nothing"), "no fusion method is called 'nothing'"),
-        (lambda f: edit(f, config={"channels": 8, "heads": 2}), "other weights than its card"),
+        (lambda f: edit(f, config={"channels": 8, "heads": 2}), "does not match its card"),
     ],
 )
 def test_damage_is_named(folder, damage, message):

@@ -14,7 +14,7 @@ from fusion.methods.pomai.hashing import (
 )
 
 
-def loop_attention(query, key, value, codes, size, neighbours=0):
+def loop_attention(query, key, value, codes, size, neighbors=0):
     """Equation 3 and GAM by a loop over groups and pixels, in plain Python."""
     outputs, scores = torch.zeros_like(value), torch.zeros(codes.shape)
     for b in range(len(codes)):
@@ -23,7 +23,7 @@ def loop_attention(query, key, value, codes, size, neighbours=0):
         groups = [padded[start : start + size] for start in range(0, len(padded), size)]
         written = set()
         for m, group in enumerate(groups):
-            near = [groups[(m - s) % len(groups)] for s in range(-neighbours, neighbours + 1)]
+            near = [groups[(m - s) % len(groups)] for s in range(-neighbors, neighbors + 1)]
             others = [pixel for members in near for pixel in members]
             for pixel in group:
                 if pixel in written:
@@ -41,15 +41,15 @@ def loop_attention(query, key, value, codes, size, neighbours=0):
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(5, 40), st.integers(2, 12), st.integers(0, 1), st.integers(0, 2**31 - 1))
-def test_group_attention_equals_a_loop_over_groups(length, size, neighbours, seed):
+def test_group_attention_equals_a_loop_over_groups(length, size, neighbors, seed):
     torch.manual_seed(seed)
     query, key, value = torch.randn(3, 2, length, 4).unbind()
     codes = torch.randint(0, 5, (2, length))
     expected, expected_scores = loop_attention(
-        query, key, value, codes, min(size, length), neighbours
+        query, key, value, codes, min(size, length), neighbors
     )
-    attended = attend_in_groups(query, key, value, codes, size, neighbours)
-    scores = group_scores(query, key, codes, size, neighbours)
+    attended = attend_in_groups(query, key, value, codes, size, neighbors)
+    scores = group_scores(query, key, codes, size, neighbors)
     torch.testing.assert_close(attended, expected, atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(scores, expected_scores, atol=1e-5, rtol=1e-4)
 

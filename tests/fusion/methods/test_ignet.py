@@ -20,7 +20,7 @@ from tests.fusion.methods.published import (
     sine_rule,
     stored,
 )
-from tests.fusion.toys import pair, parameters, randomised, state
+from tests.fusion.toys import pair, parameters, randomized, state
 
 TINY = IGNetConfig(width=64, cascade=[8, 4, 2])
 FIXTURES = {"image": "fused_batch", "running": "fused_running"}
@@ -34,7 +34,7 @@ def weights():
 
 @pytest.fixture
 def tiny():
-    network = randomised(IGNet(TINY))
+    network = randomized(IGNet(TINY))
     with torch.no_grad():
         network.last.bias.fill_(0.5)
     return network
@@ -66,7 +66,7 @@ def test_network_draws_every_stored_pixel(weights, statistics):
 
 def test_gates_of_messages_interleave():
     """Channel j of what arrives is gated by gate j mod 2."""
-    layer = randomised(MessagePassing(2), std=1.0)
+    layer = randomized(MessagePassing(2), std=1.0)
     nodes = torch.randn(1, 3, 2, 4, 5)
     expected = nodes
     for _ in range(2):

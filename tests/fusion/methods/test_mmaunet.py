@@ -20,7 +20,7 @@ from tests.fusion.toys import (
     changed,
     pair,
     parameters,
-    randomised,
+    randomized,
     smooth_batch,
     state,
     train_briefly,
@@ -44,7 +44,7 @@ def untrained():
 
 @pytest.fixture
 def network():
-    """Nothing is as at the start of training, batch normalisation neither; in eval mode."""
+    """Nothing is as at the start of training, batch normalization neither; in eval mode."""
     torch.manual_seed(0)
     network = MMAUNet(TINY)
     for norm in network.modules():
@@ -65,7 +65,7 @@ def test_published_width_has_the_published_numbers_of_parameters():
 
 
 def test_guided_gate_squeezes_the_guide_and_scales_the_features():
-    gate = randomised(GuidedGate(8, 4), std=1.0)
+    gate = randomized(GuidedGate(8, 4), std=1.0)
     features, guide = torch.randn(2, 2, 8, 5, 6).unbind()
     squeeze = gate.attention.squeeze.weight[:, :, 0, 0]
     excite = gate.attention.excite.weight[:, :, 0, 0]
@@ -121,8 +121,8 @@ def test_fused_luminance_is_the_clipped_mean_of_the_planes(network):
     with torch.no_grad():
         network.fusion.last.weight.mul_(20)
     infrared, visible = pair(32, 32)
-    grey = 0.299 * visible[:, :1] + 0.587 * visible[:, 1:2] + 0.114 * visible[:, 2:]
-    mean = network.fuse(infrared, grey).mean(1, keepdim=True)
+    gray = 0.299 * visible[:, :1] + 0.587 * visible[:, 1:2] + 0.114 * visible[:, 2:]
+    mean = network.fuse(infrared, gray).mean(1, keepdim=True)
     clipped = torch.where(mean < 0, torch.zeros_like(mean), torch.where(mean > 1, 1.0, mean))
     assert (mean < 0).any()
     assert (mean > 1).any()
@@ -169,7 +169,7 @@ def slow_ssim(image, reference):
 
 
 def slow_edges(image):
-    """|Sobel_x| + |Sobel_y| with zeros beyond the border, not normalised."""
+    """|Sobel_x| + |Sobel_y| with zeros beyond the border, not normalized."""
     return sum(abs(ndimage.sobel(image, axis, mode="constant")) for axis in (0, 1))
 
 
@@ -261,7 +261,7 @@ def test_phases_go_on_where_the_one_before_ended(tmp_path):
         previous = load_model(tmp_path / name)
 
 
-def test_fusion_starts_at_mid_grey(untrained):
+def test_fusion_starts_at_mid_gray(untrained):
     """And not with noise, whose edges would have to be unlearned first."""
     fused = start("fusion", untrained).method(*pair(32, 32))
     torch.testing.assert_close(fused, torch.full_like(fused, 0.5), rtol=0, atol=0)

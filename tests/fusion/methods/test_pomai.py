@@ -24,7 +24,7 @@ SCHEDULE = {"epochs": 1, "batch_size": 2, "crop": 16, "learning_rate": 1e-2}
 TINY = PoMAIConfig(channels=8, heads=2, blocks=1, ngmm=NGMMConfig(group_size=20))
 
 
-def randomised(module, std=0.3):
+def randomized(module, std=0.3):
     torch.manual_seed(1)
     for parameter in module.parameters():
         torch.nn.init.normal_(parameter, std=std)
@@ -40,7 +40,7 @@ def pair(height, width, batch=1, seed=0):
 @pytest.mark.parametrize("rounds", [1, 3])
 def test_ngmm_is_a_residual_attention_among_pixels_with_one_hash_code(rounds):
     config = NGMMConfig(group_size=10, rounds=rounds, buckets=6, temperature=4.0)
-    module = randomised(NeighborGroupMatching(4, config))
+    module = randomized(NeighborGroupMatching(4, config))
     features = torch.randn(1, 4, 6, 8)
     left = module.left(features).flatten(2)[0].T
     right = F.normalize(module.right(features).flatten(2)[0].T, dim=-1)
@@ -90,7 +90,7 @@ def test_ngmm_memory_is_linear_in_pixels():
 
 
 def test_camn_is_equations_4_and_5():
-    module = randomised(ContextAwareModeling(6, CAMNConfig(dilation=2)))
+    module = randomized(ContextAwareModeling(6, CAMNConfig(dilation=2)))
     x = torch.randn(2, 6, 12, 15)
     first, dilated, last = module.spatial
     spread = torch.zeros_like(x)
@@ -107,7 +107,7 @@ def test_camn_is_equations_4_and_5():
 
 
 def test_micm_gate_is_equations_6_to_8():
-    module = randomised(ModalityInteractiveCompensation(4, MICMConfig(reduction=2)))
+    module = randomized(ModalityInteractiveCompensation(4, MICMConfig(reduction=2)))
     infrared, visible = torch.randn(2, 2, 4, 9, 11).unbind()
     total = infrared + visible
     pooled = torch.stack([total.mean(1), total.max(1).values], dim=1)
@@ -129,7 +129,7 @@ def test_micm_gate_is_equations_6_to_8():
 
 
 def test_forward_composes_equations_1_and_9_to_13():
-    network = randomised(PoMAI(TINY.model_copy(update={"micm": MICMConfig()})), std=0.1)
+    network = randomized(PoMAI(TINY.model_copy(update={"micm": MICMConfig()})), std=0.1)
     infrared, visible = pair(20, 24)
     x_i = network.encoder(network.infrared_stem(infrared))
     x_v = network.encoder(network.visible_stem(visible))
@@ -159,7 +159,7 @@ def test_any_size_in_the_same_size_out_within_range(height, width, compensated):
 
 def silent_decoder(skip):
     """A network whose decoder has nothing to add."""
-    network = randomised(PoMAI(TINY.model_copy(update={"skip": skip})))
+    network = randomized(PoMAI(TINY.model_copy(update={"skip": skip})))
     torch.nn.init.zeros_(network.decoder.head[-1].weight)
     return network
 
@@ -178,7 +178,7 @@ def test_the_decoder_starts_from_the_skip(skip):
 
 
 def test_images_of_a_batch_do_not_see_each_other():
-    network = randomised(PoMAI(TINY.model_copy(update={"micm": MICMConfig()})), std=0.1)
+    network = randomized(PoMAI(TINY.model_copy(update={"micm": MICMConfig()})), std=0.1)
     infrared, visible = pair(24, 24, batch=3)
     together = network(infrared, visible)
     for i in range(3):
@@ -186,21 +186,21 @@ def test_images_of_a_batch_do_not_see_each_other():
         torch.testing.assert_close(together[i : i + 1], alone, atol=1e-5, rtol=1e-4)
 
 
-def test_luminance_stem_sees_no_colour():
+def test_luminance_stem_sees_no_color():
     network = PoMAI(TINY.model_copy(update={"stem": "luminance"})).eval()
     infrared, visible = pair(20, 20)
-    grey = (visible * torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)).sum(1, keepdim=True)
+    gray = (visible * torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)).sum(1, keepdim=True)
     torch.testing.assert_close(
-        network(infrared, visible), network(infrared, grey.expand_as(visible)), atol=1e-6, rtol=1e-5
+        network(infrared, visible), network(infrared, gray.expand_as(visible)), atol=1e-6, rtol=1e-5
     )
 
 
 def train_briefly(phase, steps=2):
-    optimiser = torch.optim.Adam([p for p in phase.parameters() if p.requires_grad], lr=0.01)
+    optimizer = torch.optim.Adam([p for p in phase.parameters() if p.requires_grad], lr=0.01)
     for step in range(steps):
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         phase(Batch(*pair(16, 16, batch=2, seed=step)))["loss"].backward()
-        optimiser.step()
+        optimizer.step()
 
 
 def stage_two(**settings):

@@ -21,7 +21,7 @@ from tests.fusion.methods.published import (
     sine_rule,
     stored,
 )
-from tests.fusion.toys import pair, parameters, randomised
+from tests.fusion.toys import pair, parameters, randomized
 
 TINY = SegMiFConfig(channels=4, growth=2, heads=2, semantic_width=4, semantic_depths=[1, 1])
 DEPTHS = {1: 3, 2: 4, 3: 18, 4: 3}
@@ -64,7 +64,7 @@ def filled():
 
 @pytest.fixture(scope="module")
 def tiny():
-    network = randomised(SegMiF(TINY), std=0.1)
+    network = randomized(SegMiF(TINY), std=0.1)
     with torch.no_grad():
         network.tail[-1].bias.fill_(0.5)
         network.activation.weight.fill_(0.25)
@@ -109,7 +109,7 @@ def slow_context(layer, tokens):
 
 
 def test_interaction_is_its_equations():
-    layer = randomised(InteractiveAttention(4, 2), std=0.5)
+    layer = randomized(InteractiveAttention(4, 2), std=0.5)
     maps = torch.randn(3, 1, 4, 3, 5).unbind()
     infrared, visible, semantic = (x[0].flatten(1).T for x in maps)
 
@@ -130,7 +130,7 @@ def test_interaction_is_its_equations():
 
 
 def test_attention_sees_a_smaller_image():
-    layer = randomised(ReducedAttention(4, 2, 2), std=0.5)
+    layer = randomized(ReducedAttention(4, 2, 2), std=0.5)
     features = torch.randn(1, 4, 6, 8)
     tokens = features[0].flatten(1).T
     small = F.conv2d(features, layer.reduce.weight, layer.reduce.bias, stride=2)
@@ -147,8 +147,8 @@ def test_attention_sees_a_smaller_image():
 @torch.inference_mode()
 def test_third_image_is_the_visible_luminance(tiny):
     infrared, visible = pair(36, 44)
-    grey = 0.299 * visible[:, :1] + 0.587 * visible[:, 1:2] + 0.114 * visible[:, 2:]
-    expected = tiny.fuse(infrared, grey, rgb(grey)).clamp(0, 1)
+    gray = 0.299 * visible[:, :1] + 0.587 * visible[:, 1:2] + 0.114 * visible[:, 2:]
+    expected = tiny.fuse(infrared, gray, rgb(gray)).clamp(0, 1)
     assert expected.std() > 0
     torch.testing.assert_close(tiny(infrared, visible), expected)
 

@@ -16,7 +16,7 @@ from tests.fusion.methods.published import (
     published_shapes,
     stored,
 )
-from tests.fusion.toys import pair, parameters, randomised, state
+from tests.fusion.toys import pair, parameters, randomized, state
 
 SIZES = [(48, 64), (36, 52)]
 KERNELS = {
@@ -59,7 +59,7 @@ def networks():
 
 @pytest.fixture
 def tiny():
-    network = randomised(TIM(TIMConfig(channels=16)), std=0.1)
+    network = randomized(TIM(TIMConfig(channels=16)), std=0.1)
     with torch.no_grad():
         network.second.head[-1].bias.fill_(0.5)
     return network
@@ -99,7 +99,7 @@ def test_a_file_of_the_first_network_alone_is_refused():
 
 def test_groups_of_dense_layers_take_neighbors_of_the_concatenation():
     """Output channel j of the second layer sees channels 2j and 2j + 1 of (x, y₁)."""
-    layer = randomised(DenseOperation(2, "running"), std=0.5)
+    layer = randomized(DenseOperation(2, "running"), std=0.5)
     x = torch.randn(1, 2, 5, 6)
     activation = layer.activation
     seen = x

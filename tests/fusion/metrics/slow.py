@@ -130,7 +130,7 @@ def _stretched(image):
 
 
 def _filtered(image, divisor, sensitivity):
-    """Full spectrum, frequencies −1..1 centred, times the image's sides over a divisor."""
+    """Full spectrum, frequencies −1..1 centered, times the image's sides over a divisor."""
     axes = [np.fft.fftshift(np.fft.fftfreq(side)) * 2 * side / divisor for side in image.shape]
     radius = np.hypot(axes[0][:, None], axes[1])
     spectrum = np.fft.fftshift(np.fft.fft2(image)) * sensitivity(radius)

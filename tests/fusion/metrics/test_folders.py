@@ -5,7 +5,7 @@ import pytest
 from fusion.core.errors import InputError
 from fusion.images.decode import read_visible, to_gray, write_image
 from fusion.metrics.folders import BATCH_PIXELS, evaluate_folders
-from fusion.metrics.summary import summarise
+from fusion.metrics.summary import summarize
 
 
 @pytest.fixture
@@ -20,13 +20,13 @@ def folders(tmp_path):
     return tmp_path / "ir", tmp_path / "vi", tmp_path / "fused"
 
 
-def test_one_row_an_image_colour_judged_on_luminance(folders):
+def test_one_row_an_image_color_judged_on_luminance(folders):
     done = []
     frame = evaluate_folders(*folders, ["SD", "VIF"], on_pairs=lambda *pairs: done.append(pairs))
     assert list(frame.columns) == ["name", "SD", "VIF", "range"]
     assert done == [(1, 3), (2, 3), (3, 3)]
-    colour = read_visible(folders[2] / "a.png").pixels
-    assert frame["SD"][0] == pytest.approx(to_gray(colour).std(), rel=1e-6)
+    color = read_visible(folders[2] / "a.png").pixels
+    assert frame["SD"][0] == pytest.approx(to_gray(color).std(), rel=1e-6)
     assert list(frame["name"]) == ["a", "b", "c"]
     assert frame["VIF"].isna().tolist() == [False, False, True]
 
@@ -50,7 +50,7 @@ def test_a_pair_of_two_sizes_is_named(folders):
 
 
 def test_undefined_values_are_left_out_of_the_mean_and_counted(folders):
-    summary = summarise(evaluate_folders(*folders, ["SD", "VIF"]))
+    summary = summarize(evaluate_folders(*folders, ["SD", "VIF"]))
     assert summary.protocol == "cddfuse"
     assert summary.images == 3
     assert [item.undefined for item in summary.metrics.values()] == [0, 1]
@@ -62,7 +62,7 @@ def test_intervals_hold_the_mean_and_narrow_with_more_images():
     for count in (20, 500):
         values = random.normal(10, 2, count)
         frame = pd.DataFrame({"name": range(count), "SD": values, "range": 200})
-        item = summarise(frame).metrics["SD"]
+        item = summarize(frame).metrics["SD"]
         assert item.low < item.mean < item.high
         assert item.mean == pytest.approx(values.mean())
         widths.append(item.high - item.low)
@@ -86,13 +86,13 @@ def test_many_images_of_one_size_are_measured_as_each_alone(tmp_path, monkeypatc
 
 def test_what_stretching_would_add_is_what_stretched_images_measure(folders):
     for path in sorted(folders[2].iterdir()):
-        grey = to_gray(read_visible(path).pixels) // 2
-        write_image(path, grey)
-    promised = summarise(evaluate_folders(*folders, ["SD", "SF", "AG"])).stretching
+        gray = to_gray(read_visible(path).pixels) // 2
+        write_image(path, gray)
+    promised = summarize(evaluate_folders(*folders, ["SD", "SF", "AG"])).stretching
     before = evaluate_folders(*folders, ["SD", "SF", "AG"]).mean(numeric_only=True)
     for path in sorted(folders[2].iterdir()):
-        grey = read_visible(path).pixels.astype(float)
-        stretched = (grey - grey.min()) / np.ptp(grey) * 255
+        gray = read_visible(path).pixels.astype(float)
+        stretched = (gray - gray.min()) / np.ptp(gray) * 255
         write_image(path, stretched.round().astype(np.uint8))
     after = evaluate_folders(*folders, ["SD", "SF", "AG"]).mean(numeric_only=True)
     assert promised.keys() == {"SD", "SF", "AG"}

@@ -178,18 +178,18 @@ def test_the_published_evaluators_values():
     assert len(rows) == 28
     for row in rows:
         pair = root / row["dataset"] / "test"
-        infrared, visible = (grey(pair / kind, row["image"]) for kind in ("ir", "vi"))
+        infrared, visible = (gray(pair / kind, row["image"]) for kind in ("ir", "vi"))
         if row["fused"] == "average":
             fused = np.round((infrared + visible) / 2)
         else:
             folder = root / "precomputed" / row["fused"] / row["dataset"] / "test"
-            fused = grey(folder, row["image"])
+            fused = gray(folder, row["image"])
         values = compute(*batch(fused, infrared, visible))
         for name in CORE:
             expected = float(row["VIFF" if name == "VIF" else name])
             assert values[name].item() == pytest.approx(expected, rel=1e-4), (row["image"], name)
 
 
-def grey(folder, stem):
+def gray(folder, stem):
     (path,) = folder.glob(f"{stem}.*")
     return read_infrared(path).pixels.astype(np.float32)

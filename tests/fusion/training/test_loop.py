@@ -208,7 +208,7 @@ def test_pictures_are_made_on_schedule_and_leave_no_trace(folder, tmp_path):
     assert list(seen) == [2, 3]
     assert seen[2].shape == (4 * 16, 3 * 16, 3)
     assert seen[2].dtype == np.uint8
-    assert (seen[2][:, :16] == seen[2][:, :16, :1]).all(), "infrared is grey"
+    assert (seen[2][:, :16] == seen[2][:, :16, :1]).all(), "infrared is gray"
     assert not (seen[2] == seen[3]).all()
 
 
@@ -239,7 +239,7 @@ def test_a_batch_that_processes_cannot_share_evenly_is_refused(folder, tmp_path)
 
 def test_missing_devices_are_named():
     wanted = torch.cuda.device_count() + 1
-    with pytest.raises(InputError, match=f"{wanted} CUDA devices are wanted"):
+    with pytest.raises(InputError, match=f"{wanted} CUDA devices are requested"):
         launch(RuntimeConfig(accelerator="cuda", devices=wanted))
 
 

@@ -150,9 +150,9 @@ def test_processes_share_teachers_images_as_they_share_pairs(taught):
         assert torch.equal(sampler.batch(5, CPU, rank, 2).fused, whole.fused[rank::2])
 
 
-def test_a_coloured_lesson_is_its_luminance(folder, tmp_path):
-    colour = np.zeros((1, 1, 3), np.uint8) + np.array([200, 100, 50], np.uint8)
-    teacher = teach([folder], lambda p: np.broadcast_to(colour, (*p.shape, 3)).copy(), tmp_path)
+def test_a_colored_lesson_is_its_luminance(folder, tmp_path):
+    color = np.zeros((1, 1, 3), np.uint8) + np.array([200, 100, 50], np.uint8)
+    teacher = teach([folder], lambda p: np.broadcast_to(color, (*p.shape, 3)).copy(), tmp_path)
     fused = CropSampler(load_pairs([folder], 16, [teacher]), 2, 16, 0).batch(0, CPU).fused
     expected = round(0.299 * 200 + 0.587 * 100 + 0.114 * 50) / 255
     assert torch.allclose(fused, torch.tensor(expected))

@@ -137,7 +137,7 @@ def test_experiments_without_a_worker_are_not_waited_for(monkeypatch, shown, run
     ("options", "message"),
     [
         (("--presets=no_camm",), "no_camm unknown; choose from no_ngmm, no_camn"),
-        (("--seeds=0,one",), "'0,one' are no numbers"),
+        (("--seeds=0,one",), "'0,one' are not numbers"),
         (("--set=seed=3",), "seed is varied; use --presets or --seeds"),
         (("--set=profile",), "'profile' is not KEY=VALUE"),
         ((), "dvc.yaml: is missing; run from the project's root folder"),

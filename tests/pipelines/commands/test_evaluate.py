@@ -14,7 +14,7 @@ from pipelines import cli
 
 @pytest.fixture
 def folders(tmp_path):
-    """Two sizes, an odd extension, fused images grey or colour, a file that is no image."""
+    """Two sizes, an odd extension, fused images gray or color, a file that is no image."""
     random = np.random.default_rng(0)
     for kind in ("ir", "vi", "fused"):
         (tmp_path / kind).mkdir()

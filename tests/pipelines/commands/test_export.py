@@ -36,8 +36,8 @@ def mean(infrared, visible):
     return (infrared + visible.mean(1, keepdims=True)) / 2
 
 
-def grey(batch, height, width):
-    """Grey in three planes: luminance is their mean."""
+def gray(batch, height, width):
+    """Gray in three planes: luminance is their mean."""
     random = np.random.default_rng(height)
     infrared, visible = random.random((2, batch, 1, height, width), dtype=np.float32)
     return infrared, visible.repeat(3, axis=1)
@@ -49,7 +49,7 @@ def test_onnx_of_any_size(monkeypatch, capsys, folder):
     assert "mean.onnx: any batch, height and width, from 16x16 pixels" in printed
     session = onnxruntime.InferenceSession(folder / "mean.onnx")
     for size in ((1, 16, 16), (2, 33, 50)):
-        images = grey(*size)
+        images = gray(*size)
         (fused,) = session.run(["fused"], dict(zip(("infrared", "visible"), images, strict=True)))
         np.testing.assert_allclose(fused, mean(*images), atol=1e-3)
 
@@ -61,7 +61,7 @@ def test_a_torch_program_of_a_wanted_size(monkeypatch, capsys, folder):
     assert "mean.pt2: one pair at a time, of height 40 and width 30 only" in printed
     facts = {FACTS: ""}
     program = torch.export.load(folder / "mean.pt2", extra_files=facts).module()
-    images = grey(1, 40, 30)
+    images = gray(1, 40, 30)
     np.testing.assert_allclose(program(*map(torch.from_numpy, images)), mean(*images), atol=1e-3)
     assert json.loads(facts[FACTS])["size"] == [40, 30]
 
@@ -69,7 +69,7 @@ def test_a_torch_program_of_a_wanted_size(monkeypatch, capsys, folder):
 @pytest.mark.parametrize(
     ("out", "options", "message"),
     [
-        ("mean.pt2", (), r"mean.pt2: is no name for onnx; give --out a name ending in .onnx"),
+        ("mean.pt2", (), r"mean.pt2: is not a name for onnx; give --out a name ending in .onnx"),
         ("nowhere/mean.onnx", (), "nowhere: is not a folder; make it first"),
         ("mean.onnx", ("--size", "8", "40"), "--size: is too small; sides must be at least 16"),
         ("taken.onnx", (), "taken.onnx: is a folder"),

@@ -82,7 +82,7 @@ def test_folders_of_frames_with_a_rate_and_a_range(monkeypatch, capsys, folder):
     ("paths", "options", "message"),
     [
         (("ir", "vi", "out.mp4"), (), "vi: has no frame rate; give --fps"),
-        (("ir.avi", "vi.avi", "out.mp4"), ("--ir-range", "0", "9"), "take no declared range"),
+        (("ir.avi", "vi.avi", "out.mp4"), ("--ir-range", "0", "9"), "have no declared range"),
         (("ir", "vi", "vi"), (), "vi: is a folder; give --out a file's name"),
         (("ir.avi", "vi.avi", "vi.avi"), ("--overwrite",), "vi.avi: is a source"),
         (("ir", "vi.avi", "out.mp4"), (), "ir: shows 32x21 and"),

@@ -27,15 +27,16 @@ def settings(tmp_path, monkeypatch, request):
 
 def test_only_trained_rows_can_be_published(settings):
     with pytest.raises(
-        InputError, match=r"average: is no row that is trained here; choose from pomai"
+        InputError, match=r"average: is not a row that is trained here; choose from pomai"
     ):
         publish("average", settings / "new")
     content = yaml.safe_load((settings / "params.yaml").read_text())
     content["methods"]["others"] = {"kind": "precomputed", "source": "x"}
     content["methods"]["given"] = {"kind": "pomai", "source": "shared/pomai"}
     (settings / "params.yaml").write_text(yaml.safe_dump(content))
+    (settings / "shared/pomai").mkdir(parents=True)
     for method in ("others", "given"):
-        with pytest.raises(InputError, match=f"{method}: is no row that is trained here"):
+        with pytest.raises(InputError, match=f"{method}: is not a row that is trained here"):
             publish(method, settings / "new")
 
 

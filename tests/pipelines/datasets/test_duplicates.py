@@ -68,7 +68,7 @@ def test_groups_connect_through_frames_between_but_not_past_the_window(tmp_path)
     assert len(set(near_duplicates(described(apart), window=1).values())) == 3
 
 
-def test_frames_are_neighbours_by_number(tmp_path):
+def test_frames_are_neighbors_by_number(tmp_path):
     scenes = {"1": 7, "2": 6, "9": 5, "10": 5}
     pairs = [write(tmp_path, name, seed) for name, seed in scenes.items()]
     groups = near_duplicates(described(pairs), window=1)
@@ -79,9 +79,9 @@ def test_temperatures_are_compared_on_their_declared_scale(tmp_path):
     """Unscaled, frames of a few kelvin of contrast among 65536 values all look flat."""
     pairs = [write(tmp_path, "0", 0), write(tmp_path, "1", 0)]
     for pair in pairs:
-        grey = cv2.imread(str(pair.infrared), cv2.IMREAD_GRAYSCALE)
+        gray = cv2.imread(str(pair.infrared), cv2.IMREAD_GRAYSCALE)
         kelvin = pair.infrared.with_suffix(".tiff")
-        cv2.imwrite(str(kelvin), (280 + grey / 8).astype(np.float32))
+        cv2.imwrite(str(kelvin), (280 + gray / 8).astype(np.float32))
     warm = [replace(pair, infrared=pair.infrared.with_suffix(".tiff")) for pair in pairs]
     groups = near_duplicates(described(warm, (280.0, 312.0)))
     assert groups["0"] == groups["1"]
@@ -97,7 +97,7 @@ def test_one_pair_is_one_group(tmp_path):
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="FUSION_DATA is not set")
-def test_real_neighbours_are_found_and_stay_together():
+def test_real_neighbors_are_found_and_stay_together():
     folder = DATA / "m3fd_sample"
     groups = near_duplicates(described(find_pairs(folder / "Ir", folder / "Vis")))
     together = [{"00000", "00001", "00005"}, {"03855", "03865"}]  # one street; one stairway

@@ -662,5 +662,5 @@ def test_real_pairs_are_prepared(run, tmp_path, name, settings, expected):
     assert len(list((tmp_path / "train/set").rglob("*.png"))) == 2 * (
         expected.get("train", 0) if settings else 0
     )
-    grey = sum(Image.open(path).mode == "L" for path in out.rglob("vi/*.png"))
-    assert report.notes["visible: gray"] == grey == (25 if name == "tno" else 0)
+    gray = sum(Image.open(path).mode == "L" for path in out.rglob("vi/*.png"))
+    assert report.notes["visible: gray"] == gray == (25 if name == "tno" else 0)

@@ -37,7 +37,7 @@ def small(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def scenes():
-    """Forty labelled scenes at the default size: (night, infrared, luminance, label)."""
+    """Forty labeled scenes at the default size: (night, infrared, luminance, label)."""
     made = []
     for number in range(40):
         night = bool(number % 2)
@@ -87,7 +87,7 @@ def test_layouts_are_the_official_ones(small):
         assert (annotation.clipped, annotation.dropped) == (0, 0)
 
 
-def test_every_class_is_frequent_enough_to_be_learnt(scenes):
+def test_every_class_is_frequent_enough_to_be_learned(scenes):
     present = np.array([np.bincount(label.ravel(), minlength=9) > 30 for *_, label in scenes])
     assert (present.mean(0) > 0.2).all(), dict(zip(MSRS, present.mean(0), strict=True))
     counts = np.zeros(len(M3FD))
@@ -98,7 +98,7 @@ def test_every_class_is_frequent_enough_to_be_learnt(scenes):
 
 
 def contrast(image, mask):
-    """How far a region is from the mean of its surroundings (RMS), in grey levels."""
+    """How far a region is from the mean of its surroundings (RMS), in gray levels."""
     near = cv2.dilate(mask.astype(np.uint8), np.ones((9, 9), np.uint8)).astype(bool) & ~mask
     smooth = cv2.blur(image, (3, 3))  # the sensors' noise is not contrast
     return np.sqrt(np.mean((smooth[mask] - smooth[near].mean()) ** 2))
@@ -142,7 +142,7 @@ def paint(canvas, kind, left, right, ahead=10.0, label=0):
 def test_boxes_and_labels_are_where_the_polygon_is(canvas):
     paint(canvas, 3, -1.0, 2.0, label=7)
     ((kind, (left, top, right, bottom)),) = canvas.boxes(0.3, 2)
-    scale = 144.0 / 10 / 2  # image pixels a metre at this depth; two canvas pixels each
+    scale = 144.0 / 10 / 2  # image pixels a meter at this depth; two canvas pixels each
     expected = (40 - scale, 24, 40 + 2 * scale, 24 + 1.9 * scale)
     assert kind == 3
     assert np.abs(np.subtract((left, top, right, bottom), expected)).max() <= 1

@@ -8,8 +8,8 @@ import pandas as pd
 from detection.matches import Matches
 from fusion.metrics.summary import FusionSummary, MetricSummary
 from pipelines.report.board import Board
-from pipelines.report.results import assess
 from pipelines.report.significance import agreement
+from pipelines.report.tables import assess
 from pipelines.scores.detection import DetectionPart, DetectionRun, DetectionScores
 from pipelines.scores.fusion import FusionScores
 from pipelines.scores.segmentation import (
@@ -66,7 +66,7 @@ def detection(map50=0.5, map50_95=0.25, sd=None, runs=({},), precision="p", matc
     )
 
 
-def labelled(miou, by_class=None, pixels=None, images=2):
+def labeled(miou, by_class=None, pixels=None, images=2):
     return SegmentationPart(
         miou=miou,
         iou=by_class or {},
@@ -78,7 +78,7 @@ def labelled(miou, by_class=None, pixels=None, images=2):
 
 
 def segmentation(miou=0.5, sd=None, runs=({},), precision="q", confusions=None):
-    usual = {"test": labelled(miou), "day": None, "night": None, "best_epoch": 1}
+    usual = {"test": labeled(miou), "day": None, "night": None, "best_epoch": 1}
     return SegmentationScores(
         miou=miou,
         miou_sd=sd,
@@ -152,7 +152,7 @@ def random_matches(seed, images=12, classes=3, quality=0.5, truth=None):
 
 
 def confusions(seed, correct, images=12):
-    """Of images with 100 pixels a class, a share of them labelled right."""
+    """Of images with 100 pixels a class, a share of them labeled right."""
     random = np.random.default_rng(seed)
     matrices = np.zeros((images, 9, 9), np.int64)
     for image in matrices:

@@ -8,7 +8,7 @@ from pipelines.report.board import Board
 from pipelines.report.day_night import COLUMNS, day_night
 from pipelines.report.leaderboard import Leaderboard
 from pipelines.report.markdown import to_markdown
-from tests.pipelines.report.boards import detection, labelled, part, results, segmentation
+from tests.pipelines.report.boards import detection, labeled, part, results, segmentation
 
 
 def detected(people, cars):
@@ -27,7 +27,7 @@ def board():
         ]
         for name, value in at_night.items()
     }
-    cones = {"day": labelled(0.3, {"cone": 0.3}, {"cone": 90})}
+    cones = {"day": labeled(0.3, {"cone": 0.3}, {"cone": 90})}
     return Board(
         list(at_night),
         detection={"m3fd": {name: detection(runs=found) for name, found in runs.items()}},

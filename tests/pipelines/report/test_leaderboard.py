@@ -18,8 +18,8 @@ from pipelines.report.comparability import require_comparable
 from pipelines.report.leaderboard import Leaderboard, leaderboard
 from pipelines.report.markdown import to_markdown
 from pipelines.report.notes import conditions
-from pipelines.report.results import assess, write_results
 from pipelines.report.significance import agreement, as_good_as_best, significance
+from pipelines.report.tables import assess, write_results
 from pipelines.scores.base import score_folder
 from tests.pipelines.report.boards import detection, fusion, results, segmentation, two_rows
 

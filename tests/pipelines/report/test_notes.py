@@ -4,7 +4,7 @@ import pytest
 
 from pipelines.report.board import Board
 from pipelines.report.notes import absent_classes, conditions, precomputed_rows
-from tests.pipelines.report.boards import detection, fusion, labelled, segmentation, two_rows
+from tests.pipelines.report.boards import detection, fusion, labeled, segmentation, two_rows
 
 
 def detected(**rows):
@@ -16,7 +16,7 @@ def detected(**rows):
 def segmented(**rows):
     """method -> IoU of every seed."""
     found = {
-        name: segmentation(runs=[{"test": labelled(0.5, values)} for values in runs])
+        name: segmentation(runs=[{"test": labeled(0.5, values)} for values in runs])
         for name, runs in rows.items()
     }
     return Board(list(rows), segmentation={"set": found})

@@ -15,7 +15,7 @@ from pipelines.scores.segmentation import SegmentationScores
 from tests.pipelines.report.boards import (
     confusions,
     detection,
-    labelled,
+    labeled,
     part,
     random_matches,
     segmentation,
@@ -29,7 +29,7 @@ ALL = {
         runs=[{"night": NIGHT}, {}], matches={0: random_matches(0), 1: random_matches(1)}
     ),
     "segment": segmentation(
-        runs=[{"day": labelled(None, {"car": None})}], confusions={0: confusions(0, 0.5)}
+        runs=[{"day": labeled(None, {"car": None})}], confusions={0: confusions(0, 0.5)}
     ),
 }
 FILES = {"evaluate": "images.csv", "detect": "matches-1.npz", "segment": "per-image-0.npz"}
@@ -102,7 +102,7 @@ def test_missing_and_damaged_files_are_named(saved, content):
 def test_images_of_another_run_are_refused(tmp_path):
     ALL["evaluate"].save(tmp_path)
     FRAME.head(1).to_csv(tmp_path / "images.csv", index=False)
-    with pytest.raises(InputError, match=r"images.csv: does not belong to the scores.json"):
+    with pytest.raises(InputError, match=r"images.csv: does not match the scores.json"):
         FusionScores.load(tmp_path)
 
 

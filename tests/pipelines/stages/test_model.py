@@ -9,7 +9,7 @@ import yaml
 from fusion.core import code
 from fusion.core.code import code_digest
 from fusion.core.errors import InputError
-from fusion.inference.pretrained import BOX
+from fusion.inference.pretrained import RELEASED
 from fusion.methods.files import read_card
 from pipelines.compose import compose
 from pipelines.stages import model
@@ -19,13 +19,13 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.fixture
 def row(tmp_path, monkeypatch):
-    """Composes a row `mine` of PoMAI's weights in the box; settings can be changed."""
+    """Composes a row `mine` of released PoMAI weights; settings can be changed."""
 
     def make(**changes):
         path = tmp_path / "params.yaml"
         compose(path, ["method=[average]"], ROOT / "conf")
         content = yaml.safe_load(path.read_text())
-        source = str(BOX / "pomai-tiny.safetensors")
+        source = str(RELEASED / "pomai-tiny.safetensors")
         content["methods"]["mine"] = {"kind": "pomai", "source": source} | changes
         path.write_text(yaml.safe_dump(content))
 
@@ -33,12 +33,12 @@ def row(tmp_path, monkeypatch):
     return make
 
 
-def test_weights_in_the_box_are_taken_as_they_are(row, tmp_path):
+def test_released_weights_are_taken_as_they_are(row, tmp_path):
     row()
     model.main("mine")
     copied = (tmp_path / "models/mine/weights.safetensors").read_bytes()
-    assert copied == (BOX / "pomai-tiny.safetensors").read_bytes()
-    card = json.loads((BOX / "pomai-tiny.json").read_bytes())
+    assert copied == (RELEASED / "pomai-tiny.safetensors").read_bytes()
+    card = json.loads((RELEASED / "pomai-tiny.json").read_bytes())
     network = code_digest(Path("fusion/methods/pomai"))
     assert read_card(tmp_path / "models/mine") == {**card, "network_code": network}
 

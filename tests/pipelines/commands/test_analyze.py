@@ -1,4 +1,4 @@
-"""`pomai analyse`, as a user runs it."""
+"""`pomai analyze`, as a user runs it."""
 
 import json
 import sys
@@ -32,7 +32,7 @@ def folder(tmp_path):
 def run(monkeypatch, capsys, folder, *options):
     """(exit code, what it printed)."""
     arguments = [f"--ir={folder / 'ir'}", f"--vi={folder / 'vi'}", *options]
-    monkeypatch.setattr(sys, "argv", ["pomai", "analyse", *arguments])
+    monkeypatch.setattr(sys, "argv", ["pomai", "analyze", *arguments])
     with pytest.raises(SystemExit) as stop:
         cli.main()
     printed = capsys.readouterr()

@@ -31,12 +31,12 @@ class SnapshotFolder:
     """The last snapshots of one run.
 
     A snapshot is a folder that is written under a temporary name, flushed to the disk and renamed:
-    at any moment of a crash it is there or not. `run.json` in it holds the SHA-256 of every other
-    file. The folder's name carries the run's identity, so runs of other settings may share `path`;
-    they are neither resumed from nor removed.
+    a crash leaves either the whole snapshot or none. Its `run.json` holds the SHA-256 of every
+    other file. The folder's name carries the run's identity, so runs with other settings may share
+    `path`; their snapshots are neither resumed nor removed.
 
     Args:
-        path: the folder; made when needed.
+        path: the folder; created when needed.
         identity: digest of everything that decides the run's result.
     """
 
@@ -68,7 +68,7 @@ class SnapshotFolder:
             shutil.rmtree(other)
 
     def latest(self) -> Snapshot | None:
-        """The newest snapshot of this run that is whole; damaged ones are reported."""
+        """Return the newest intact snapshot of this run; report damaged ones."""
         own = self._own()
         if not own and any(self.path.glob("*-step-*")):
             log.warning(
@@ -86,13 +86,13 @@ class SnapshotFolder:
     def _read(self, folder: Path) -> Snapshot:
         facts = json.loads((folder / FACTS).read_bytes())
         if facts["identity"] != self.identity:
-            raise ValueError("it belongs to another run")
+            raise ValueError("it is a checkpoint of another run")
         if folder.name != self._name(facts["step"]):
-            raise ValueError(f"{FACTS} is not as it was written")
+            raise ValueError(f"{FACTS} differs from what was written")
         contents = {name: (folder / name).read_bytes() for name in facts["sha256"]}
         for name, content in contents.items():
             if _digest(content) != facts["sha256"][name]:
-                raise ValueError(f"{name} is not as it was written")
+                raise ValueError(f"{name} differs from what was written")
         return Snapshot(facts["step"], contents)
 
     def _name(self, step: int) -> str:
@@ -108,7 +108,7 @@ def _digest(content: bytes) -> str:
 
 
 def _flush(path: Path) -> None:
-    """Wait until a file or a folder's entries are on the disk.
+    """Flush a file, or a folder's entries, to the disk.
 
     Windows opens no folders, and waits only for files that are open for writing.
     """

@@ -1,4 +1,4 @@
-"""`pomai analyse`: how infrared and visible images of any set of pairs differ."""
+"""`pomai analyze`: differences between infrared and visible images of any set of pairs."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from fusion.analysis.similarity import LayerSimilarity
 
 
-def analyse(
+def analyze(
     ir: Annotated[Path, typer.Option(help="Folder of infrared images.")],
     vi: Annotated[Path, typer.Option(help="Folder of visible images.")],
     out: Annotated[
@@ -25,15 +25,15 @@ def analyse(
         typer.Option(help="Trained method (models/pomai, or its weights): CKA of its encoders."),
     ] = None,
     cka_pairs: Annotated[
-        int, typer.Option(min=1, help="Pairs that CKA looks at, evenly spread over the set.")
+        int, typer.Option(min=1, help="Number of pairs for CKA, evenly spread over the set.")
     ] = 32,
-    seed: Annotated[int, typer.Option(help="Of the positions that CKA looks at.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the positions for CKA.")] = 0,
     accelerator: Annotated[
         Literal["auto", "cpu", "cuda"], typer.Option(help="Where the method runs.")
     ] = "auto",
 ) -> None:
     """Sparsity, Jensen-Shannon divergence and similarity of encoder layers of a set of pairs."""
-    from fusion.analysis.modalities import measure_pairs, summarise
+    from fusion.analysis.modalities import measure_pairs, summarize
     from fusion.analysis.similarity import layer_similarity
     from fusion.core.config import RuntimeConfig
     from fusion.core.runtime import pick_device
@@ -49,7 +49,7 @@ def analyse(
     similarity = None
     with progress("{task.description}") as bars:
         bar = bars.add_task("pairs", total=len(pairs))
-        summary = summarise(measure_pairs(pairs, lambda: bars.advance(bar)))
+        summary = summarize(measure_pairs(pairs, lambda: bars.advance(bar)))
         if method:
             layers = bars.add_task("encoders", total=len(chosen))
             device = pick_device(RuntimeConfig(accelerator=accelerator))
@@ -108,9 +108,9 @@ def _divergence_table(summary: dict[str, Any]) -> "Table":
     from rich.table import Table
 
     title = f"JS divergence, mean {summary['divergence']['mean']:.3f} bits"
-    table = Table("cluster", "centre", "pairs", title=title, title_justify="left", min_width=60)
+    table = Table("cluster", "center", "pairs", title=title, title_justify="left", min_width=60)
     for label, group in enumerate(summary["divergence"]["clusters"]):
-        table.add_row(str(label), f"{group['centre']:.3f}", str(group["pairs"]))
+        table.add_row(str(label), f"{group['center']:.3f}", str(group["pairs"]))
     return table
 
 

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from fusion.core.checkpoints import FACTS, Snapshot, SnapshotFolder
+from fusion.core.snapshots import FACTS, Snapshot, SnapshotFolder
 
 
 def snapshot(step):
@@ -93,9 +93,9 @@ def test_windows_keeps_snapshots_too(folder, monkeypatch):
 
     windows = SimpleNamespace(open=opened, fsync=fsync, close=os.close)
     windows.O_RDONLY, windows.O_RDWR = os.O_RDONLY, os.O_RDWR
-    monkeypatch.setattr("fusion.core.checkpoints.os", windows)
+    monkeypatch.setattr("fusion.core.snapshots.os", windows)
     monkeypatch.setattr(
-        "fusion.core.checkpoints.sys", SimpleNamespace(platform="win32"), raising=False
+        "fusion.core.snapshots.sys", SimpleNamespace(platform="win32"), raising=False
     )
     folder.save(snapshot(3))
     assert folder.latest() == snapshot(3)

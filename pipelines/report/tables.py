@@ -16,7 +16,7 @@ from pipelines.report.significance import agreement, significance
 
 @dataclass(frozen=True)
 class Results:
-    """What the scores of a board say.
+    """All tables of a board.
 
     Attributes:
         board: the scores.

@@ -1,0 +1,125 @@
+"""Published checkpoints -> a method with their weights and the facts for its card."""
+
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from fusion import methods
+from fusion.core.errors import InputError, list_names
+from fusion.core.files import file_digest, require_file
+from fusion.core.tensors import read_checkpoint
+from fusion.inference.published import Converted, inside
+from fusion.methods.base import FusionMethod
+from fusion.methods.registry import FOLDER
+
+ORIGIN = "published weights, trained elsewhere"
+NOT_STATED = "not stated"
+_WRAPPERS = ("state_dict.", "model_state_dict.", "module.")
+"""What stands before every name in files of common training loops."""
+
+
+class Imported(NamedTuple):
+    """A method with published weights, in eval mode on the CPU, and the facts for its card."""
+
+    method: FusionMethod
+    facts: dict[str, Any]
+
+
+def importable() -> list[str]:
+    """Methods that have a table of published names, sorted.
+
+    >>> "caf" in importable(), "average" in importable()
+    (True, False)
+    """
+    return [kind for kind in methods.names() if (FOLDER / kind / "published.py").is_file()]
+
+
+def import_published(kind: str, files: Sequence[str], license_text: str = NOT_STATED) -> Imported:
+    """Read a published checkpoint as one of our methods.
+
+    Args:
+        kind: a method of `importable`.
+        files: its files. Where the table of the method has `PARTS`, each is `part=file`.
+        license_text: what the authors state about their weights; goes into the facts.
+
+    Raises:
+        InputError: there is no such method or table; a file is missing, unsafe or damaged; or the
+            entries are not those of the method, and the message lists what is wrong.
+    """
+    table = _table(kind)
+    paths, entries = _read(files, getattr(table, "PARTS", ()))
+    shown = " and ".join(map(str, paths))
+    try:
+        converted: Converted = table.convert(entries)
+    except ValueError as error:
+        remedy = f"give the authors' files for {kind}, all of them and no others"
+        raise InputError(shown, str(error), remedy) from error
+    _check_values(shown, converted.weights)
+    method = methods.get(kind)(converted.config)
+    method.load_state_dict(converted.weights)
+    facts = {
+        "origin": ORIGIN,
+        "variant": converted.variant or None,
+        "license": license_text,
+        "files": [{"name": path.name, "sha256": file_digest(path)} for path in paths],
+    }
+    return Imported(method.eval(), facts)
+
+
+def _table(kind: str) -> Any:
+    """A method's module `published`."""
+    known = importable()
+    if kind not in known:
+        exists = kind in methods.names()
+        reason = "has no table of published names" if exists else "is no fusion method"
+        raise InputError(kind, reason, f"choose from {', '.join(known)}")
+    return import_module(f"fusion.methods.{kind}.published")
+
+
+def _read(files: Sequence[str], parts: Sequence[str]) -> tuple[list[Path], dict[str, Tensor]]:
+    """The paths of all files, and their entries together."""
+    paths: list[Path] = []
+    entries: dict[str, Tensor] = {}
+    named = _by_part(files, parts) if parts else [("", file) for file in files]
+    for prefix, file in named:
+        path = Path(file)
+        require_file(path)
+        found = inside(read_checkpoint(path), *_WRAPPERS)
+        own = {f"{prefix}{name}": value for name, value in found.items()}
+        if twice := own.keys() & entries.keys():
+            reason = f"has entries that another file also has: {list_names(twice, 3)}"
+            raise InputError(path, reason, "give every file once, and of one variant only")
+        entries |= own
+        paths.append(path)
+    return paths, entries
+
+
+def _by_part(files: Sequence[str], parts: Sequence[str]) -> list[tuple[str, str]]:
+    """The prefix of the names in each file, and the file, of arguments `part=file`."""
+    form = " ".join(f"{part}=FILE" for part in parts)
+    named: dict[str, str] = {}
+    for file in files:
+        part, equals, path = file.partition("=")
+        if not equals or part not in parts:
+            raise InputError(file, "does not say which part it is", f"give {form}")
+        if part in named:
+            raise InputError(file, f"is a second file for {part}", f"give {form}")
+        named[part] = path
+    return [(f"{part}.", path) for part, path in named.items()]
+
+
+def _check_values(shown: str, weights: Mapping[str, Tensor]) -> None:
+    """Refuse weights that no network can compute with.
+
+    Raises:
+        InputError: an entry has no real, finite values.
+    """
+    for name, value in weights.items():
+        sound = value.layout == torch.strided and not (value.is_meta or value.is_complex())
+        if not sound or not value.isfinite().all():
+            reason = f"has no real, finite values for {name}"
+            raise InputError(shown, reason, "download it again, or give another file")

@@ -1,0 +1,1 @@
+"""ITFuse: see `network`."""

@@ -1,0 +1,1 @@
+"""LRRNet: see `network`."""

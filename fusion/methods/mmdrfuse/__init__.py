@@ -1,0 +1,1 @@
+"""MMDRFuse: see `network`."""

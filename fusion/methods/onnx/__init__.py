@@ -1,0 +1,1 @@
+"""Any network that others exported to ONNX, fused without code."""

@@ -1,0 +1,1 @@
+"""SeAFusion: see `network`."""

@@ -1,0 +1,1 @@
+"""TarDAL: see `network`."""

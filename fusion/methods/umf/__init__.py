@@ -1,0 +1,1 @@
+"""UMF: see `network`."""
