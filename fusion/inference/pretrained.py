@@ -93,7 +93,9 @@ def _find_path(name: str | Path) -> FusionMethod:
     if not local and str(name).count("/") == 1:
         return load_model(_download(str(name)))
     known = ", ".join(released_networks())
-    remedy = f"give one of {known}, a .safetensors file, a folder with {CARD}, or owner/name"
+    remedy = (
+        f"give one of {known}, a .safetensors or .onnx file, a folder with {CARD}, or owner/name"
+    )
     raise InputError(name, "is not a model: this file or folder does not exist", remedy)
 
 

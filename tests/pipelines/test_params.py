@@ -187,7 +187,7 @@ def test_weight_files_that_are_not_there_are_refused_before_anything_runs(compos
     unused = {**changes, "detect_on": [], "segment_on": []}
     params.load(edited(composed(), tmp_path / "unused.yaml", unused))
     file.write_text("no weights")
-    with pytest.raises(InputError, match=rf"{key.replace('/', '.')}: .*: is no \.pt file"):
+    with pytest.raises(InputError, match=rf"{key.replace('/', '.')}: .*: is not a \.pt file"):
         params.load(edited(composed(), tmp_path / "text.yaml", changes))
     file.write_bytes(b"PK\x03\x04")
     params.load(edited(composed(), tmp_path / "there.yaml", changes))

@@ -18,6 +18,7 @@ class OnnxConfig(Config):
         luminance where the file leaves that open.
     white: the value of a white pixel, in and out; a choice of 1 by default, which no file tells.
     multiple: images are padded by reflection to a multiple of this many pixels, and cropped after.
+    program_bytes: length of the file; set when it is read, so that a saved model's card tells it.
     """
 
     infrared: str = ""
@@ -27,6 +28,7 @@ class OnnxConfig(Config):
     visible_channels: Literal["auto", "luminance", "rgb"] = "auto"
     white: Literal[1, 255] = 1
     multiple: int = Field(1, ge=1, le=1024)
+    program_bytes: int = Field(0, ge=0, le=2**31)
 
 
 SETTINGS = MethodSettings(OnnxConfig)

@@ -1,8 +1,7 @@
 """A network that others exported to ONNX, as a fusion method."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -31,7 +30,7 @@ class Onnx(FusionMethod[OnnxConfig]):
 
     def __init__(self, config: OnnxConfig) -> None:
         super().__init__(config)
-        self.register_buffer("program", torch.empty(0, dtype=torch.uint8))
+        self.register_buffer("program", torch.empty(config.program_bytes, dtype=torch.uint8))
         self.shown = "the ONNX file"
         self._session: tuple[torch.device, Session, Signature] | None = None
 
@@ -44,7 +43,7 @@ class Onnx(FusionMethod[OnnxConfig]):
                 enough about itself.
         """
         content = read_program(path)
-        method = cls(config)
+        method = cls(config.model_copy(update={"program_bytes": len(content)}))
         method.shown = str(path)
         method.program = torch.frombuffer(bytearray(content), dtype=torch.uint8)
         method.running()
@@ -103,10 +102,3 @@ class Onnx(FusionMethod[OnnxConfig]):
                 reason = f"takes images of {side} {taken} only, not {given}"
                 remedy = "fuse images of that size, or export the network with open sides"
                 raise InputError(self.shown, reason, remedy)
-
-    def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *rest: Any) -> None:
-        """A file has any length: take the saved one's."""
-        if (saved := state_dict.get(f"{prefix}program")) is not None:
-            self.program = torch.empty_like(saved)
-            self._session = None
-        super()._load_from_state_dict(state_dict, prefix, *rest)
