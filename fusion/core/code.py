@@ -27,7 +27,7 @@ NO_RESULT: Mapping[str, str] = {
     "fusion/core/errors.py": "words of error messages",
     "fusion/core/memory.py": "speed only",
     "fusion/images/panels.py": "draws pictures",
-    "fusion/inference/published.py": "renames weights on import; no stage runs it",
+    "fusion/core/published.py": "renames weights on import; no stage runs it",
     "fusion/training/preview.py": "draws pictures",
     "detection/drawing.py": "draws pictures",
     "segmentation/drawing.py": "draws pictures",

@@ -11,8 +11,8 @@ from torch import Tensor
 from fusion import methods
 from fusion.core.errors import InputError, list_names
 from fusion.core.files import file_digest, require_file
+from fusion.core.published import Converted, inside
 from fusion.core.tensors import read_checkpoint
-from fusion.inference.published import Converted, inside
 from fusion.methods.base import FusionMethod
 from fusion.methods.registry import FOLDER
 

@@ -149,7 +149,7 @@ def _require_shapes(path: Path, wanted: dict[str, Shape]) -> None:
         raise InputError(path, f"cannot be read ({error})", "train again") from error
     if names := [name for name in wanted | found if wanted.get(name) != found.get(name)]:
         first = f"{names[0]}: {found.get(names[0])} instead of {wanted.get(names[0])}"
-        reason = f"has other weights than its card says ({list_names(names, 3)}; {first})"
+        reason = f"does not match its card ({list_names(names, 3)}; {first})"
         raise InputError(path, reason, "train again")
 
 

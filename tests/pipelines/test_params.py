@@ -393,7 +393,9 @@ def test_missing_parameters_are_a_clear_word(tmp_path):
 @pytest.mark.parametrize("content", [b"", b"# seed: 0", b"seed", b"- seed"])
 def test_no_parameters_are_a_clear_word(tmp_path, content):
     (tmp_path / "empty.yaml").write_bytes(content)
-    with pytest.raises(InputError, match=r"empty.yaml: is not a YAML mapping; regenerate it with `pomai params`"):
+    with pytest.raises(
+        InputError, match=r"empty.yaml: is not a YAML mapping; regenerate it with `pomai params`"
+    ):
         params.load(tmp_path / "empty.yaml")
 
 

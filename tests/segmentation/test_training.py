@@ -350,17 +350,19 @@ def test_the_experiment_computes_by_deterministic_algorithms(
     scenes, tiny, cpu, tmp_path, monkeypatch
 ):
     seen = []
-    train = experiment.fit
+    fit = experiment.train.fit
 
     def noted(*arguments):
         seen.append(torch.are_deterministic_algorithms_enabled())
-        return train(*arguments)
+        return fit(*arguments)
 
-    monkeypatch.setattr(experiment, "fit", noted)
+    monkeypatch.setattr(experiment.train, "fit", noted)
     train_and_test(*scenes, tmp_path / "w", changed(tiny, epochs=1), 0, cpu)
     assert seen == [True]
 
 
 def test_a_diverged_run_says_so(scenes, tiny, cpu, tmp_path):
     with pytest.raises(InputError, match="epoch 1: the loss is nan; lower the learning rate"):
-        train_and_test(*scenes, tmp_path / "w", changed(tiny, learning_rate=1e30), 0, cpu)
+        train_and_test(
+            *scenes, tmp_path / "w", tiny.model_copy(update={"learning_rate": 1e30}), 0, cpu
+        )

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from fusion.blocks.dilated_dense import published_names
-from fusion.inference.published import CONVOLUTION, Converted, inside, rename, renamed_parts
+from fusion.core.published import CONVOLUTION, Converted, inside, rename, renamed_parts
 from fusion.methods.bdlfusion.config import BDLFusionConfig
 from fusion.methods.bdlfusion.method import BLOCKS, BDLFusion
 
@@ -19,7 +19,7 @@ NAMES = renamed_parts(CONVOLUTIONS, CONVOLUTION) | {"relu.weight": "activation.w
 
 
 def convert(checkpoint: Mapping[str, Tensor]) -> Converted:
-    """See `fusion.inference.published.Converter`."""
+    """See `fusion.core.published.Converter`."""
     config = BDLFusionConfig()
     found = inside(checkpoint, "module.", "enhance_net.")
     return Converted(config, rename(found, NAMES, BDLFusion(config)))

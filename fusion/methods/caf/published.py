@@ -9,7 +9,7 @@ from hashlib import sha256
 
 from torch import Tensor
 
-from fusion.inference.published import (
+from fusion.core.published import (
     BATCH_NORM,
     CONVOLUTION,
     Converted,
@@ -43,7 +43,7 @@ FINGERPRINTS = {
 
 
 def convert(checkpoint: Mapping[str, Tensor]) -> Converted:
-    """See `fusion.inference.published.Converter`; other weights have no variant."""
+    """See `fusion.core.published.Converter`; other weights have no variant."""
     config = CAFConfig()
     found = inside(checkpoint, "module.")
     weights = rename(found, NAMES, CAF(config))

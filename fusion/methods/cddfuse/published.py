@@ -9,7 +9,7 @@ from itertools import product
 from torch import Tensor
 
 from fusion.blocks.dense_attention import PUBLISHED_NAMES as BASE_BLOCK
-from fusion.inference.published import Converted, rename
+from fusion.core.published import Converted, rename
 from fusion.methods.cddfuse.config import CDDFuseConfig
 from fusion.methods.cddfuse.network import CDDFuseNetwork
 
@@ -66,7 +66,7 @@ NAMES = names(CDDFuseConfig())
 
 
 def convert(checkpoint: Mapping[str, Tensor]) -> Converted:
-    """See `fusion.inference.published.Converter`."""
+    """See `fusion.core.published.Converter`."""
     config = CDDFuseConfig()
     found = {name.replace(".module.", ".", 1): value for name, value in checkpoint.items()}
     return Converted(config, rename(found, NAMES, CDDFuseNetwork(config)))

@@ -12,7 +12,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from fusion.inference.published import Converted, inside, names_below, rename
+from fusion.core.published import Converted, inside, names_below, rename
 from fusion.methods.defusion.config import DeFusionConfig
 from fusion.methods.defusion.network import DeFusionNetwork
 
@@ -64,7 +64,7 @@ def names(network: DeFusionNetwork) -> dict[str, str]:
 
 
 def convert(checkpoint: Mapping[str, Tensor]) -> Converted:
-    """See `fusion.inference.published.Converter`."""
+    """See `fusion.core.published.Converter`."""
     found = inside(checkpoint, "state_dict.", "module.")
     config = _config_of(found)
     with torch.device("meta"):

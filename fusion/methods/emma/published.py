@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from fusion.blocks.dense_attention import PUBLISHED_NAMES as ATTENTION
-from fusion.inference.published import (
+from fusion.core.published import (
     CONVOLUTION,
     Converted,
     inside,
@@ -63,6 +63,6 @@ NAMES = names()
 
 
 def convert(checkpoint: Mapping[str, Tensor]) -> Converted:
-    """See `fusion.inference.published.Converter`."""
+    """See `fusion.core.published.Converter`."""
     config = EMMAConfig()
     return Converted(config, rename(inside(checkpoint, "module."), NAMES, EMMANetwork(config)))

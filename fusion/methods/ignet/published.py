@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from fusion.inference.published import (
+from fusion.core.published import (
     BATCH_NORM,
     CONVOLUTION,
     Converted,
@@ -77,6 +77,6 @@ NAMES = names()
 
 
 def convert(checkpoint: Mapping[str, Tensor]) -> Converted:
-    """See `fusion.inference.published.Converter`."""
+    """See `fusion.core.published.Converter`."""
     config = IGNetConfig()
     return Converted(config, rename(inside(checkpoint, "module."), NAMES, IGNet(config)))

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from fusion.blocks.config import LEVELS
-from fusion.inference.published import Converted, inside, names_below, rename
+from fusion.core.published import Converted, inside, names_below, rename
 from fusion.methods.mmaunet.config import MMAUNetConfig
 from fusion.methods.mmaunet.network import MMAUNetNetwork
 
@@ -64,7 +64,7 @@ def _fusion() -> dict[str, str]:
 
 
 def convert(checkpoint: Mapping[str, Tensor]) -> Converted:
-    """See `fusion.inference.published.Converter`; entries are named as `PARTS` says."""
+    """See `fusion.core.published.Converter`; entries are named as `PARTS` says."""
     config = MMAUNetConfig()
     with torch.device("meta"):
         network = MMAUNetNetwork(config)

@@ -104,7 +104,8 @@ def _groups(codes: Tensor, group_size: int) -> tuple[Tensor, Tensor, int]:
 
 def _cut(sequences: Tensor, members: Tensor, size: int) -> Tensor:
     """B×L×C -> B×M×K×C."""
-    return take_rows(sequences, members).view(len(sequences), -1, size, sequences.shape[-1])
+    groups: Tensor = take_rows(sequences, members).unflatten(1, (-1, size))
+    return groups
 
 
 def _with_neighbors(groups: Tensor, neighbors: int) -> Tensor:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from fusion.inference.published import CONVOLUTION, Converted, inside, rename, renamed_parts
+from fusion.core.published import CONVOLUTION, Converted, inside, rename, renamed_parts
 from fusion.methods.seafusion.config import SeAFusionConfig
 from fusion.methods.seafusion.network import SeAFusionNetwork
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from fusion.blocks.dilated_dense import published_names
-from fusion.inference.published import Converted, inside, names_below, rename
+from fusion.core.published import Converted, inside, names_below, rename
 from fusion.methods.segmif.config import SegMiFConfig
 from fusion.methods.segmif.method import SegMiF
 
@@ -75,7 +75,7 @@ def names(network: SegMiF) -> dict[str, str]:
 
 
 def convert(checkpoint: Mapping[str, Tensor]) -> Converted:
-    """See `fusion.inference.published.Converter`."""
+    """See `fusion.core.published.Converter`."""
     config = SegMiFConfig()
     with torch.device("meta"):
         network = SegMiF(config)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from fusion.inference.published import (
+from fusion.core.published import (
     BATCH_NORM,
     CONVOLUTION,
     Converted,

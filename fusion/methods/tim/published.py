@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from fusion.inference.published import Converted, inside, names_below, rename
+from fusion.core.published import Converted, inside, names_below, rename
 from fusion.methods.tim.config import TIMConfig
 from fusion.methods.tim.method import TIM
 
@@ -98,7 +98,7 @@ def names(network: TIM) -> dict[str, str]:
 
 
 def convert(checkpoint: Mapping[str, Tensor]) -> Converted:
-    """See `fusion.inference.published.Converter`."""
+    """See `fusion.core.published.Converter`."""
     found = inside(checkpoint, "module.")
     several_scales = any(name.startswith("cells.0._ops_1.") for name in found)
     light = not several_scales and "cells.1._ops.1._op.se.conv.weight" in found

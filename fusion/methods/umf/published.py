@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from fusion.inference.published import CONVOLUTION, Converted, inside, rename, renamed_parts
+from fusion.core.published import CONVOLUTION, Converted, inside, rename, renamed_parts
 from fusion.methods.umf.config import UMFConfig
 from fusion.methods.umf.network import UMFNetwork
 

@@ -181,7 +181,7 @@ class Halving(Average):
 
 def test_a_method_that_leaves_no_size_open_gets_a_fixed_one(tmp_path, monkeypatch):
     monkeypatch.setattr("fusion.inference.export.FIXED_SIZE", (40, 56))
-    monkeypatch.setitem(methods.base._registry, "halving", Halving)
+    monkeypatch.setitem(methods.registry._registry, "halving", Halving)
     method = Halving(Average.config_class())
     traced = trace(method)
     assert fixed_size(traced) == (40, 56)

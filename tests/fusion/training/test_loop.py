@@ -253,7 +253,7 @@ def test_training_is_where_fusing_is(monkeypatch):
 
 def test_a_loss_that_is_not_finite_stops_with_the_step_and_the_images(folder, tmp_path):
     with pytest.raises(TrainingError, match=r"loss, .*not finite at step 1, with pairs\d+/\d\d"):
-        trained(folder, tmp_path, schedule(epochs=20, learning_rate=1e30))
+        trained(folder, tmp_path, schedule(epochs=20).model_copy(update={"learning_rate": 1e30}))
     assert list(tmp_path.glob("*-step-*"))
 
 

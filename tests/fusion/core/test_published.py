@@ -7,8 +7,8 @@ from safetensors.torch import save_file
 from torch import nn
 
 from fusion.core.errors import InputError
+from fusion.core.published import BATCH_NORM, inside, rename, renamed_parts
 from fusion.core.tensors import read_checkpoint
-from fusion.inference.published import BATCH_NORM, inside, rename, renamed_parts
 
 NAMES = renamed_parts({"theirs.0": "0"}, ["weight", "bias"]) | renamed_parts(
     {"theirs.1": "1"}, BATCH_NORM
