@@ -17,6 +17,7 @@ from fusion.core.names import LONGEST
 from tests.fuzz.corpus import COMMANDS, FUSE, LEARNED, PREPARE, YOLO_SET
 from tests.fuzz.harness import Limits, run
 
+pytestmark = pytest.mark.slow
 SECONDS = 30.0
 LIMITS = Limits(seconds=SECONDS)
 SOURCES = ["--ir", "pairs/ir", "--vi", "pairs/vi"]

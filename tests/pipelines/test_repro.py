@@ -124,7 +124,7 @@ def test_a_published_network_carries_its_data_training_commit_and_scores(project
     assert (card["method"], card["phase"]) == ("pomai", "stage_two")
     assert card["data"]["sets"] == {"msrs": 8}
     assert [phase["phase"] for phase in card["before"]] == ["stage_one"]
-    assert card["before"][0]["settings"]["epochs"] == 30
+    assert card["before"][0]["settings"]["epochs"] == 2
     assert card["commit"] == run(project, "git", "rev-parse", "HEAD").strip()
     assert card["uncommitted"] == []
     assert card["metrics"] == metrics(project)["pomai"]
@@ -140,6 +140,7 @@ def test_scores_of_other_code_are_not_published(project):
     with (project / "fusion/methods/pomai/network.py").open("a") as code:
         code.write("# another thought\n")
     printed = run(project, "pomai", "publish", "pomai", "stale", code=1)
-    assert "pomai: is not up to date: train@pomai-stage_one, train@pomai-stage_two; run" in printed
+    stale = "model@pomai, train@pomai-stage_one, train@pomai-stage_two"
+    assert f"pomai: is not up to date: {stale}; run" in printed
     assert not (project / "stale").exists()
     restore(project)
