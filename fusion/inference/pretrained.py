@@ -13,6 +13,7 @@ from torch import Tensor
 
 from fusion.core.errors import InputError
 from fusion.core.runtime import require_device
+from fusion.images.decode import to_rgb
 from fusion.inference.fuse import fuse_batch
 from fusion.inference.tiles import MemoryPlan, plan_memory
 from fusion.methods.base import FusionMethod
@@ -178,7 +179,7 @@ class Fuser:
         if not (isinstance(infrared, np.ndarray) and isinstance(visible, np.ndarray)):
             raise TypeError("give two NumPy arrays or two torch tensors")
         gray = visible.ndim == 2
-        color = np.repeat(visible[..., None], 3, axis=2) if gray else visible
+        color = to_rgb(visible)
         batch = torch.from_numpy(np.ascontiguousarray(color)).permute(2, 0, 1)[None]
         fused = self._fuse(
             torch.from_numpy(np.ascontiguousarray(infrared))[None, None], batch, stretch
