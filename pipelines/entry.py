@@ -34,10 +34,11 @@ def run(stage: Callable[..., None]) -> None:
     @wraps(stage)
     def checked(**names: str) -> None:
         from pipelines import params
+        from pipelines.preflight import require_possible
 
         settings = params.load()
         settings.require(**names)
-        settings.require_sources()
+        require_possible(settings)
         stage(**names)
 
     app = new_app(add_completion=False)
