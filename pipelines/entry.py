@@ -27,12 +27,12 @@ _EXHAUSTED = ("out of memory", "can't allocate memory", "Insufficient memory", "
 def run(stage: Callable[..., None]) -> None:
     """Run a stage's function as a command line.
 
-    Its arguments are `method`, `dataset` or `key` (a training phase). They must be names from
-    params.yaml; other names are an `InputError`.
+    Its arguments are `method`, `dataset`, `key` (a training phase) or `seed`. They must be names
+    from params.yaml, and a seed must be possible; others are an `InputError`.
     """
 
     @wraps(stage)
-    def checked(**names: str) -> None:
+    def checked(**names: Any) -> None:
         from pipelines import params
 
         settings = params.load()

@@ -95,7 +95,7 @@ def train_and_test(
         images: the method's fused images, `{train,test}/<stem>.png`.
         dataset: the prepared data set with labels.
         work: folder of the checkpoints; `best.safetensors` in it are the tested weights.
-        config: the experiment's settings; `config.seeds` is not read.
+        config: the experiment's settings.
         seed: of initial weights, order, augmentation and dropout.
         runtime: where and how to compute.
         pictures: folder for `config.pictures` side-by-side pictures of test images.

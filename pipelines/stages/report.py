@@ -23,16 +23,13 @@ def main() -> None:
         settings.fuse_on,
         settings.detect_on,
         settings.segment_on,
+        settings.detect_seeds,
+        settings.segment_seeds,
         settings.has_images,
     )
     present = {
-        "detect": lambda: (
-            detected_by(settings.detection, settings.runtime) | {"seeds": settings.detection.seeds}
-        ),
-        "segment": lambda: (
-            segmented_by(settings.segmentation, settings.runtime)
-            | {"seeds": settings.segmentation.seeds}
-        ),
+        "detect": lambda: detected_by(settings.detection, settings.runtime),
+        "segment": lambda: segmented_by(settings.segmentation, settings.runtime),
     }
     require_comparable(board, present)
     results = assess(board)
