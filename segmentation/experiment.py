@@ -14,7 +14,7 @@ import torch
 from fusion.core.code import code_digest
 from fusion.core.config import RuntimeConfig
 from fusion.core.protocol import protocol_digest
-from fusion.core.runtime import pick_device
+from fusion.core.runtime import pick_device, use_deterministic_algorithms
 from fusion.images.panels import spread
 from fusion.images.prepared import PreparedSet
 from segmentation import train
@@ -157,8 +157,7 @@ def repeatable() -> Iterator[None]:
         fill.fill_uninitialized_memory,
     )
     os.environ[_WORKSPACE] = ":4096:8"
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    fill.fill_uninitialized_memory = False  # a search for bugs, and slow
+    use_deterministic_algorithms()
     try:
         with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
             yield

@@ -10,7 +10,6 @@ from detection.matches import RECALLS
 from detection.workspace import build_workspace
 from fusion.core.locks import exclusive
 from pipelines import params
-from pipelines.entry import run
 from pipelines.paths import FUSED, PICTURES, PLOTS, PREPARED, RUNS, SCORES, WEIGHTS
 from pipelines.plots import live_curves, plot_classes, write_curves
 from pipelines.scores.base import score_folder
@@ -47,7 +46,3 @@ def _detect(settings: params.Params, method: str, dataset: str, seed: int) -> No
     write_curves(plots / "precision_recall", curves, "recall")
     counts, names = result.confusion.T.astype(int), [*workspace.classes, "background"]
     plot_classes(plots, result.ap50, "average_precision", counts, names)
-
-
-if __name__ == "__main__":
-    run(main)

@@ -4,7 +4,6 @@ from pathlib import Path
 
 from detection.protocol import conditions as detected_by
 from pipelines import params
-from pipelines.entry import run
 from pipelines.report.board import read_board
 from pipelines.report.comparability import require_comparable
 from pipelines.report.markdown import to_markdown
@@ -36,7 +35,3 @@ def main() -> None:
     text = to_markdown(results, settings.trivial(), notes(board, settings.precomputed()))
     write_results(RESULTS, results, text)
     print(text)
-
-
-if __name__ == "__main__":
-    run(main)

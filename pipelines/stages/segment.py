@@ -4,7 +4,6 @@ from functools import partial
 
 from fusion.core.locks import exclusive
 from pipelines import params
-from pipelines.entry import run
 from pipelines.paths import FUSED, PICTURES, PLOTS, PREPARED, RUNS, SCORES
 from pipelines.plots import live_curves, plot_classes, thousandths
 from pipelines.scores.base import score_folder
@@ -39,7 +38,3 @@ def _segment(settings: params.Params, method: str, dataset: str, seed: int) -> N
     SegmentationScores.of(result, conditions).save(folder(root=SCORES))
     counts = thousandths(result.per_image.sum(0))
     plot_classes(plots, result.test.iou, "iou", counts, CLASSES)
-
-
-if __name__ == "__main__":
-    run(main)

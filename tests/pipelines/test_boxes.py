@@ -6,7 +6,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from detection.boxes import CLASSES, Annotation, read_annotation, write_yolo
+from detection.boxes import Annotation, read_annotation, write_yolo
+from detection.classes import CLASSES
 from pipelines.compose import compose
 from pipelines.datasets.config import SampleConfig
 from pipelines.datasets.sample import generate
