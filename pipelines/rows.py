@@ -118,15 +118,6 @@ class _Weights(_Row):
             )
         return config
 
-    def _require_kind(self) -> None:
-        """Check the card of weights that exist: the model stage may run after all training."""
-        from fusion.methods.files import read_card  # imports torch
-
-        if (found := read_card(Path(self.source)).get("method")) != self.kind:
-            reason = f"has weights of {found}, not of {self.kind}"
-            remedy = f"correct `kind` or `source` of methods.{self.name}"
-            raise InputError(self.source, reason, remedy)
-
 
 class Trained(_Configured):
     """A learned method that this pipeline trains."""
@@ -145,7 +136,6 @@ class Pretrained(_Weights):
             if not file.is_file():
                 where = f"is missing, and methods.{self.name} needs it"
                 raise InputError(file, where, "put the weights and their card there")
-        self._require_kind()
 
 
 class Published(_Weights):
@@ -159,10 +149,6 @@ class Published(_Weights):
                 f"methods.{self.name}.source: '{self.source}' is not a folder, and no training "
                 f"phase writes it; they write {', '.join(made) or '(none)'}"
             )
-
-    def require_source(self) -> None:
-        if Path(self.source).is_dir() and Path(self.source).parent != MODELS:
-            self._require_kind()
 
 
 class Exported(_Configured):

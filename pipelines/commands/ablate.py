@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryFile
+from tempfile import TemporaryDirectory, TemporaryFile
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -52,6 +52,7 @@ def ablate(
     shown = _show(commit)
     if not table_only:
         finished = {name for name, state in states(shown).items() if state != "failed"}
+        _require_possible(overrides)
         for (preset, seed), name in runs.items():
             if name not in finished:
                 _queue(name, [f"ablation={preset}", f"seed={seed}", *overrides])
@@ -66,6 +67,20 @@ def ablate(
     if missing := [name for name in runs.values() if now.get(name) != "finished"]:
         listed = ", ".join(f"{name} ({now.get(name, 'not run')})" for name in missing)
         raise InputError("dvc queue", f"not in the table: {listed}", _remedy(table_only))
+
+
+def _require_possible(overrides: Sequence[str]) -> None:
+    """Check what the experiments would find out one by one, in the log of a worker."""
+    from pipelines import params
+    from pipelines.compose import compose
+    from pipelines.sources import require_everywhere, require_sources
+
+    with TemporaryDirectory() as folder:
+        composed = Path(folder) / "params.yaml"
+        compose(composed, overrides)
+        settings = params.load(composed)
+    require_sources(settings)
+    require_everywhere(settings)
 
 
 def _remedy(table_only: bool) -> str:
