@@ -9,7 +9,7 @@ import pytest
 
 from fusion.core.code import ROOT
 
-BEGIN = "import sys, errno\nfrom pipelines.entry import guard, run\n"
+BEGIN = "import sys, errno\nfrom pipelines.entry import guard\n"
 
 
 @pytest.fixture
