@@ -80,7 +80,7 @@ def _place(encoder: str, name: str) -> _Place:
         return _Place(found.hf_hub_id, files, any_file=True)
     known: Any = smp.encoders.encoders[encoder]["pretrained_settings"]
     if name not in known:
-        reason = f"encoder {encoder} has none of this name; it has {', '.join(known) or 'none'}"
+        reason = f"encoder {encoder} has none of this name (it has {', '.join(known) or 'none'})"
         raise InputError(where, reason, REMEDY)
     files = ("config.json", "model.safetensors")
     return _Place(known[name]["repo_id"], files, known[name]["revision"])
@@ -90,9 +90,7 @@ def _problem(place: _Place) -> str:
     """Why Hugging Face does not offer the weights; empty if it does."""
     if constants.HF_HUB_OFFLINE or os.environ.get("HF_HUB_OFFLINE", "0") not in ("", "0"):
         return "HF_HUB_OFFLINE is set"
-    address = hf_hub_url(
-        place.repository, place.files[-1], revision=place.revision, endpoint=constants.ENDPOINT
-    )
+    address = hf_hub_url(place.repository, place.files[-1], revision=place.revision)
     if not address.startswith(("https://", "http://")):
         return f"{address} is not an address of the web"
     try:

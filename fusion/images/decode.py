@@ -92,12 +92,17 @@ def read_visible(path: Path, *, largest: int = LARGEST) -> ImageRead:
 
 def _color_notes(infrared: ImageRead) -> tuple[str, ...]:
     """The notes of an infrared image of three channels, and more if it has colors."""
-    red, green, blue = cv2.split(infrared.pixels)
-    spread = cv2.subtract(cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue))
-    if spread.max() <= _COLOR_TOLERANCE:
+    if not has_color(infrared.pixels):
         return infrared.notes
     others = (_FOURTH_CHANNEL if note == _ALPHA else note for note in infrared.notes)
     return (*others, COLORED_INFRARED)
+
+
+def has_color(pixels: NDArray[np.uint8]) -> bool:
+    """Whether the channels of H×W×3 differ by more than compression makes them differ."""
+    red, green, blue = cv2.split(pixels)
+    spread = cv2.subtract(cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue))
+    return int(spread.max()) > _COLOR_TOLERANCE
 
 
 def _require_range(values: tuple[float, float]) -> None:

@@ -1,11 +1,12 @@
 """`pomai evaluate`: fusion metrics of any three folders."""
 
+from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from fusion.core.errors import InputError
+from fusion.core.errors import InputError, list_names
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -38,6 +39,7 @@ def evaluate(
     if out:
         require_writable(out)
     device = pick_device(RuntimeConfig(accelerator=accelerator))
+    notes: defaultdict[str, set[str]] = defaultdict(set)
     with progress("pairs") as bars:
         bar = bars.add_task("pairs", total=None)
         frame = evaluate_pairs(
@@ -46,10 +48,13 @@ def evaluate(
             names,
             device=device,
             on_pairs=lambda done, total: bars.update(bar, completed=done, total=total),
+            on_note=lambda path, note: notes[note].add(str(path)),
         )
     if out:
         write_bytes(out, frame.to_csv(index=False).encode())
     console().print(_table(summarize(frame)))
+    for note, paths in notes.items():
+        print(f"note: {note}: {list_names(paths, 3)}")
 
 
 def _names(given: str) -> list[str]:

@@ -31,12 +31,16 @@ def cache(monkeypatch, tmp_path):
     return tmp_path
 
 
+def answer_at(address, monkeypatch):
+    template = f"{address}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+    monkeypatch.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", template)
+
+
 @pytest.fixture
 def hub(monkeypatch):
     server = HTTPServer(("127.0.0.1", 0), Hub)
     Thread(target=server.serve_forever, daemon=True).start()
-    address = f"http://127.0.0.1:{server.server_port}"
-    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", address)
+    answer_at(f"http://127.0.0.1:{server.server_port}", monkeypatch)
     yield
     server.shutdown()
     server.server_close()
@@ -54,7 +58,7 @@ def test_weights_that_are_not_offered_are_refused(hub):
 
 
 def test_weights_out_of_reach_are_refused(monkeypatch):
-    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
+    answer_at("http://127.0.0.1:9", monkeypatch)
     with pytest.raises(InputError, match=r"cannot be downloaded: .*set encoder_weights to"):
         require_obtainable("resnet18", "imagenet")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
