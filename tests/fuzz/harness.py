@@ -95,6 +95,8 @@ def run(
     """
     before = _state(folder, outputs)
     streams = folder.parent / f"{folder.name}-printed", folder.parent / f"{folder.name}-errors"
+    for path in streams:
+        path.touch()  # a process may be killed before it opens them
     process = context.Process(target=_call, args=(arguments, folder, *streams, limits))
     process.start()
     process.join(limits.seconds)
