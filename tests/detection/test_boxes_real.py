@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from detection.boxes import CLASSES, read_annotation
+from detection.boxes import read_annotation
+from detection.classes import CLASSES
 from fusion.core.protocol import protocol_digest
 from fusion.images.decode import write_image
 from pipelines.datasets.config import M3FDConfig
