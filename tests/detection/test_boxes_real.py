@@ -13,7 +13,7 @@ from detection.boxes import read_annotation
 from detection.classes import CLASSES
 from fusion.core.protocol import protocol_digest
 from fusion.images.decode import write_image
-from pipelines.datasets.config import M3FDConfig
+from pipelines.datasets.config import BoxesConfig, M3FDConfig
 from pipelines.datasets.prepare import prepare
 
 DATA = Path(os.environ.get("FUSION_DATA", "unset"))
@@ -135,7 +135,7 @@ def test_yolo_numbers_of_another_order_are_mapped_by_name(tmp_path):
         lines = [line.split() for line in path.read_text().splitlines() if line.split()]
         text = "".join(f"{5 - int(label)} {' '.join(box)}\n" for label, *box in lines)
         (other / "txt" / path.name).write_text(text)
-    config = M3FDConfig(
+    config = BoxesConfig(
         layout="boxes",
         source=str(other),
         infrared="Ir",
