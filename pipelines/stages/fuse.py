@@ -8,7 +8,6 @@ from fusion.inference.fuse import fuse_pairs
 from fusion.inference.precomputed import adopt_images
 from fusion.methods.files import load_model
 from pipelines import params
-from pipelines.entry import run
 from pipelines.paths import FUSED, MODELS, PREPARED
 from pipelines.rows import Precomputed
 
@@ -45,7 +44,3 @@ def _adopt(row: Precomputed, dataset: str, splits: Sequence[str], stretch: bool)
     prepared = PreparedSet.load(PREPARED / dataset)
     for split in splits:
         adopt_images(folder, split, prepared.pairs(split), output / split, stretched=stretch)
-
-
-if __name__ == "__main__":
-    run(main)
