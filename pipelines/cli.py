@@ -13,6 +13,7 @@ from pipelines.commands.fuse import fuse
 from pipelines.commands.import_ import import_
 from pipelines.commands.prepare import prepare
 from pipelines.commands.publish import publish
+from pipelines.commands.repro import repro
 from pipelines.entry import guard, new_app
 
 app = new_app(
@@ -29,6 +30,7 @@ app.command()(fuse)
 app.command("import")(import_)
 app.command()(prepare)
 app.command()(publish)
+app.command()(repro)
 
 
 @app.command()
