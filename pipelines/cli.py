@@ -46,13 +46,15 @@ def params(
 
 @app.command()
 def check() -> None:
-    """Validate params.yaml."""
+    """Validate params.yaml, and look for everything that it names."""
     from pipelines import params as parameters
+    from pipelines.preflight import inspect
 
     settings = parameters.load()
-    settings.require_sources()
-    settings.import_methods()
+    notes = inspect(settings)
     print(f"params.yaml is valid: {', '.join(settings.methods)} on {', '.join(settings.fuse_on)}")
+    for note in notes:
+        print(f"note: {note}")
 
 
 def main() -> None:

@@ -27,7 +27,7 @@ def evaluate(
 ) -> None:
     """Print the fusion metrics of a set of fused images: means with 95 % bootstrap intervals."""
     from fusion.core.config import RuntimeConfig
-    from fusion.core.files import write_bytes
+    from fusion.core.files import require_writable, write_bytes
     from fusion.core.runtime import pick_device
     from fusion.images.pairs import find_pairs
     from fusion.metrics.folders import evaluate_pairs
@@ -35,8 +35,8 @@ def evaluate(
     from pipelines.commands.terminal import console, progress
 
     names = _names(metrics)
-    if out and not out.resolve().parent.is_dir():
-        raise InputError(out, "cannot be written", "its folder does not exist: make it first")
+    if out:
+        require_writable(out)
     device = pick_device(RuntimeConfig(accelerator=accelerator))
     with progress("pairs") as bars:
         bar = bars.add_task("pairs", total=None)

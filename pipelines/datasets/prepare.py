@@ -1,7 +1,6 @@
 """Read a data set once, check it, and write it in the layout that all later stages read."""
 
 import os
-import re
 import shutil
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,6 +14,7 @@ from rich.progress import track
 
 from fusion.alignment.shift import MOST, Shift, noted_shift
 from fusion.core.errors import InputError, list_names
+from fusion.core.names import require_name
 from fusion.core.protocol import protocol_digest
 from fusion.images.decode import COLORED_INFRARED
 from fusion.images.panels import spread
@@ -27,7 +27,6 @@ from pipelines.datasets.problems import Problems
 from pipelines.datasets.replace import replacing, require_own
 
 _BOXES = ("m3fd", "boxes")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 Result = TypeVar("Result")
 
 
@@ -92,9 +91,7 @@ def prepare(
     >>> prepare("street", config, folder / "prepared", folder / "train").splits
     {'test': 1}
     """
-    if not _NAME.fullmatch(name):
-        remedy = "take up to 64 letters, digits, _ and -, and begin with a letter or digit"
-        raise InputError(name, "cannot name a data set", remedy)
+    require_name("data set", name)
     require_own(output, train_output)
     problems = Problems()
     source = find_source(config, problems)
