@@ -1,10 +1,10 @@
 """Scores of the segment stage: mean intersection over union."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,6 +57,27 @@ class ImageConfusions:
             return cls(stored["stems"].tolist(), stored["per_image"])
 
 
+@dataclass(frozen=True)
+class PredictedLabels:
+    """Predicted class indices of test images, each read when it is asked for."""
+
+    path: Path
+
+    @staticmethod
+    def save(path: Path, predicted: Mapping[str, NDArray[np.uint8]]) -> None:
+        """Write a compressed .npz: H×W by stem."""
+        arrays: dict[str, Any] = dict(predicted)
+        np.savez_compressed(path, **arrays)
+
+    def __getitem__(self, stem: str) -> NDArray[np.uint8]:
+        try:
+            with np.load(self.path, allow_pickle=False) as stored:
+                label: NDArray[np.uint8] = stored[stem]
+        except UNREADABLE as error:
+            raise unreadable(self.path, error) from error
+        return label
+
+
 class SegmentationScores(Scores):
     """Scores of segmentation networks that were trained and tested on a method's images.
 
@@ -66,6 +87,7 @@ class SegmentationScores(Scores):
     conditions: how they were measured, as a sentence.
     protocol: conditions that comparable rows share, and their digest.
     confusions: seed → confusion matrices of the test images.
+    predicted: seed → predicted labels of the test images.
     """
 
     stage: ClassVar[Stage] = "segment"
@@ -79,6 +101,8 @@ class SegmentationScores(Scores):
         default_factory=dict, exclude=True, repr=False
     )
 
+    predicted: dict[int, Any] = Field(default_factory=dict, exclude=True, repr=False)
+
     @classmethod
     def of(cls, results: Sequence["SegmentationResult"], conditions: str) -> Self:
         """Means, spreads and everything else of runs that differ in their seed alone."""
@@ -90,12 +114,15 @@ class SegmentationScores(Scores):
             seeds={run.seed: run for run in runs},
             conditions=conditions,
             confusions={r.seed: ImageConfusions(r.stems, r.per_image) for r in results},
+            predicted={result.seed: result.predicted for result in results},
             **of_repeats([result.protocol for result in results]),
         )
 
     def _save_files(self, folder: Path) -> None:
         for seed, confusions in self.confusions.items():
             confusions.save(folder / f"per-image-{seed}.npz")
+        for seed, predicted in self.predicted.items():
+            PredictedLabels.save(folder / f"labels-{seed}.npz", predicted)
 
     def _load_files(self, folder: Path) -> dict[str, object]:
         found = {}
@@ -105,4 +132,5 @@ class SegmentationScores(Scores):
                 found[seed] = ImageConfusions.load(path)
             except UNREADABLE as error:
                 raise unreadable(path, error) from error
-        return {"confusions": found}
+        predicted = {seed: PredictedLabels(folder / f"labels-{seed}.npz") for seed in self.seeds}
+        return {"confusions": found, "predicted": predicted}

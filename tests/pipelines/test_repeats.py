@@ -22,6 +22,7 @@ MATCHES = Matches(
     np.zeros(0, np.int64),
     np.zeros(0, np.float32),
     np.zeros((0, 10), bool),
+    np.zeros((0, 4), np.float32),
 )
 
 WORKSPACE = SimpleNamespace(classes=["car"], split_protocol="random")
