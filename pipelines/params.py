@@ -17,6 +17,8 @@ from fusion.metrics import METRIC_NAMES
 from pipelines.datasets.config import DatasetConfig, SampleConfig
 from pipelines.paths import MODELS, TEACHERS
 from pipelines.rows import Precomputed, Row, completed
+from pipelines.scores.base import stage_name
+from pipelines.seeds import Seeds
 from pipelines.strict_yaml import read_yaml
 from pipelines.validation import nested, problems, require
 from segmentation.config import SegmentationConfig
@@ -89,6 +91,8 @@ class Params(Config):
     fuse_on: list[str]
     detect_on: list[str]
     segment_on: list[str]
+    detect_seeds: Seeds
+    segment_seeds: Seeds
     methods: dict[Name, Row]
     training: dict[Name, TrainingParams]
     teachers: list[str]
@@ -220,13 +224,20 @@ class Params(Config):
         return self.training[key]
 
     def require(
-        self, method: str | None = None, dataset: str | None = None, key: str | None = None
+        self,
+        method: str | None = None,
+        dataset: str | None = None,
+        key: str | None = None,
+        seed: int | None = None,
     ) -> None:
-        """Check names from a command line: a row, a data set, a training phase.
+        """Check what a command line names: a row, a data set, a training phase, a seed.
 
         Raises:
-            InputError: params.yaml does not have one of them; the message lists the known ones.
+            InputError: params.yaml does not have a name (the message lists the known ones), or the
+                seed is not possible.
         """
+        if seed is not None and not 0 <= seed < 2**32:
+            raise InputError(f"seed {seed}", "is not possible", "give a number from 0 to 2^32 - 1")
         if method is not None:
             self.row(method)
         if dataset is not None:
@@ -242,6 +253,22 @@ class Params(Config):
         """
         for row in self.methods.values():
             row.require_source()
+
+    def measuring_stages(self, method: str) -> list[str]:
+        """DVC's names of the stages that measure a row."""
+        return [
+            *(stage_name("evaluate", method, dataset) for dataset in self.fuse_on),
+            *(
+                stage_name("detect", method, dataset, seed)
+                for dataset in self.detect_on
+                for seed in self.detect_seeds
+            ),
+            *(
+                stage_name("segment", method, dataset, seed)
+                for dataset in self.segment_on
+                for seed in self.segment_seeds
+            ),
+        ]
 
     def kind(self, method: str) -> str:
         """The registered name of a row's method."""

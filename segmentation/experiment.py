@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from fusion.core.code import code_digest
 from fusion.core.config import RuntimeConfig
 from fusion.core.protocol import protocol_digest
-from fusion.core.runtime import pick_device
+from fusion.core.runtime import pick_device, use_deterministic_algorithms
 from fusion.images.panels import spread
 from fusion.images.prepared import PreparedSet
 from segmentation import train
@@ -98,7 +98,7 @@ def train_and_test(
         images: the method's fused images, `{train,test}/<stem>.png`.
         dataset: the prepared data set with labels.
         work: folder of the checkpoints; `best.safetensors` in it are the tested weights.
-        config: the experiment's settings; `config.seeds` is not read.
+        config: the experiment's settings.
         seed: of initial weights, order, augmentation and dropout.
         runtime: where and how to compute.
         pictures: folder for `config.pictures` side-by-side pictures of test images.
@@ -161,8 +161,7 @@ def repeatable() -> Iterator[None]:
         fill.fill_uninitialized_memory,
     )
     os.environ[_WORKSPACE] = ":4096:8"
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    fill.fill_uninitialized_memory = False  # a search for bugs, and slow
+    use_deterministic_algorithms()
     try:
         with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
             yield

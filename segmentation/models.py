@@ -13,13 +13,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fusion.core.errors import InputError
+from fusion.core.tensors import read_checkpoint
+from fusion.core.weight_files import check_weight_file
 from segmentation.config import SegmentationConfig
 from segmentation.encoders import (
     State,
     Statistics,
     is_timm,
     not_of_encoder,
-    read_state,
     require_complete,
     statistics_of_file,
     statistics_of_name,
@@ -133,7 +134,8 @@ def _with_named_weights(config: SegmentationConfig, name: str) -> Segmenter:
 
 def _with_file(config: SegmentationConfig, file: Path) -> Any:
     encoder = config.encoder
-    state = read_state(file, encoder)
+    check_weight_file(file)
+    state = read_checkpoint(file)
     inside = _inside(state)
     if is_timm(encoder) and inside is None:
         require_complete(state, file, encoder)

@@ -3,6 +3,7 @@
 import platform
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -17,7 +18,9 @@ def pick_device(runtime: RuntimeConfig) -> torch.device:
         InputError: as `require_device`.
     """
     if runtime.accelerator == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return torch.device(
+            "cuda" if torch.cuda.is_available() and not runtime.reproducible else "cpu"
+        )
     return require_device(runtime.accelerator)
 
 
@@ -50,6 +53,13 @@ def device_name(device: torch.device) -> str:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
+
+
+def use_deterministic_algorithms() -> None:
+    """Let torch choose algorithms that repeat their results, where it has them."""
+    fill: Any = torch.utils.deterministic  # has no types
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    fill.fill_uninitialized_memory = False  # a search for bugs, and slow
 
 
 def autocast(runtime: RuntimeConfig, device: torch.device) -> AbstractContextManager[None]:

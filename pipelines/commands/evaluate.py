@@ -29,7 +29,8 @@ def evaluate(
     from fusion.core.config import RuntimeConfig
     from fusion.core.files import write_bytes
     from fusion.core.runtime import pick_device
-    from fusion.metrics.folders import evaluate_folders
+    from fusion.images.pairs import find_pairs
+    from fusion.metrics.folders import evaluate_pairs
     from fusion.metrics.summary import summarize
     from pipelines.commands.terminal import console, progress
 
@@ -39,9 +40,8 @@ def evaluate(
     device = pick_device(RuntimeConfig(accelerator=accelerator))
     with progress("pairs") as bars:
         bar = bars.add_task("pairs", total=None)
-        frame = evaluate_folders(
-            ir,
-            vi,
+        frame = evaluate_pairs(
+            find_pairs(ir, vi),
             fused,
             names,
             device=device,

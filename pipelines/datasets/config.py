@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, FiniteFloat, field_validator, model_validator
 
-from detection.boxes import CLASSES
+from detection.classes import CLASSES
 from fusion.core.config import Config
 
 MSRS_SPLITS = {"train": "train", "test": "test"}

@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from fusion.metrics.comparison import LEVEL, pairwise, rank_agreement
 from pipelines.report.board import Board
+from pipelines.report.comparison import LEVEL, pairwise, rank_agreement
 from pipelines.report.leaderboard import Column, Leaderboard, higher_is_better
 
 

@@ -12,7 +12,6 @@ from fusion.methods.base import FusionMethod
 from fusion.methods.files import load_model
 from pipelines import params
 from pipelines.costs import FuseCost, fuse_cost_file
-from pipelines.entry import run
 from pipelines.paths import FUSED, MODELS, PREPARED
 from pipelines.rows import Precomputed
 
@@ -60,7 +59,3 @@ def _adopt(row: Precomputed, dataset: str, splits: Sequence[str], stretch: bool)
     prepared = PreparedSet.load(PREPARED / dataset)
     for split in splits:
         adopt_images(folder, split, prepared.pairs(split), output / split, stretched=stretch)
-
-
-if __name__ == "__main__":
-    run(main)

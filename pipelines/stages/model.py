@@ -13,7 +13,6 @@ from fusion.methods.onnx.config import OnnxConfig
 from fusion.methods.onnx.method import Onnx
 from pipelines import params
 from pipelines.costs import ModelCost, model_cost_file
-from pipelines.entry import run
 from pipelines.paths import MODELS
 from pipelines.rows import Exported, Precomputed, Row, Untrained
 
@@ -58,7 +57,3 @@ def _check_weights(row: Row, source: Path) -> None:
     if (found := read_card(source)["method"]) != row.kind:
         reason = f"has weights of {found}, not of {row.kind}"
         raise InputError(source, reason, f"correct `kind` or `source` of methods.{row.name}")
-
-
-if __name__ == "__main__":
-    run(main)

@@ -1,7 +1,6 @@
 """Stage: everything measured, and the images -> the report as a page."""
 
 from pipelines import params
-from pipelines.entry import run
 from pipelines.paths import RESULTS
 from pipelines.report.board import read_board
 from pipelines.report.costs import read_costs
@@ -17,11 +16,9 @@ def main() -> None:
         settings.fuse_on,
         settings.detect_on,
         settings.segment_on,
+        settings.detect_seeds,
+        settings.segment_seeds,
         settings.has_images,
     )
     costs = read_costs(settings.methods.values(), settings.fuse_on)
     write_page(settings, read_results(RESULTS, board, costs))
-
-
-if __name__ == "__main__":
-    run(main)

@@ -19,7 +19,6 @@ from fusion.training.sampler import load_pairs
 from pipelines import params
 from pipelines.costs import TrainCost, train_cost_file
 from pipelines.curves import training_log
-from pipelines.entry import run
 from pipelines.paths import MODELS, PLOTS, RUNS, TEACHERS, TRAINING_PAIRS
 
 
@@ -70,7 +69,3 @@ def _train(settings: params.Params, key: str, fabric: Fabric) -> None:
             "settings": schedule.model_dump(mode="json"),
         }
         save_model(MODELS / key, kind, phase.method, facts)
-
-
-if __name__ == "__main__":
-    run(main)

@@ -57,7 +57,9 @@ def task_figures(
         )
 
 
-def _precision_recall(rows: Mapping[str, DetectionScores], methods: Sequence[str]) -> list[str]:
+def _precision_recall(
+    rows: Mapping[str, Mapping[int, DetectionScores]], methods: Sequence[str]
+) -> list[str]:
     charts = []
     found = {method: _first(row) for method, row in rows.items()}
     classes = list(next(iter(found.values()))[0])
@@ -80,10 +82,10 @@ def _precision_recall(rows: Mapping[str, DetectionScores], methods: Sequence[str
     return charts
 
 
-def _first(scores: DetectionScores) -> tuple[list[str], NDArray[np.float64]]:
+def _first(runs: Mapping[int, DetectionScores]) -> tuple[list[str], NDArray[np.float64]]:
     """Classes, and precision C×101 of the first seed."""
-    seed, run = next(iter(scores.seeds.items()))
-    return list(run.objects), precision_recall(scores.matches[seed])
+    scores = next(iter(runs.values()))
+    return list(scores.objects), precision_recall(scores.matches)
 
 
 def _heat_map(confusion: Confusion) -> str:

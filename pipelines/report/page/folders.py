@@ -7,7 +7,7 @@ import torch
 
 from fusion.core.errors import InputError, list_names
 from fusion.images.pairs import find_images, find_pairs
-from fusion.metrics.folders import evaluate_folders
+from fusion.metrics.folders import evaluate_pairs
 from pipelines.report.board import Board
 from pipelines.report.notes import conditions
 from pipelines.report.page.figures import figures
@@ -56,13 +56,12 @@ def write_comparison(
             raise InputError(fused[name], reason, "add them, or leave their pairs out")
     scores = {}
     for name, folder in fused.items():
-        frame = evaluate_folders(
-            infrared,
-            visible,
+        frame = evaluate_pairs(
+            pairs,
             folder,
             metrics,
             device=device,
-            on_pairs=lambda done, total, name=name: on_pairs(name, done, total),  # type: ignore[misc]
+            on_pairs=lambda done, total, name=name: on_pairs(name, done, total),
         )
         scores[name] = FusionScores.of(frame, stretch=False)
     results = assess(Board(list(fused), {title: scores}))

@@ -75,10 +75,10 @@ def _source(board: Board, prepared: PreparedSet) -> Source:
     truth = {stem: prepared.label("test", stem) for stem in stems} if detected or labeled else {}
     boxes = labels = None
     if detected:
-        first = {method: next(iter(scores.matches.values())) for method, scores in detected.items()}
+        first = {method: next(iter(runs.values())).matches for method, runs in detected.items()}
         boxes = Boxes(prepared.classes or [], truth, first)
     if labeled:
-        predicted = {m: next(iter(scores.predicted.values())) for m, scores in labeled.items()}
+        predicted = {m: next(iter(runs.values())).predicted for m, runs in labeled.items()}
         labels = LabelMaps(truth, predicted)
     return Source(
         name=name,
@@ -104,16 +104,16 @@ def _curves(settings: Params) -> Iterator[Curve]:
 def _confusions(results: Results) -> list[Confusion]:
     found = []
     for dataset, rows in results.board.detection.items():
-        for method in rows:
-            folder = score_folder("detect", method, dataset, PLOTS)
+        for method, runs in rows.items():
+            folder = score_folder("detect", method, dataset, PLOTS, next(iter(runs)))
             counted = pd.read_csv(folder / "confusion.csv", dtype=str, keep_default_na=False)
             names = [*(PreparedSet.load(PREPARED / dataset).classes or []), "background"]
             table = pd.crosstab(counted["actual"], counted["predicted"])
             counts = table.reindex(index=names, columns=names, fill_value=0).to_numpy()
             found.append(Confusion(f"{method}, detection on {dataset}", names, counts))
     for dataset, labeled in results.board.segmentation.items():
-        for method, scores in labeled.items():
-            counts = next(iter(scores.confusions.values())).matrices.sum(0)
+        for method, by_seed in labeled.items():
+            counts = next(iter(by_seed.values())).confusions.matrices.sum(0)
             title = f"{method}, segmentation on {dataset}"
             found.append(Confusion(title, CLASSES, np.asarray(counts)))
     return found

@@ -152,9 +152,9 @@ def _facts(results: Results, column: Column, method: str) -> Iterator[str]:
         yield f"{measured.summary.images - metric.undefined} images"
         return
     task = board.segmentation if quantity == "mIoU" else board.detection
-    scores = task.get(dataset, {}).get(method)
-    if scores:
-        seeds = list(scores.seeds)
+    runs = task.get(dataset, {}).get(method)
+    if runs:
+        seeds = list(runs)
         yield f"training seeds {', '.join(map(str, seeds))}" if len(seeds) > 1 else "one seed"
     yield from _gain(results, column, method)
 

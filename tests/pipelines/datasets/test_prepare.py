@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from pydantic import TypeAdapter
 
-from detection.boxes import CLASSES
+from detection.classes import CLASSES
 from fusion.core.errors import InputError
 from fusion.images.decode import read_visible, write_image
 from fusion.images.pairs import find_pairs

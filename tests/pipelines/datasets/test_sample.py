@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from detection.boxes import CLASSES as M3FD
 from detection.boxes import read_annotation
+from detection.classes import CLASSES as M3FD
 from fusion.images.decode import read_infrared, read_visible
 from fusion.images.pairs import find_pairs
 from pipelines.datasets.config import SampleConfig

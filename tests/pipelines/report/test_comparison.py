@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy.stats import wilcoxon
 
-from fusion.metrics.comparison import holm, pairwise, rank_agreement, signed_rank
+from pipelines.report.comparison import holm, pairwise, rank_agreement, signed_rank
 
 
 def test_holm_by_hand():
