@@ -40,6 +40,7 @@ STAGES = (
     "detect",
     "segment",
     "report",
+    "page",
 )
 """The modules of `pipelines.stages`."""
 

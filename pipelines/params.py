@@ -69,6 +69,18 @@ class EvaluationParams(Config):
         return names
 
 
+class PageParams(Config):
+    """The page stage: how many test images of a data set it shows; None for all."""
+
+    images: int | None = Field(24, ge=1)
+
+
+class ReportParams(Config):
+    """The report."""
+
+    page: PageParams = PageParams()
+
+
 class Params(Config):
     """All of params.yaml; cross-references are checked as well as values."""
 
@@ -89,6 +101,7 @@ class Params(Config):
     evaluation: EvaluationParams
     detection: DetectionConfig
     segmentation: SegmentationConfig
+    report: ReportParams = ReportParams()
 
     @model_validator(mode="before")
     @classmethod

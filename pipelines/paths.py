@@ -10,10 +10,13 @@ TEACHERS = Path("data/teachers")
 MODELS = Path("models")
 FUSED = Path("fused")
 SCORES = Path("scores")
+COSTS = Path("costs")
 PLOTS = Path("plots")
 PICTURES = Path("pictures")
 RUNS = Path("runs")
 WEIGHTS = Path("weights")
+RESULTS = Path("results")
+PAGE = RESULTS / "report"
 
 
 def empty(folder: Path) -> None:

@@ -43,17 +43,6 @@ def local_sources(settings: Params) -> Iterator[str]:
             yield f"{key} ({path})"
 
 
-def require_everywhere(settings: Params) -> None:
-    """Refuse what a queued experiment would not find.
-
-    Raises:
-        InputError: a path is relative, and neither Git nor DVC tracks what it names.
-    """
-    if local := list(local_sources(settings)):
-        reason = f"an experiment in a copy of the repository does not have {', '.join(local)}"
-        raise InputError("params.yaml", reason, _REMEDY)
-
-
 def _in_a_copy() -> bool:
     return Path(".dvc/tmp/exps").parts == Path.cwd().parts[-4:-1]
 

@@ -35,7 +35,7 @@ def evaluate(
     from fusion.metrics.summary import summarize
     from pipelines.commands.terminal import console, progress
 
-    names = _names(metrics)
+    names = metric_names(metrics)
     if out:
         require_writable(out)
     device = pick_device(RuntimeConfig(accelerator=accelerator))
@@ -57,7 +57,12 @@ def evaluate(
         print(f"note: {note}: {list_names(paths, 3)}")
 
 
-def _names(given: str) -> list[str]:
+def metric_names(given: str) -> list[str]:
+    """The metrics that an option names.
+
+    Raises:
+        InputError: one is unknown.
+    """
     from fusion.metrics.names import CORE, METRIC_NAMES
 
     if given in ("core", "all"):
