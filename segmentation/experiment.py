@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from fusion.core.code import code_digest
 from fusion.core.config import RuntimeConfig
@@ -22,7 +23,7 @@ from segmentation.config import SegmentationConfig
 from segmentation.confusion import Matrices, Scores, scores
 from segmentation.data import LabeledImages, hold_out, load
 from segmentation.drawing import draw
-from segmentation.evaluate import per_image_confusion, predictions
+from segmentation.evaluate import confusion_of, predictions
 from segmentation.labels import CLASSES
 from segmentation.models import Segmenter, build, require_sizes
 from segmentation.protocol import protocol
@@ -45,6 +46,7 @@ class SegmentationResult:
         seed: the training seed.
         stems: names of the test images.
         per_image: confusion matrix of each test image, N×9×9; rows truth, columns prediction.
+        predicted: class indices of each test image, H×W uint8 by stem.
     """
 
     test: Scores
@@ -56,6 +58,7 @@ class SegmentationResult:
     seed: int
     stems: list[str]
     per_image: Matrices
+    predicted: dict[str, NDArray[np.uint8]]
 
     def summary(self) -> dict[str, Any]:
         """Everything but the curve, single images and protocol, ready for JSON (None for NaN)."""
@@ -124,10 +127,10 @@ def train_and_test(
         curve = train.fit(
             model, training, validation, config, seed, runtime, work, fingerprint, log
         )
-        per_image = per_image_confusion(model, test, config.batch_size, runtime)
+        predicted = predictions(model, test, config.batch_size, runtime)
+        per_image = confusion_of(predicted, test)
         if pictures:
             shown = test.subset(spread(range(len(test)), config.pictures))
-            predicted = predictions(model, shown, config.batch_size, runtime)
             draw(dataset, shown, predicted, pictures)
     return SegmentationResult(
         test=scores(per_image),
@@ -139,6 +142,7 @@ def train_and_test(
         seed=seed,
         stems=test.stems,
         per_image=per_image,
+        predicted=predicted,
     )
 
 

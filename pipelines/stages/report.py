@@ -1,17 +1,15 @@
 """Stage: all scores -> the leaderboard and what its differences are worth."""
 
-from pathlib import Path
-
 from detection.protocol import conditions as detected_by
 from pipelines import params
+from pipelines.paths import RESULTS
 from pipelines.report.board import read_board
 from pipelines.report.comparability import require_comparable
+from pipelines.report.costs import read_costs
 from pipelines.report.markdown import to_markdown
 from pipelines.report.notes import notes
 from pipelines.report.tables import assess, write_results
 from segmentation.protocol import conditions as segmented_by
-
-RESULTS = Path("results")
 
 
 def main() -> None:
@@ -31,7 +29,7 @@ def main() -> None:
         "segment": lambda: segmented_by(settings.segmentation, settings.runtime),
     }
     require_comparable(board, present)
-    results = assess(board)
+    results = assess(board, read_costs(settings.methods.values(), settings.fuse_on))
     text = to_markdown(results, settings.trivial(), notes(board, settings.precomputed()))
     write_results(RESULTS, results, text)
     print(text)
