@@ -15,17 +15,20 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-POLICIES = ("ACTIVE", "unset", "PASSIVE")
+POLICIES = ("PASSIVE", "unset", "ACTIVE")
 
 
-def seconds(stage: list[str], policy: str, threads: int) -> float:
-    """Wall time of a stage in a copy of the project, without what earlier runs left."""
+def seconds(stage: list[str], policy: str, threads: int, limit: float) -> float:
+    """Wall time of a stage in a copy of the project, without what earlier runs left.
+
+    A run that takes longer than `limit` is ended, and counts as `limit`.
+    """
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": policy}
     if policy == "unset":
         del environment["OMP_WAIT_POLICY"]
@@ -36,13 +39,15 @@ def seconds(stage: list[str], policy: str, threads: int) -> float:
         ignored = shutil.ignore_patterns(".git", ".dvc", ".venv", "runs")
         shutil.copytree(Path.cwd(), copy, ignore=ignored)
         began = time.perf_counter()
-        subprocess.run(
-            [sys.executable, "-c", f"{script}; guard(run_stage)", *stage],
-            cwd=copy,
-            env=environment,
-            check=True,
-            capture_output=True,
-        )
+        with suppress(subprocess.TimeoutExpired):
+            subprocess.run(
+                [sys.executable, "-c", f"{script}; guard(run_stage)", *stage],
+                cwd=copy,
+                env=environment,
+                check=True,
+                capture_output=True,
+                timeout=limit,
+            )
         return time.perf_counter() - began
 
 
@@ -51,6 +56,7 @@ def main(
     threads: Annotated[int, typer.Option(help="Threads of the stage.")] = 2,
     busy: Annotated[int, typer.Option(help="Processes that compute beside it.")] = 2,
     rounds: Annotated[int, typer.Option(help="Runs with each policy.")] = 2,
+    limit: Annotated[float, typer.Option(help="Seconds after which a run is ended.")] = 1800.0,
 ) -> None:
     """Print the times as JSON."""
     times: dict[str, list[float]] = {policy: [] for policy in POLICIES}
@@ -61,13 +67,14 @@ def main(
             started.callback(process.kill)
         for _ in range(rounds):
             for policy in POLICIES:
-                times[policy].append(round(seconds(stage, policy, threads), 1))
+                times[policy].append(round(seconds(stage, policy, threads, limit), 1))
                 typer.echo(f"{policy}: {times[policy][-1]} s", err=True)
     best = {policy: min(values) for policy, values in times.items()}
     result = {
         "cores": os.cpu_count(),
         "threads": threads,
         "busy_processes": busy,
+        "limit_seconds": limit,
         "seconds": times,
         "times_as_slow_as_passive": {p: round(best[p] / best["PASSIVE"], 2) for p in POLICIES},
     }
