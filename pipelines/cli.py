@@ -7,6 +7,7 @@ import typer
 
 from pipelines.commands.ablate import ablate
 from pipelines.commands.analyze import analyze
+from pipelines.commands.data import app as data
 from pipelines.commands.evaluate import evaluate
 from pipelines.commands.export import export
 from pipelines.commands.fuse import fuse
@@ -23,6 +24,7 @@ app = new_app(
 app.command()(ablate)
 app.command()(analyze)
 app.command("analyse", hidden=True)(analyze)  # the British spelling works too
+app.add_typer(data)
 app.command()(evaluate)
 app.command()(export)
 app.command()(fuse)
