@@ -13,9 +13,6 @@ from numpy.typing import NDArray
 from fusion.core.errors import InputError
 from fusion.core.files import read_bytes, write_bytes
 
-CLASSES = ("People", "Car", "Bus", "Motorcycle", "Lamp", "Truck")
-"""M3FD's classes; repositories order them differently, so they are always mapped by name."""
-
 _LIMIT = 2**24
 """Largest size of an annotation, in bytes."""
 

@@ -117,7 +117,7 @@ def train_and_test(
     Args:
         workspace: the images and their boxes; several seeds share one.
         work: folder of this run; `BEST` in it are the tested weights.
-        config: the experiment's settings; `config.seeds` is not read.
+        config: the experiment's settings.
         seed: of weights, order and augmentation.
         runtime: where and how to compute.
         pictures: folder for `config.pictures` side-by-side pictures of test images.
@@ -127,7 +127,7 @@ def train_and_test(
         InputError: bad settings, which are checked before training starts; or unreadable images.
     """
     work = work.resolve()
-    prepare(work.parent / "ultralytics")
+    prepare(work / "ultralytics")
     check_weights(config, workspace.classes)
     shared = protocol(config, runtime, seed, workspace)
     code = code_digest(Path(train.__file__))

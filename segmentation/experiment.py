@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from fusion.core.code import code_digest
 from fusion.core.config import RuntimeConfig
 from fusion.core.protocol import protocol_digest
-from fusion.core.runtime import pick_device
+from fusion.core.runtime import pick_device, use_deterministic_algorithms
 from fusion.images.panels import spread
 from fusion.images.prepared import PreparedSet
 from segmentation import train
@@ -22,7 +23,7 @@ from segmentation.config import SegmentationConfig
 from segmentation.confusion import Matrices, Scores, scores
 from segmentation.data import LabeledImages, hold_out, load
 from segmentation.drawing import draw
-from segmentation.evaluate import per_image_confusion, predictions
+from segmentation.evaluate import confusion_of, predictions
 from segmentation.labels import CLASSES
 from segmentation.models import Segmenter, build, require_sizes
 from segmentation.protocol import protocol
@@ -45,6 +46,7 @@ class SegmentationResult:
         seed: the training seed.
         stems: names of the test images.
         per_image: confusion matrix of each test image, N×9×9; rows truth, columns prediction.
+        predicted: class indices of each test image, H×W uint8 by stem.
     """
 
     test: Scores
@@ -56,6 +58,7 @@ class SegmentationResult:
     seed: int
     stems: list[str]
     per_image: Matrices
+    predicted: dict[str, NDArray[np.uint8]]
 
     def summary(self) -> dict[str, Any]:
         """Everything but the curve, single images and protocol, ready for JSON (None for NaN)."""
@@ -95,7 +98,7 @@ def train_and_test(
         images: the method's fused images, `{train,test}/<stem>.png`.
         dataset: the prepared data set with labels.
         work: folder of the checkpoints; `best.safetensors` in it are the tested weights.
-        config: the experiment's settings; `config.seeds` is not read.
+        config: the experiment's settings.
         seed: of initial weights, order, augmentation and dropout.
         runtime: where and how to compute.
         pictures: folder for `config.pictures` side-by-side pictures of test images.
@@ -124,10 +127,10 @@ def train_and_test(
         curve = train.fit(
             model, training, validation, config, seed, runtime, work, fingerprint, log
         )
-        per_image = per_image_confusion(model, test, config.batch_size, runtime)
+        predicted = predictions(model, test, config.batch_size, runtime)
+        per_image = confusion_of(predicted, test)
         if pictures:
             shown = test.subset(spread(range(len(test)), config.pictures))
-            predicted = predictions(model, shown, config.batch_size, runtime)
             draw(dataset, shown, predicted, pictures)
     return SegmentationResult(
         test=scores(per_image),
@@ -139,6 +142,7 @@ def train_and_test(
         seed=seed,
         stems=test.stems,
         per_image=per_image,
+        predicted=predicted,
     )
 
 
@@ -157,8 +161,7 @@ def repeatable() -> Iterator[None]:
         fill.fill_uninitialized_memory,
     )
     os.environ[_WORKSPACE] = ":4096:8"
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    fill.fill_uninitialized_memory = False  # a search for bugs, and slow
+    use_deterministic_algorithms()
     try:
         with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
             yield

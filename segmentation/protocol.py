@@ -11,7 +11,7 @@ from fusion.images.prepared import PreparedSet
 from segmentation.config import SegmentationConfig
 from segmentation.data import LabeledImages
 
-_WITHOUT_EFFECT = {"seeds", "pictures", "options"}
+_WITHOUT_EFFECT = {"pictures", "options"}
 
 
 def conditions(config: SegmentationConfig, runtime: RuntimeConfig) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from detection.boxes import CLASSES as M3FD_CLASSES
+from detection.classes import CLASSES as M3FD_CLASSES
 from fusion.core.errors import InputError, list_names, unreadable
 from fusion.core.files import read_bytes
 from fusion.images.pairs import Pair, find_images, find_pairs, list_folder

@@ -1,6 +1,6 @@
 """Is a method better for the task than the visible image alone? Resampled test images."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 
 import numpy as np
@@ -43,17 +43,17 @@ def task_differences(board: Board) -> pd.DataFrame:
 
 
 def _detection(
-    method: DetectionScores, reference: DetectionScores
+    method: Mapping[int, DetectionScores], reference: Mapping[int, DetectionScores]
 ) -> Iterator[tuple[int, Difference]]:
-    for seed, matches in method.matches.items():
-        yield seed, map50_difference(matches, reference.matches[seed])
+    for seed, run in method.items():
+        yield seed, map50_difference(run.matches, reference[seed].matches)
 
 
 def _segmentation(
-    method: SegmentationScores, reference: SegmentationScores
+    method: Mapping[int, SegmentationScores], reference: Mapping[int, SegmentationScores]
 ) -> Iterator[tuple[int, Difference]]:
-    for seed, confusions in method.confusions.items():
-        yield seed, miou_difference(confusions, reference.confusions[seed])
+    for seed, run in method.items():
+        yield seed, miou_difference(run.confusions, reference[seed].confusions)
 
 
 def map50_difference(method: Matches, reference: Matches, resamples: int = 1000) -> Difference:

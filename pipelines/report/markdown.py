@@ -61,6 +61,7 @@ def to_markdown(results: Results, trivial: Collection[str], notes: Sequence[str]
     sections += [
         _gains(results.gains),
         _day_night(results.parts),
+        _costs(results.table),
         _stretching(results.board),
         _agreement(results.ranks),
     ]
@@ -71,6 +72,21 @@ def to_markdown(results: Results, trivial: Collection[str], notes: Sequence[str]
     ]
     sections.append("\n".join(f"- {line}" for line in below))
     return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _costs(table: Leaderboard) -> str:
+    if not table.costs:
+        return ""
+    title = (
+        "**What it costs**: size, and operations for a pair of 480×640 pixels; times, which no two "
+        "runs share: `results/costs.csv`"
+    )
+    lines = [
+        [method, *("–" if value is None else f"{value:,.10g}" for value in costs.values())]
+        for method, costs in table.costs.items()
+    ]
+    names = next(iter(table.costs.values()))
+    return f"{title}\n\n" + markdown_table(["method", *names], lines)
 
 
 def _stretching(board: Board) -> str:

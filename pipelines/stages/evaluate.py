@@ -1,7 +1,6 @@
 """Stage: fused test images -> fusion metrics, per image and in total."""
 
 from pipelines import params
-from pipelines.entry import run
 from pipelines.paths import FUSED, PREPARED
 from pipelines.scores.base import score_folder
 from pipelines.scores.fusion import FusionScores
@@ -29,7 +28,3 @@ def main(method: str, dataset: str) -> None:
     )
     if not group.rank:
         FusionScores.of(frame, settings.fusion.stretch).save(output)
-
-
-if __name__ == "__main__":
-    run(main)

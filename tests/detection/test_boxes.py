@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detection.boxes import CLASSES, Annotation, read_annotation, write_yolo
+from detection.boxes import Annotation, read_annotation, write_yolo
+from detection.classes import CLASSES
 from fusion.core.errors import InputError
 
 SIZE = (100, 80)

@@ -72,7 +72,7 @@ def test_tests_on_other_images_are_not_compared():
 def test_gains_over_the_visible_image_with_intervals():
     shares = {"visible": 0.5, "average": 0.5, "pomai": 0.7}
     rows = {
-        name: segmentation(confusions={0: confusions(1, share)}) for name, share in shares.items()
+        name: segmentation({"confusions": confusions(1, share)}) for name, share in shares.items()
     }
     board = Board(list(rows), segmentation={"msrs": rows})
     gains = task_differences(board).set_index("method")
@@ -84,8 +84,11 @@ def test_gains_over_the_visible_image_with_intervals():
 
 
 def test_every_seed_is_compared_with_the_same_seed():
-    matches = {name: {s: random_matches(s + 5 * k) for s in (0, 1)} for k, name in enumerate("ab")}
-    rows = {"visible": detection(matches=matches["a"]), "pomai": detection(matches=matches["b"])}
+    matches = {name: [random_matches(s + 5 * k) for s in (0, 1)] for k, name in enumerate("ab")}
+    rows = {
+        method: detection(*({"matches": found} for found in matches[name]))
+        for method, name in (("visible", "a"), ("pomai", "b"))
+    }
     gains = task_differences(Board(list(rows), detection={"m3fd": rows})).set_index("seed")
     for seed in (0, 1):
         expected = map50_difference(matches["b"][seed], matches["a"][seed])
@@ -93,5 +96,5 @@ def test_every_seed_is_compared_with_the_same_seed():
 
 
 def test_without_the_visible_image_there_is_nothing_to_gain_on():
-    rows = {"pomai": segmentation(confusions={0: confusions(1, 0.5)})}
+    rows = {"pomai": segmentation({"confusions": confusions(1, 0.5)})}
     assert task_differences(Board(["pomai"], segmentation={"msrs": rows})).empty

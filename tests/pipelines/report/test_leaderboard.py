@@ -56,7 +56,7 @@ def test_every_form_has_the_same_numbers():
     text = to_markdown(found, ["average"], conditions(found.board))
     assert "| pomai | **20.00** | – |" in text
     assert "| *best trivial baseline* | 10.00 average | – |" in text
-    assert "| pomai | **0.500** | **0.250** ± 0.034 | **0.400** ± 0.012 |" in text
+    assert "| pomai | **0.500** ± 0.000 | **0.250** ± 0.034 | **0.400** ± 0.017 |" in text
     assert "| pomai | +20% |" in text
     assert "protocol `cddfuse`, stretch off" in text
     assert len(table.to_long()) == 10
@@ -129,13 +129,15 @@ def written(board, root):
     for scores in (board.fusion, board.detection, board.segmentation):
         for dataset, rows in scores.items():
             for method, row in rows.items():
-                row.save(score_folder(row.stage, method, dataset, root))
+                for seed, run in row.items() if isinstance(row, dict) else [(None, row)]:
+                    run.save(score_folder(run.stage, method, dataset, root, seed))
     return root
 
 
 def test_a_board_is_read_as_it_was_written(tmp_path):
     board = two_rows()
-    found = read_board(board.methods, ["msrs"], ["msrs"], ["msrs"], scores=written(board, tmp_path))
+    sets, seeds = (["msrs"],) * 3, ([0, 1],) * 2
+    found = read_board(board.methods, *sets, *seeds, scores=written(board, tmp_path))
     assert leaderboard(found).to_csv() == leaderboard(board).to_csv()
     pd.testing.assert_frame_equal(significance(found), significance(board))
 
@@ -143,9 +145,9 @@ def test_a_board_is_read_as_it_was_written(tmp_path):
 def test_a_missing_score_is_an_error_unless_the_row_never_has_the_data_set(tmp_path):
     root = written(two_rows(), tmp_path)
     with pytest.raises(InputError, match=r"evaluate-maximum-msrs.*is missing; run `dvc repro`"):
-        read_board(["average", "maximum"], ["msrs"], [], [], scores=root)
+        read_board(["average", "maximum"], ["msrs"], [], [], [0], [0], scores=root)
     has_images = lambda method, _: method != "maximum"  # noqa: E731
-    found = read_board(["average", "maximum"], ["msrs"], [], [], has_images, root)
+    found = read_board(["average", "maximum"], ["msrs"], [], [], [0], [0], has_images, root)
     assert isnan(leaderboard(found).rows["maximum"]["msrs", "SD"])
 
 

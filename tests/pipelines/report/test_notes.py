@@ -9,14 +9,14 @@ from tests.pipelines.report.boards import detection, fusion, labeled, segmentati
 
 def detected(**rows):
     """method -> average precisions."""
-    found = {name: detection(runs=[{"ap50": values}]) for name, values in rows.items()}
+    found = {name: detection({"ap50": values}) for name, values in rows.items()}
     return Board(list(rows), detection={"set": found})
 
 
 def segmented(**rows):
     """method -> IoU of every seed."""
     found = {
-        name: segmentation(runs=[{"test": labeled(0.5, values)} for values in runs])
+        name: segmentation(*({"test": labeled(0.5, values)} for values in runs))
         for name, runs in rows.items()
     }
     return Board(list(rows), segmentation={"set": found})
