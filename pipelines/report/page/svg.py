@@ -141,19 +141,3 @@ def tick(value: float) -> str:
     ('0.3', '2000')
     """
     return f"{0.0 if abs(value) < 1e-12 else value:.4g}".replace("e+03", "000")
-
-
-def spread_labels(wanted: Sequence[float], gap: float, bounds: tuple[float, float]) -> list[float]:
-    """Positions near the wanted ones, at least `gap` apart, so that labels do not overlap."""
-    order = sorted(range(len(wanted)), key=wanted.__getitem__)
-    placed = dict.fromkeys(order, 0.0)
-    last = bounds[0] - gap
-    for index in order:
-        last = max(wanted[index], last + gap)
-        placed[index] = last
-    excess = max(0.0, last - bounds[1])
-    limit = float("inf")
-    for index in reversed(order):
-        placed[index] = min(placed[index], limit, bounds[1]) if excess else placed[index]
-        limit = placed[index] - gap
-    return [placed[index] for index in range(len(wanted))]
