@@ -178,7 +178,8 @@ def test_two_panes_zoom_and_move_together(visit):
     pane.scroll_into_view_if_needed()
     pane.dblclick(position={"x": 10, "y": 10})
     transforms = """[...document.querySelectorAll('#grid .view')].map(view => {
-        const m = new DOMMatrix(getComputedStyle(view).transform); return [m.a, m.e, m.f].map(v => v.toFixed(1)).join();
+        const m = new DOMMatrix(getComputedStyle(view).transform);
+        return [m.a, m.e, m.f].map(value => value.toFixed(1)).join();
     })"""
     zoomed = page.evaluate(transforms)
     assert len(set(zoomed)) == 1
