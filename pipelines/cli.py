@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from pipelines.commands.ablate import ablate
+from pipelines.commands.align import align
 from pipelines.commands.analyze import analyze
 from pipelines.commands.evaluate import evaluate
 from pipelines.commands.export import export
@@ -21,6 +22,7 @@ app = new_app(
     no_args_is_help=True,
 )
 app.command()(ablate)
+app.command()(align)
 app.command()(analyze)
 app.command("analyse", hidden=True)(analyze)  # the British spelling works too
 app.command()(evaluate)
