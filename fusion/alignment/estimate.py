@@ -20,7 +20,7 @@ FEWEST = 9
 CHECKED_AT = 320
 """Pixels of the longer side at which held-out pairs are compared (choice)."""
 
-RISK = 0.01
+RISK = 0.05
 """Probability of accepting a transform that does not help (one-sided paired t-test)."""
 
 NEAR = 2.0

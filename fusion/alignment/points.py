@@ -9,6 +9,9 @@ from fusion.alignment.transforms import FEWEST_POINTS, Matrix, Points, fit, proj
 
 Values = NDArray[np.float64]
 
+WORTH = 0.9
+"""Share of the squared leave-one-out distances that justifies more parameters (choice)."""
+
 
 class NotDeterminedError(ValueError):
     """Points that do not determine a transform."""
@@ -33,8 +36,8 @@ class PointFit:
 def select_transform(source: Points, target: Points, weights: Values | None = None) -> PointFit:
     """Fit the kind of transform that predicts points best that it was not fitted to.
 
-    Kinds are compared by the root mean square of their leave-one-out distances, so that few or
-    inexact points get a simple transform.
+    Kinds are compared by the squares of their leave-one-out distances, so that few or inexact
+    points get a simple transform. A kind with more parameters must lower them to `WORTH` times.
 
     Args:
         source, target: N×2 pixels.
@@ -51,7 +54,12 @@ def select_transform(source: Points, target: Points, weights: Values | None = No
     ]
     if not fits:
         raise NotDeterminedError("at least two different points are needed")
-    return min(fits, key=lambda found: float((factors * found.left_out**2).sum()))
+    losses = [float((factors * found.left_out**2).sum()) for found in fits]
+    best = 0
+    for number, loss in enumerate(losses):
+        if loss < WORTH * losses[best]:
+            best = number
+    return fits[best]
 
 
 def _fit_and_leave_out(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from fusion.core.errors import InputError
+from pipelines.commands.evaluate_video import evaluate_video
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -14,18 +15,47 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    ir: Annotated[Path, typer.Option(help="Folder of infrared images.")],
-    vi: Annotated[Path, typer.Option(help="Folder of visible images.")],
-    fused: Annotated[Path, typer.Option(help="Folder of fused images.")],
-    out: Annotated[Path | None, typer.Option(help="CSV of every image's values.")] = None,
+    ir: Annotated[Path, typer.Option(help="Folder of infrared images, or a video.")],
+    vi: Annotated[Path, typer.Option(help="Folder of visible images, or a video.")],
+    fused: Annotated[Path, typer.Option(help="Folder of fused images, or a video.")],
+    out: Annotated[Path | None, typer.Option(help="CSV of each image's or frame's values.")] = None,
     metrics: Annotated[
         str, typer.Option(help="Names separated by commas; 'core': the twelve; 'all'.")
     ] = "core",
     accelerator: Annotated[
         Literal["auto", "cpu", "cuda"], typer.Option(help="Where to compute.")
     ] = "auto",
+    video: Annotated[
+        bool,
+        typer.Option("--video", help="Temporal consistency of videos, or of folders of frames."),
+    ] = False,
+    ir_range: Annotated[
+        tuple[float, float] | None,
+        typer.Option(help="With --video: values of deep infrared that are black and white."),
+    ] = None,
 ) -> None:
-    """Print the fusion metrics of a set of fused images: means with 95 % bootstrap intervals."""
+    """Print the fusion metrics of a set of fused images: means with 95 % bootstrap intervals.
+
+    With --video, print how steadily a fused video follows its sources instead.
+    """
+    if out and not out.resolve().parent.is_dir():
+        raise InputError(out, "cannot be written", "its folder does not exist: make it first")
+    if video:
+        evaluate_video(ir, vi, fused, out, ir_range)
+    elif ir_range:
+        raise InputError("--ir-range", "is for --video only", "add --video")
+    else:
+        _evaluate_images(ir, vi, fused, out, _names(metrics), accelerator)
+
+
+def _evaluate_images(
+    ir: Path,
+    vi: Path,
+    fused: Path,
+    out: Path | None,
+    names: list[str],
+    accelerator: Literal["auto", "cpu", "cuda"],
+) -> None:
     from fusion.core.config import RuntimeConfig
     from fusion.core.files import write_bytes
     from fusion.core.runtime import pick_device
@@ -33,9 +63,6 @@ def evaluate(
     from fusion.metrics.summary import summarize
     from pipelines.commands.terminal import console, progress
 
-    names = _names(metrics)
-    if out and not out.resolve().parent.is_dir():
-        raise InputError(out, "cannot be written", "its folder does not exist: make it first")
     device = pick_device(RuntimeConfig(accelerator=accelerator))
     with progress("pairs") as bars:
         bar = bars.add_task("pairs", total=None)
