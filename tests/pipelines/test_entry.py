@@ -9,7 +9,7 @@ import pytest
 
 from fusion.core.code import ROOT
 
-BEGIN = "import sys, errno\nfrom pipelines.entry import guard, run\n"
+BEGIN = "import sys, errno\nfrom pipelines.entry import guard\n"
 
 
 @pytest.fixture
@@ -130,6 +130,7 @@ def test_threads_wait_passively_unless_the_user_says_otherwise(ends):
 @pytest.mark.parametrize(
     ("command", "message"),
     [
+        ("evalute", "stage 'evalute': does not exist; choose from generate, prepare, "),
         ("prepare nope", "params.yaml: has no data set 'nope'; it has m3fd, msrs"),
         ("fuse pomia msrs", "params.yaml: has no row of methods 'pomia'; it has average, "),
         ("train pomai-stage1", "params.yaml: has no training phase 'pomai-stage1'; it has pomai-"),

@@ -35,7 +35,7 @@ def test_results_are_utf_8_wherever_they_are_written(tmp_path, monkeypatch):
 
 
 def test_a_stage_prints_where_there_are_no_arrows():
-    script = "from pipelines.entry import run; run(lambda: print('SD ↓'))"
+    script = "from pipelines.entry import guard; guard(lambda: print('SD ↓'))"
     command = [sys.executable, "-c", script]
     environment = os.environ | {"PYTHONIOENCODING": "cp1252"}
     assert subprocess.run(command, env=environment, capture_output=True).stdout == b"SD ?\n"
