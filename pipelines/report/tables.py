@@ -11,6 +11,7 @@ from pipelines.report.board import Board
 from pipelines.report.day_night import day_night
 from pipelines.report.gains import task_differences
 from pipelines.report.leaderboard import Leaderboard, leaderboard
+from pipelines.report.resampling import resample
 from pipelines.report.significance import agreement, significance
 
 
@@ -37,13 +38,13 @@ class Results:
 
 def assess(board: Board) -> Results:
     """Make every table from the scores."""
-    table = leaderboard(board)
+    table, resampled = leaderboard(board), resample(board)
     return Results(
         board=board,
         table=table,
         tests=significance(board),
-        ranks=agreement(table),
-        gains=task_differences(board),
+        ranks=agreement(table, resampled),
+        gains=task_differences(resampled),
         parts=day_night(board),
     )
 
