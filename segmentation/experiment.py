@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from fusion.core.code import code_digest
 from fusion.core.config import RuntimeConfig
@@ -22,7 +23,7 @@ from segmentation.config import SegmentationConfig
 from segmentation.confusion import Matrices, Scores, scores
 from segmentation.data import LabeledImages, hold_out, load
 from segmentation.drawing import draw
-from segmentation.evaluate import per_image_confusion, predictions
+from segmentation.evaluate import confusion_of, predictions
 from segmentation.models import Segmenter, build, require_sizes
 from segmentation.protocol import protocol
 from segmentation.train import Record, best_epoch
@@ -44,6 +45,7 @@ class SegmentationResult:
         seed: the training seed.
         stems: names of the test images.
         per_image: confusion matrix of each test image, N×9×9; rows truth, columns prediction.
+        predicted: class indices of each test image, H×W uint8 by stem.
     """
 
     test: Scores
@@ -55,6 +57,7 @@ class SegmentationResult:
     seed: int
     stems: list[str]
     per_image: Matrices
+    predicted: dict[str, NDArray[np.uint8]]
 
 
 def train_and_test(
@@ -107,10 +110,10 @@ def train_and_test(
         curve = train.fit(
             model, training, validation, config, seed, runtime, work, fingerprint, log
         )
-        per_image = per_image_confusion(model, test, config.batch_size, runtime)
+        predicted = predictions(model, test, config.batch_size, runtime)
+        per_image = confusion_of(predicted, test)
         if pictures:
             shown = test.subset(spread(range(len(test)), config.pictures))
-            predicted = predictions(model, shown, config.batch_size, runtime)
             draw(dataset, shown, predicted, pictures)
     return SegmentationResult(
         test=scores(per_image),
@@ -122,6 +125,7 @@ def train_and_test(
         seed=seed,
         stems=test.stems,
         per_image=per_image,
+        predicted=predicted,
     )
 
 

@@ -8,30 +8,30 @@ from pathlib import Path
 from typing import Any
 
 import segmentation_models_pytorch as smp
+import timm
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fusion.core.errors import InputError
+from fusion.core.tensors import read_checkpoint
+from fusion.core.weight_files import check_weight_file
 from segmentation.config import SegmentationConfig
 from segmentation.encoders import (
     State,
     Statistics,
     is_timm,
     not_of_encoder,
-    read_state,
     require_complete,
     statistics_of_file,
     statistics_of_name,
 )
 from segmentation.labels import CLASSES
+from segmentation.named_weights import REMEDY, require_obtainable
 
 CENTERED: Statistics = ((0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
 
-_REMEDY = (
-    "set encoder_weights to a weight file on disk, or to null (with frozen_epochs: 0) to train "
-    "from scratch"
-)
+_TIMM = "timm.list_models() has the names"
 
 _OWN_ARGUMENTS = {
     "self",
@@ -87,6 +87,22 @@ class Segmenter(nn.Module):
         self.network.freeze_encoder()
 
 
+def require_buildable(config: SegmentationConfig) -> None:
+    """Build the network without memory and weights.
+
+    Raises:
+        InputError: timm has no such encoder, or the architecture does not have an option or
+            rejects a combination.
+    """
+    if is_timm(config.encoder) and not timm.is_model(config.encoder.removeprefix("tu-")):
+        near = difflib.get_close_matches(config.encoder[3:], timm.list_models(), n=3)
+        hint = f"did you mean {' or '.join(f'tu-{name}' for name in near)}?" if near else _TIMM
+        raise InputError("segmentation.encoder", f"timm has no '{config.encoder[3:]}'", hint)
+    _check_options(config)
+    with torch.device("meta"):
+        _create(config, None)
+
+
 def _halves(total: int) -> tuple[int, int]:
     return total // 2, total - total // 2
 
@@ -115,25 +131,20 @@ def build(config: SegmentationConfig) -> Segmenter:
 def _with_named_weights(config: SegmentationConfig, name: str) -> Segmenter:
     """Weights that the libraries download, or find in their cache."""
     encoder = config.encoder
-    if is_timm(encoder) and name != "imagenet":
-        tagged = f"{encoder.partition('.')[0]}.{name}"
-        remedy = f"give it with the encoder, {tagged}, and set imagenet here"
-        raise InputError(f"encoder_weights: {name}", "is not valid for a timm encoder", remedy)
+    require_obtainable(encoder, name)
     try:
         statistics = statistics_of_name(encoder, name)
         network = _create(config, True if is_timm(encoder) else name)
     except OSError as error:
         reason = f"weights of {encoder} are not cached here and cannot be downloaded: {error}"
-        raise InputError(f"encoder_weights: {name}", reason, _REMEDY) from error
-    except ValueError as error:
-        reason = f"encoder {encoder} has none of this name ({error})"
-        raise InputError(f"encoder_weights: {name}", reason, _REMEDY) from error
+        raise InputError(f"encoder_weights: {name}", reason, REMEDY) from error
     return Segmenter(network, statistics)
 
 
 def _with_file(config: SegmentationConfig, file: Path) -> Any:
     encoder = config.encoder
-    state = read_state(file, encoder)
+    check_weight_file(file)
+    state = read_checkpoint(file)
     inside = _inside(state)
     if is_timm(encoder) and inside is None:
         require_complete(state, file, encoder)

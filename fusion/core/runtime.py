@@ -1,6 +1,8 @@
 """Devices and precision: where networks run."""
 
+import platform
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -39,6 +41,18 @@ def require_device(device: str | torch.device) -> torch.device:
         reason = f"torch finds {torch.cuda.device_count()} CUDA devices here"
         raise InputError(str(found), reason, 'give "cpu", or check the driver (nvidia-smi)')
     return found
+
+
+def device_name(device: torch.device) -> str:
+    """The model of a GPU or of this machine's processor."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    facts = Path("/proc/cpuinfo")
+    if facts.is_file():
+        for line in facts.read_text(errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
 
 
 def use_deterministic_algorithms() -> None:

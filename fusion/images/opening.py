@@ -47,9 +47,9 @@ def open_image(path: Path) -> ImageFile.ImageFile:
         raise unreadable(path, error) from error
     except Image.DecompressionBombError as error:
         raise _too_large(path, error) from error
-    except DAMAGE as error:
+    except (*DAMAGE, ImportError) as error:  # ultralytics' Image.open asks for a HEIF decoder
         reason = "is not a readable image"
-        if not isinstance(error, UnidentifiedImageError):
+        if not isinstance(error, UnidentifiedImageError | ImportError):
             reason += f" ({error})"
         remedy = "replace it with a PNG, JPEG, BMP, TIFF or WebP image"
         raise InputError(path, reason, remedy) from error

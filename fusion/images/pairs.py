@@ -98,7 +98,7 @@ def check_same_size(pair: Pair) -> None:
         raise InputError(
             pair.infrared,
             f"infrared and visible differ in size: {shown}",
-            "pairs must be aligned pixel by pixel: register and crop them first",
+            "pairs must be aligned pixel by pixel: see `pomai align`",
         )
 
 

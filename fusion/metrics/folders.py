@@ -1,4 +1,4 @@
-"""Metrics of three folders: infrared, visible and fused images."""
+"""Metrics of a folder of fused images against the pairs that they were fused from."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +14,7 @@ from fusion.core.errors import InputError, list_names
 from fusion.core.processes import Group
 from fusion.images.batching import batches_of_one_size, read_ahead
 from fusion.images.decode import read_infrared
-from fusion.images.pairs import Pair, check_same_size, find_images, find_pairs
+from fusion.images.pairs import Pair, check_same_size, find_images
 from fusion.metrics.names import CORE
 from fusion.metrics.registry import compute
 from fusion.metrics.summary import RANGE
@@ -23,9 +23,8 @@ BATCH_PIXELS = {"cpu": 1 << 19, "cuda": 1 << 24}
 """Pixels per batch: fits a CPU's cache, or keeps a GPU busy."""
 
 
-def evaluate_folders(
-    infrared: Path,
-    visible: Path,
+def evaluate_pairs(
+    pairs: Sequence[Pair],
     fused: Path,
     names: Sequence[str] = CORE,
     *,
@@ -33,11 +32,12 @@ def evaluate_folders(
     group: Group = Group(),  # noqa: B008 - immutable
     on_pairs: Callable[[int, int], None] = lambda *_: None,
 ) -> pd.DataFrame:
-    """Measure every fused image of a set against its pair; files are matched by stem.
+    """Measure the fused image of every pair; files are matched by stem.
 
     Color becomes round(0.299 R + 0.587 G + 0.114 B). Files are read ahead by several threads.
 
     Args:
+        fused: the folder of fused images; it may hold others, too.
         device: where to compute; the CPU by default.
         group: processes that share the pairs; each of them returns the rows of the whole set.
         on_pairs: called with this process's numbers of pairs: done, and in total.
@@ -47,10 +47,9 @@ def evaluate_folders(
         the fused image's maximum minus its minimum.
 
     Raises:
-        InputError: an image has no partner or no fused image, or differs from it in size.
+        InputError: a pair has no fused image, or one of another size.
     """
     device = device or torch.device("cpu")
-    pairs = find_pairs(infrared, visible)
     found = find_images(fused)
     if missing := [pair.name for pair in pairs if pair.name not in found]:
         raise InputError(fused, f"lacks {list_names(missing)}", "fuse all pairs of the set")

@@ -27,21 +27,21 @@ def evaluate(
 ) -> None:
     """Print the fusion metrics of a set of fused images: means with 95 % bootstrap intervals."""
     from fusion.core.config import RuntimeConfig
-    from fusion.core.files import write_bytes
+    from fusion.core.files import require_writable, write_bytes
     from fusion.core.runtime import pick_device
-    from fusion.metrics.folders import evaluate_folders
+    from fusion.images.pairs import find_pairs
+    from fusion.metrics.folders import evaluate_pairs
     from fusion.metrics.summary import summarize
     from pipelines.commands.terminal import console, progress
 
-    names = _names(metrics)
-    if out and not out.resolve().parent.is_dir():
-        raise InputError(out, "cannot be written", "its folder does not exist: make it first")
+    names = metric_names(metrics)
+    if out:
+        require_writable(out)
     device = pick_device(RuntimeConfig(accelerator=accelerator))
     with progress("pairs") as bars:
         bar = bars.add_task("pairs", total=None)
-        frame = evaluate_folders(
-            ir,
-            vi,
+        frame = evaluate_pairs(
+            find_pairs(ir, vi),
             fused,
             names,
             device=device,
@@ -52,7 +52,12 @@ def evaluate(
     console().print(_table(summarize(frame)))
 
 
-def _names(given: str) -> list[str]:
+def metric_names(given: str) -> list[str]:
+    """The metrics that an option names.
+
+    Raises:
+        InputError: one is unknown.
+    """
     from fusion.metrics.names import CORE, METRIC_NAMES
 
     if given in ("core", "all"):

@@ -83,6 +83,7 @@ def _fuse_images(
     overwrite: bool,
     runtime: "RuntimeConfig",
 ) -> None:
+    from fusion.alignment.survey import survey
     from fusion.core.runtime import pick_device
     from fusion.images.pairs import check_same_size
     from fusion.inference.fuse import fuse_pairs
@@ -118,6 +119,8 @@ def _fuse_images(
     print(f"{done} fused into {place}{f', {skipped} already there' if skipped else ''}")
     for note, paths in notes.items():
         print(f"note: {note}: {list_names(paths, 3)}")
+    if wanted and (shift := survey(job.pairs, ir_range)):
+        print(f"note: {shift}")
     if problems:
         sys.exit("\n".join(f"error: {problem}" for problem in problems))
 

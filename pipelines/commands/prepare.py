@@ -53,15 +53,12 @@ def prepare(
     from pydantic import TypeAdapter, ValidationError
 
     from fusion.core.errors import InputError
-    from fusion.core.names import checked_name
+    from fusion.core.names import require_name
     from pipelines.datasets.config import DatasetConfig
     from pipelines.datasets.prepare import prepare as prepare_dataset
     from pipelines.validation import problems
 
-    try:
-        checked_name(name)
-    except ValueError as error:
-        raise InputError("NAME", str(error), "choose another name") from error
+    require_name("NAME", name)
     given = {
         "splits": _folders(split) if split else None,
         "infrared": infrared,

@@ -51,6 +51,7 @@ class DatasetBase(Config):
         infrared: name of the folder of infrared images; null is the layout's own. The names of
             folders may hold `{split}`, for sets that keep their splits below them.
         visible: name of the folder of visible images; null is the layout's own.
+        license: terms of the data, as the report states them; null if you do not know.
     """
 
     source: str
@@ -58,6 +59,7 @@ class DatasetBase(Config):
     infrared_range: _Pair | None = None
     infrared: str | None = None
     visible: str | None = None
+    license: str | None = None
 
     @field_validator("infrared_range")
     @classmethod

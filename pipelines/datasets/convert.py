@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detection.boxes import Annotation, read_annotation, write_yolo
+from fusion.alignment.shift import Agreement, measure_agreement
 from fusion.core.errors import InputError
-from fusion.images.decode import ImageRead, encode_png, read_infrared, read_visible
+from fusion.images.decode import ImageRead, encode_png, read_infrared, read_visible, to_gray
+from fusion.images.pairs import Pair
 from pipelines.datasets.duplicates import describe_pair
 from pipelines.datasets.layout import BOXES, Item, Source
 from segmentation.labels import read_label
@@ -33,12 +35,14 @@ class Converted:
     notes: findings and conversions.
     digest: digest of the pixels of both images.
     features: result of `describe_pair`; None if not needed.
+    agreement: result of `measure_agreement`; None if not needed.
     """
 
     item: Item
     notes: Counter[str]
     digest: bytes
     features: NDArray[np.float32] | None
+    agreement: Agreement | None
 
     @property
     def name(self) -> str:
@@ -60,12 +64,14 @@ class Converter:
     source: source of the pairs.
     infrared_range: declared range of `read_infrared`.
     described: whether to compute features of each pair.
+    measured: the pairs whose alignment is measured.
     work: receives `<split>/{ir,vi,labels}/<name>.{png,txt}`; the folders exist.
     """
 
     source: Source
     infrared_range: tuple[float, float] | None
     described: bool
+    measured: frozenset[Pair]
     work: Path
 
     def __call__(self, item: Item) -> Converted | InputError:
@@ -85,6 +91,7 @@ class Converter:
             self._notes(item, decoded),
             _digest(infrared, visible),
             describe_pair(infrared, visible) if self.described else None,
+            measure_agreement(infrared, to_gray(visible)) if item.pair in self.measured else None,
         )
 
     def _read(self, item: Item) -> _Decoded:
@@ -96,7 +103,7 @@ class Converter:
             raise InputError(
                 item.pair.infrared,
                 f"is {columns}x{rows} but {item.pair.visible} is {width}x{height}",
-                "pairs must be aligned pixel by pixel: register and crop them first",
+                "pairs must be aligned pixel by pixel: see `pomai align`",
             )
         return _Decoded(infrared, visible, self._label(item, height, width))
 

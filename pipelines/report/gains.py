@@ -12,6 +12,11 @@ REFERENCE = "visible"
 COLUMNS = ["dataset", "score", "method", "seeds", "difference", "low", "high", "p"]
 
 
+def worth_of(seeds: int) -> str:
+    """What intervals over this number of training seeds are worth, in words."""
+    return "one seed: training noise not included" if seeds == 1 else f"{seeds} seeds"
+
+
 def task_differences(resampled: Mapping[Column, Resampled]) -> pd.DataFrame:
     """mAP@0.5 and mIoU of every method less the visible image's.
 

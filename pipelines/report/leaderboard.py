@@ -21,10 +21,12 @@ class Leaderboard:
     rows: method -> column -> value; NaN where undefined. All rows have the same columns in the
         same order.
     spreads: column -> method -> standard deviation over training seeds, of downstream scores.
+    costs: method -> quantity -> value, of costs that are the same in every run; None where unknown.
     """
 
     rows: Mapping[str, Mapping[Column, float]]
     spreads: Mapping[Column, Mapping[str, float]] = field(default_factory=dict)
+    costs: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
 
     @property
     def columns(self) -> list[Column]:
@@ -53,19 +55,25 @@ class Leaderboard:
         return str(values.idxmax() if higher_is_better(column) else values.idxmin())
 
     def to_csv(self) -> str:
-        """CSV with one header line, columns named `<data set> <quantity>`."""
+        """CSV with one header line: columns named `<data set> <quantity>`, then the costs."""
         names = [" ".join(column) for column in self.columns]
         values = [list(row.values()) for row in self.rows.values()]
         table = pd.DataFrame(values, index=list(self.rows), columns=names)
+        for name in next(iter(self.costs.values()), ()):
+            costs = pd.Series({method: cost[name] for method, cost in self.costs.items()})
+            table[name] = costs.convert_dtypes()  # whole numbers stay whole
         return table.to_csv(index_label="method", float_format="%.6g")
 
     def to_metrics(self) -> dict[str, dict[str, dict[str, float]]]:
-        """Nested numbers, method → data set → quantity; undefined values are left out."""
+        """Nested numbers, method → data set (or "cost") → quantity; undefined ones are left out."""
         metrics: dict[str, dict[str, dict[str, float]]] = {}
         for method, row in self.rows.items():
             for (dataset, quantity), value in row.items():
                 if not isnan(value):
                     metrics.setdefault(method, {}).setdefault(dataset, {})[quantity] = value
+        for method, costs in self.costs.items():
+            if known := {name: value for name, value in costs.items() if value is not None}:
+                metrics.setdefault(method, {})["cost"] = known
         return metrics
 
     def to_long(self) -> pd.DataFrame:

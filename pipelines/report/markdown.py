@@ -8,6 +8,7 @@ import pandas as pd
 from fusion.metrics.names import LOWER_IS_BETTER
 from pipelines.report.board import Board
 from pipelines.report.day_night import ALL
+from pipelines.report.gains import worth_of
 from pipelines.report.leaderboard import Column, Leaderboard
 from pipelines.report.significance import as_good_as_best
 from pipelines.report.tables import Results
@@ -61,6 +62,7 @@ def to_markdown(results: Results, trivial: Collection[str], notes: Sequence[str]
     sections += [
         _gains(results.gains),
         _day_night(results.parts),
+        _costs(results.table),
         _stretching(results.board),
         _agreement(results.ranks),
     ]
@@ -71,6 +73,21 @@ def to_markdown(results: Results, trivial: Collection[str], notes: Sequence[str]
     ]
     sections.append("\n".join(f"- {line}" for line in below))
     return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _costs(table: Leaderboard) -> str:
+    if not table.costs:
+        return ""
+    title = (
+        "**What it costs**: size, and operations for a pair of 480×640 pixels; times, which no two "
+        "runs share: `results/costs.csv`"
+    )
+    lines = [
+        [method, *("–" if value is None else f"{value:,.10g}" for value in costs.values())]
+        for method, costs in table.costs.items()
+    ]
+    names = next(iter(table.costs.values()))
+    return f"{title}\n\n" + markdown_table(["method", *names], lines)
 
 
 def _stretching(board: Board) -> str:
@@ -140,8 +157,7 @@ def _gains(gains: pd.DataFrame) -> str:
 
 def _with_seeds(dataset: str, score: str, seeds: int) -> str:
     """The header of a score's column, which says what its intervals are worth."""
-    worth = "one seed: training noise not included" if seeds == 1 else f"{seeds} seeds"
-    return f"{dataset} {score} ({worth})"
+    return f"{dataset} {score} ({worth_of(seeds)})"
 
 
 def _intervals(rows: pd.DataFrame) -> list[str]:

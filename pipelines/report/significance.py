@@ -6,9 +6,9 @@ from types import MappingProxyType
 import numpy as np
 import pandas as pd
 
-from fusion.metrics.comparison import LEVEL, pairwise, rank_agreement, rank_correlations
 from pipelines.report.board import Board
 from pipelines.report.bootstrap import interval
+from pipelines.report.comparison import LEVEL, pairwise, rank_agreement, rank_correlations
 from pipelines.report.leaderboard import Column, Leaderboard, higher_is_better
 from pipelines.report.resampling import Resampled
 

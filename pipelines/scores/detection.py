@@ -29,7 +29,15 @@ class DetectionPart(Config):
 
 def _no_matches() -> Matches:
     none = np.zeros(0, np.int64)
-    return Matches([], np.zeros((0, 0), np.int64), none, none, none.astype(np.float32), none > 0)
+    return Matches(
+        [],
+        np.zeros((0, 0), np.int64),
+        none,
+        none,
+        none.astype(np.float32),
+        none > 0,
+        none.reshape(0, 4).astype(np.float32),
+    )
 
 
 class DetectionScores(Scores):

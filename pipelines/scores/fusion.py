@@ -17,7 +17,7 @@ class FusionScores(Scores):
 
     summary: means over the images, with intervals.
     stretch: whether the fused images were stretched to their full range.
-    images: what `fusion.metrics.folders.evaluate_folders` returns, a row an image.
+    images: what `fusion.metrics.folders.evaluate_pairs` returns, a row an image.
     """
 
     stage: ClassVar[Stage] = "evaluate"

@@ -1,8 +1,9 @@
 """Scores of the segment stage: intersection over union of one segmentation network."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from pipelines.scores.base import UNREADABLE, Scores, Stage, unreadable
 if TYPE_CHECKING:
     from segmentation.experiment import SegmentationResult
 
-_FILE = "per-image.npz"
+_FILE, _LABELS = "per-image.npz", "labels.npz"
 
 
 class SegmentationPart(Config):
@@ -48,6 +49,27 @@ class ImageConfusions:
             return cls(stored["stems"].tolist(), stored["per_image"])
 
 
+@dataclass(frozen=True)
+class PredictedLabels:
+    """Predicted class indices of test images, each read when it is asked for."""
+
+    path: Path
+
+    @staticmethod
+    def save(path: Path, predicted: Mapping[str, NDArray[np.uint8]]) -> None:
+        """Write a compressed .npz: H×W by stem."""
+        arrays: dict[str, Any] = dict(predicted)
+        np.savez_compressed(path, **arrays)
+
+    def __getitem__(self, stem: str) -> NDArray[np.uint8]:
+        try:
+            with np.load(self.path, allow_pickle=False) as stored:
+                label: NDArray[np.uint8] = stored[stem]
+        except UNREADABLE as error:
+            raise unreadable(self.path, error) from error
+        return label
+
+
 def _no_confusions() -> ImageConfusions:
     return ImageConfusions([], np.zeros((0, 0, 0), np.int64))
 
@@ -60,6 +82,7 @@ class SegmentationScores(Scores):
     conditions: how they were measured, as a sentence.
     protocol: conditions that comparable rows share.
     confusions: confusion matrices of the test images.
+    predicted: class indices H×W by stem.
     """
 
     stage: ClassVar[Stage] = "segment"
@@ -73,6 +96,7 @@ class SegmentationScores(Scores):
     confusions: InstanceOf[ImageConfusions] = Field(
         default_factory=_no_confusions, exclude=True, repr=False
     )
+    predicted: Any = Field(default_factory=dict, exclude=True, repr=False)
 
     @classmethod
     def of(cls, result: "SegmentationResult", conditions: str) -> Self:
@@ -86,9 +110,11 @@ class SegmentationScores(Scores):
 
     def _save_files(self, folder: Path) -> None:
         self.confusions.save(folder / _FILE)
+        PredictedLabels.save(folder / _LABELS, self.predicted)
 
     def _load_files(self, folder: Path) -> dict[str, object]:
         try:
-            return {"confusions": ImageConfusions.load(folder / _FILE)}
+            confusions = ImageConfusions.load(folder / _FILE)
         except UNREADABLE as error:
             raise unreadable(folder / _FILE, error) from error
+        return {"confusions": confusions, "predicted": PredictedLabels(folder / _LABELS)}

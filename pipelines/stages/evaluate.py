@@ -10,7 +10,8 @@ def main(method: str, dataset: str) -> None:
     """Measure METHOD's fused test images of DATASET."""
     from fusion.core.processes import join_group
     from fusion.core.runtime import pick_device
-    from fusion.metrics.folders import evaluate_folders
+    from fusion.images.prepared import PreparedSet
+    from fusion.metrics.folders import evaluate_pairs
 
     settings = params.load()
     output = score_folder("evaluate", method, dataset)
@@ -18,10 +19,8 @@ def main(method: str, dataset: str) -> None:
     if not settings.has_images(method, dataset):
         return
     group = join_group(settings.runtime)
-    pairs = PREPARED / dataset / "test"
-    frame = evaluate_folders(
-        pairs / "ir",
-        pairs / "vi",
+    frame = evaluate_pairs(
+        PreparedSet.load(PREPARED / dataset).pairs("test"),
         FUSED / f"{method}-{dataset}" / "test",
         names=settings.evaluation.metrics,
         device=pick_device(settings.runtime),

@@ -1,16 +1,14 @@
 """Stage: all scores -> the leaderboard and what its differences are worth."""
 
-from pathlib import Path
-
 from fusion.core.protocol import Protocol
 from pipelines import params
+from pipelines.paths import RESULTS
 from pipelines.report.board import read_board
 from pipelines.report.comparability import require_comparable
+from pipelines.report.costs import read_costs
 from pipelines.report.markdown import to_markdown
 from pipelines.report.notes import notes
 from pipelines.report.tables import assess, write_results
-
-RESULTS = Path("results")
 
 
 def main() -> None:
@@ -27,7 +25,7 @@ def main() -> None:
     )
     present = {"detect": lambda: _detected_by(settings), "segment": lambda: _segmented_by(settings)}
     require_comparable(board, present)
-    results = assess(board)
+    results = assess(board, read_costs(settings.methods.values(), settings.fuse_on))
     text = to_markdown(results, settings.trivial(), notes(board, settings.precomputed()))
     write_results(RESULTS, results, text)
     print(text)

@@ -230,6 +230,7 @@ class FakeAlbumentations(ModuleType):
         return lambda image: {"image": image}
 
 
+@pytest.mark.slow
 def test_numbers_are_the_same_where_albumentations_is_installed(shapes, tmp_path, monkeypatch):
     """It neither changes images unasked nor draws from the random numbers of what does."""
     curves = []

@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 from fusion.images.decode import write_image
+from fusion.images.pairs import find_pairs
 from fusion.metrics import CORE
-from fusion.metrics.folders import evaluate_folders
+from fusion.metrics.folders import evaluate_pairs
 from pipelines import cli
 
 
@@ -45,7 +46,7 @@ def run(monkeypatch, capsys, folder, *options):
 def test_the_numbers_of_the_pipeline_as_a_table_and_a_file(monkeypatch, capsys, folders):
     code, printed = run(monkeypatch, capsys, folders, f"--out={folders / 'values.csv'}")
     assert code == 0
-    expected = evaluate_folders(*(folders / kind for kind in ("ir", "vi", "fused")))
+    expected = evaluate_pairs(find_pairs(folders / "ir", folders / "vi"), folders / "fused")
     written = pd.read_csv(folders / "values.csv", dtype={"name": str})
     pd.testing.assert_frame_equal(written, expected, check_dtype=False)
     assert "3 images, protocol cddfuse" in printed

@@ -146,6 +146,7 @@ def random_matches(seed, images=12, classes=3, quality=0.5, truth=None):
         label=np.array(columns[1]),
         confidence=np.array(columns[2], np.float32),
         correct=np.array(columns[3]),
+        boxes=rng.uniform(0, 100, (len(rows), 4)).astype(np.float32),
     )
 
 

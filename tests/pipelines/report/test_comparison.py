@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy.stats import kendalltau, wilcoxon
 
-from fusion.metrics.comparison import (
+from pipelines.report.comparison import (
     holm,
     pairwise,
     rank_agreement,
