@@ -1,18 +1,20 @@
 """Confusion matrices, and the scores computed from them: IoU, mIoU, pixel accuracy."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from segmentation.labels import CLASSES
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Matrices = NDArray[np.int64]
 
 
-def confusion_matrices(prediction: Tensor, truth: Tensor) -> Tensor:
+def confusion_matrices(prediction: "Tensor", truth: "Tensor") -> "Tensor":
     """Count pixels of each (true class, predicted class), for every image of a batch.
 
     Args:
@@ -22,6 +24,8 @@ def confusion_matrices(prediction: Tensor, truth: Tensor) -> Tensor:
     Returns:
         int64, B×9×9; rows are the truth, columns the prediction.
     """
+    import torch  # seconds, which the report does not need
+
     classes, images = len(CLASSES), truth.shape[0]
     image = torch.arange(images, device=truth.device).view(-1, 1, 1)
     cell = (image * classes + truth.long()) * classes + prediction.long()
@@ -82,6 +86,7 @@ class Scores:
 def scores(per_image: Matrices) -> Scores:
     """Score a set of images by the sum of their confusion matrices (N×9×9).
 
+    >>> import torch
     >>> truth = torch.tensor([[[0, 0, 1, 1]]])
     >>> found = torch.tensor([[[0, 0, 0, 1]]])
     >>> result = scores(confusion_matrices(found, truth).numpy())
