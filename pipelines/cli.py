@@ -8,6 +8,7 @@ import typer
 from pipelines.commands.ablate import ablate
 from pipelines.commands.analyze import analyze
 from pipelines.commands.compare import compare
+from pipelines.commands.data import app as data
 from pipelines.commands.evaluate import evaluate
 from pipelines.commands.export import export
 from pipelines.commands.fuse import fuse
@@ -27,6 +28,7 @@ app.command()(ablate)
 app.command()(analyze)
 app.command("analyse", hidden=True)(analyze)  # the British spelling works too
 app.command()(compare)
+app.add_typer(data)
 app.command()(evaluate)
 app.command()(export)
 app.command()(fuse)
