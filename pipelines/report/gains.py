@@ -53,7 +53,11 @@ def _segmentation(
     method: Mapping[int, SegmentationScores], reference: Mapping[int, SegmentationScores]
 ) -> Iterator[tuple[int, Difference]]:
     for seed, run in method.items():
-        yield seed, miou_difference(run.confusions, reference[seed].confusions)
+        counted = run.background_counts
+        yield (
+            seed,
+            miou_difference(run.confusions, reference[seed].confusions, background=counted),
+        )
 
 
 def map50_difference(method: Matches, reference: Matches, resamples: int = 1000) -> Difference:
@@ -71,9 +75,19 @@ def map50_difference(method: Matches, reference: Matches, resamples: int = 1000)
 
 
 def miou_difference(
-    method: ImageConfusions, reference: ImageConfusions, resamples: int = 2000
+    method: ImageConfusions,
+    reference: ImageConfusions,
+    resamples: int = 2000,
+    *,
+    background: bool = True,
 ) -> Difference:
     """MIoU of one method less another's; each draw's comes from one confusion matrix over it.
+
+    Args:
+        method: of the method.
+        reference: of the other.
+        resamples: number of draws.
+        background: whether class 0 counts in the mean.
 
     Raises:
         ValueError: the two are not of the same images (names or pixels of each class differ).
@@ -81,7 +95,9 @@ def miou_difference(
     truths = [confusions.matrices.sum(-1) for confusions in (method, reference)]
     if method.stems != reference.stems or not np.array_equal(*truths):
         raise ValueError("the two methods were not tested on the same images in the same order")
-    mine, others = partial(_miou, method.matrices), partial(_miou, reference.matrices)
+    mine, others = (
+        partial(_miou, confusions.matrices, background) for confusions in (method, reference)
+    )
     return compare(mine, others, len(method.stems), resamples)
 
 
@@ -94,7 +110,9 @@ def _map50(matches: Matches, counts: NDArray[np.int64]) -> NDArray[np.float64]:
     return mean
 
 
-def _miou(matrices: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.float64]:
+def _miou(
+    matrices: NDArray[np.int64], background: bool, counts: NDArray[np.int64]
+) -> NDArray[np.float64]:
     # In float64 the product is a BLAS call, and exact: pixel counts stay far below 2^53.
     flat = counts.astype(np.float64) @ matrices.reshape(len(matrices), -1).astype(np.float64)
-    return mean_iou(flat.reshape(-1, *matrices.shape[1:]))
+    return mean_iou(flat.reshape(-1, *matrices.shape[1:]), background)
