@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from pipelines.commands.ablate import ablate
+from pipelines.commands.align import align
 from pipelines.commands.analyze import analyze
 from pipelines.commands.compare import compare
 from pipelines.commands.data import app as data
@@ -25,6 +26,7 @@ app = new_app(
     no_args_is_help=True,
 )
 app.command()(ablate)
+app.command()(align)
 app.command()(analyze)
 app.command("analyse", hidden=True)(analyze)  # the British spelling works too
 app.command()(compare)

@@ -46,7 +46,7 @@ def inspect(settings: Params) -> list[str]:
         f"{source} is not in Git or DVC: `dvc exp run --queue` and `--temp` need an absolute path"
         for source in local_sources(settings)
     ]
-    if settings.segment_on:
+    if settings.segment_on and not _is_plain(settings):
         notes += _segmentation(settings)
     if settings.detect_on and settings.detection.weights:
         _detector_weights(settings)
@@ -97,7 +97,4 @@ def _detector_weights(settings: Params) -> None:
         with TemporaryDirectory() as home:
             prepare(Path(home))
             classes = getattr(settings.datasets[name], "classes", None) or CLASSES
-            try:
-                check_weights(settings.detection, classes)
-            except InputError as error:
-                raise InputError("detection.weights", str(error), "or null for none") from error
+            check_weights(settings.detection, classes)

@@ -75,12 +75,12 @@ def _place(encoder: str, name: str) -> _Place:
             raise InputError(where, "is not valid for a timm encoder", remedy)
         found: Any = timm.models.get_pretrained_cfg(encoder.removeprefix("tu-"))
         if found is None or not found.hf_hub_id:
-            raise InputError(where, f"encoder {encoder} has no weights on Hugging Face", REMEDY)
+            raise InputError(where, f"encoder {encoder} has none of this name", REMEDY)
         files = (found.hf_hub_filename or "model.safetensors", "pytorch_model.bin")
         return _Place(found.hf_hub_id, files, any_file=True)
     known: Any = smp.encoders.encoders[encoder]["pretrained_settings"]
     if name not in known:
-        reason = f"encoder {encoder} has none of this name; it has {', '.join(known) or 'none'}"
+        reason = f"encoder {encoder} has none of this name (it has {', '.join(known) or 'none'})"
         raise InputError(where, reason, REMEDY)
     files = ("config.json", "model.safetensors")
     return _Place(known[name]["repo_id"], files, known[name]["revision"])
@@ -91,10 +91,10 @@ def _problem(place: _Place) -> str:
     if constants.HF_HUB_OFFLINE or os.environ.get("HF_HUB_OFFLINE", "0") not in ("", "0"):
         return "HF_HUB_OFFLINE is set"
     address = hf_hub_url(place.repository, place.files[-1], revision=place.revision)
-    if not address.startswith("https://"):
-        return f"{address} is not an https address"
+    if not address.startswith(("https://", "http://")):
+        return f"{address} is not an address of the web"
     try:
-        with urlopen(Request(address, method="HEAD"), timeout=SECONDS):  # noqa: S310 - https
+        with urlopen(Request(address, method="HEAD"), timeout=SECONDS):  # noqa: S310 - see above
             return ""
     except HTTPError as error:
         return f"{address} answers {error.code}"

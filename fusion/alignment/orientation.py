@@ -59,10 +59,14 @@ def correlate(infrared: Field, visible: Field, reach: int) -> NDArray[np.float32
         correlation, -1..1, of the visible field with the infrared one read dx further to the right
         and dy further down.
     """
+    norm = float(np.linalg.norm(infrared) * np.linalg.norm(visible))
+    return sum_products(infrared, visible, reach) / np.float32(max(norm, 1e-6))
+
+
+def sum_products(infrared: Field, visible: Field, reach: int) -> NDArray[np.float32]:
+    """As `correlate`, not normalized: the sum of the products' real part."""
     shape = [fft.next_fast_len(max(side, reach + 1) + reach) for side in infrared.shape]
     spectrum = fft.fft2(infrared, shape) * fft.fft2(visible, shape).conj()
     products = np.roll(fft.ifft2(spectrum).real, (reach, reach), (0, 1))
     side = 2 * reach + 1
-    norm = float(np.linalg.norm(infrared) * np.linalg.norm(visible))
-    surface: NDArray[np.float32] = products[:side, :side] / np.float32(max(norm, 1e-6))
-    return surface
+    return np.asarray(products[:side, :side], np.float32)

@@ -22,6 +22,8 @@ def write_bytes(path: Path, content: bytes) -> None:
         temporary.replace(path)
     except OSError as error:
         _remove(temporary)
+        if error.errno is None:
+            raise
         raise OSError(error.errno, error.strerror, str(path)) from error
     except BaseException:
         _remove(temporary)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from fusion.core.errors import InputError, list_names, unreadable
 from fusion.images.decode import image_size
+from fusion.images.opening import LARGEST
 
 EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
 
@@ -101,13 +102,13 @@ def match_pairs(
     return [Pair(name, infrared[name], visible[name]) for name in infrared]
 
 
-def check_same_size(pair: Pair) -> None:
-    """Refuse a pair whose images differ in size.
+def check_same_size(pair: Pair, *, largest: int = LARGEST) -> None:
+    """Refuse a pair whose images differ in size; `largest` is that of `open_image`.
 
     Raises:
         InputError: the sizes differ; pairs must be registered.
     """
-    sizes = [image_size(pair.infrared), image_size(pair.visible)]
+    sizes = [image_size(path, largest=largest) for path in (pair.infrared, pair.visible)]
     if sizes[0] != sizes[1]:
         shown = " and ".join(f"{width}x{height}" for height, width in sizes)
         raise InputError(

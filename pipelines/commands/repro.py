@@ -36,6 +36,9 @@ def repro(
     jobs: Jobs = None,
     gpus: Gpus = None,
     slurm: Slurm = None,
+    pull: Annotated[
+        bool, typer.Option(help="Restore what other machines have pushed to the DVC remote.")
+    ] = False,
     set_param: Annotated[
         list[str] | None,
         typer.Option("--set-param", "-S", help="Compose params.yaml with KEY=VALUE; repeatable."),
@@ -61,7 +64,7 @@ def repro(
         from pipelines.compose import compose
 
         compose(Path("params.yaml"), set_param)
-    places = Places(jobs, gpus, slurm, gpu_counts())
+    places = Places(jobs, gpus, slurm, gpu_counts(), pull)
     if line := advice(places):
         typer.echo(f"note: {line}", err=True)
     outcome = reproduce(wanted, places)

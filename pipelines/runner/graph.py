@@ -33,7 +33,7 @@ def plan(targets: Sequence[str] = ()) -> Plan:
     """Ask DVC, once, what `dvc repro TARGETS` would consider.
 
     Raises:
-        InputError: dvc.yaml, dvc.lock or a target is not valid.
+        InputError: dvc.yaml, dvc.lock or a target is not valid; another command runs a stage.
     """
     with _opened() as repo:
         needs = _needs(repo, targets)
@@ -102,12 +102,16 @@ def _needs(repo: "Repo", targets: Sequence[str]) -> dict[str, set[str]]:
 def _opened() -> Iterator["Repo"]:
     """The project, locked against other DVC commands; waits for them."""
     from dvc.exceptions import DvcException
+    from dvc.lock import LockError
     from dvc.repo import Repo, lock_repo
 
     logging.getLogger("dvc").setLevel(logging.WARNING)  # else it lists what it skips
     try:
         with Repo(_wait_for_lock=True) as repo, lock_repo(repo):
             yield repo
+    except LockError as error:
+        reason = "is used by another command: " + " ".join(str(error).split())
+        raise InputError(".dvc", reason, "wait until it has ended") from error
     except DvcException as error:
         reason = " ".join(" ".join(_causes(error)).split())
         raise InputError("dvc.yaml", reason, "see `dvc status`") from error

@@ -23,12 +23,14 @@ class Places(NamedTuple):
     gpus: ids, as `chosen_gpus` reads them.
     slurm: options, as `parse_options` reads them; None runs on this machine.
     gpus_of: how many GPUs a stage uses.
+    pull: restore what other machines have pushed to the DVC remote.
     """
 
     jobs: int | None
     gpus: str | None
     slurm: str | None
     gpus_of: Callable[[str], int]
+    pull: bool = False
 
     def prepared(self) -> tuple[Launcher, int, GpuPool]:
         """What `run` needs.
@@ -38,11 +40,11 @@ class Places(NamedTuple):
         """
         if self.slurm is not None:
             options = parse_options(self.slurm)
-            launcher = SlurmLauncher(options, lambda stage: self.gpus_of(stage) > 0)
+            launcher = SlurmLauncher(options, lambda stage: self.gpus_of(stage) > 0, self.pull)
             return launcher, self.jobs or SLURM_JOBS, GpuPool([])
         ids = chosen_gpus(self.gpus)
         jobs = self.jobs or (len(ids) + 1 if ids else max(1, cores() // 2))
-        return LocalLauncher(shares(jobs, cores())), jobs, GpuPool(ids)
+        return LocalLauncher(shares(jobs, cores()), self.pull), jobs, GpuPool(ids)
 
 
 def advice(places: Places) -> str | None:

@@ -44,19 +44,22 @@ def parse_options(given: str) -> dict[str, Any]:
 class SlurmLauncher:
     """Submits workers; without `srun` on PATH, submitit starts them on this machine."""
 
-    def __init__(self, options: Mapping[str, Any], uses_gpu: Callable[[str], bool]) -> None:
+    def __init__(
+        self, options: Mapping[str, Any], uses_gpu: Callable[[str], bool], pull: bool
+    ) -> None:
         """Prepare to submit.
 
         Args:
             options: as `parse_options` returns them.
             uses_gpu: whether a stage does; the others are submitted without options for GPUs.
+            pull: as for `command_of`.
 
         Raises:
             InputError: submitit is not installed, or does not know an option.
         """
         on_cpu = {key: value for key, value in options.items() if not _about_gpus(key)}
         self._with_gpu, self._on_cpu = _executor(options), _executor(on_cpu)
-        self._uses_gpu = uses_gpu
+        self._uses_gpu, self._pull = uses_gpu, pull
         self._queue = _Queue() if self._with_gpu.cluster == "slurm" else None
 
     def start(self, stage: str, gpus: Sequence[str] | None, log: Path) -> "SlurmWorker":
@@ -70,7 +73,7 @@ class SlurmLauncher:
         uses_gpu = self._uses_gpu(stage)
         executor = self._with_gpu if uses_gpu else self._on_cpu
         executor.update_parameters(name=stage)
-        arguments = (command_of(stage), log.absolute(), Path.cwd(), uses_gpu)
+        arguments = (command_of(stage, self._pull), log.absolute(), Path.cwd(), uses_gpu)
         try:
             return SlurmWorker(executor.submit(run_command, *arguments), self._queue)
         except FailedJobError as error:
@@ -115,7 +118,7 @@ class SlurmWorker:
     """A job of the cluster."""
 
     def __init__(self, job: Any, queue: "_Queue | None") -> None:
-        self._job, self._queue = job, queue
+        self._job, self._queue, self._submitted = job, queue, time.monotonic()
 
     def wait(self) -> int:
         """As `Worker.wait`; 1 if the job ended without a result: cancelled, or over its limits."""
@@ -125,7 +128,7 @@ class SlurmWorker:
             if self._queue is None:
                 if self._job.done():
                     break
-            elif self._job.job_id not in self._queue.jobs() and not _appears(result):
+            elif self._queue.lost(self._job.job_id, self._submitted) and not _appears(result):
                 return 1
         from submitit.core.utils import FailedJobError, UncompletedJobError
 
@@ -161,13 +164,13 @@ class _Queue:
         self._asked = float("-inf")
         self._jobs: set[str] = set()
 
-    def jobs(self) -> set[str]:
-        """Their ids, at most `QUEUE_SECONDS` old."""
+    def lost(self, job: str, submitted: float) -> bool:
+        """Whether a job is not among them any more; known at most `QUEUE_SECONDS` late."""
         with self._lock:
             if time.monotonic() - self._asked > QUEUE_SECONDS:
+                asked = time.monotonic()
                 command = ["squeue", "--me", "--noheader", "--format=%i"]
                 done = subprocess.run(command, capture_output=True, text=True, check=False)
                 if not done.returncode:  # else the controller is away, and jobs go on
-                    self._jobs = set(done.stdout.split())
-                    self._asked = time.monotonic()
-            return self._jobs
+                    self._jobs, self._asked = set(done.stdout.split()), asked
+            return submitted < self._asked and job not in self._jobs

@@ -19,7 +19,9 @@ def gpu_counts(params: Path = Path("params.yaml")) -> Callable[[str], int]:
     content = read_yaml(params) if params.is_file() else None
     runtime = content.get("runtime") if isinstance(content, dict) else None
     given = runtime if isinstance(runtime, dict) else {}
-    devices = 0 if given.get("accelerator") == "cpu" else int(given.get("devices", 1))
+    accelerator = given.get("accelerator", "auto")
+    on_cpu = accelerator == "cpu" or (accelerator == "auto" and given.get("reproducible"))
+    devices = 0 if on_cpu else int(given.get("devices", 1))
 
     def count(stage: str) -> int:
         kind = stage.rpartition(":")[2].partition("@")[0]

@@ -41,9 +41,14 @@ class Launcher(Protocol):
         """
 
 
-def command_of(stage: str) -> list[str]:
-    """The command that runs one stage if it is not up to date, and waits for DVC's lock."""
-    return [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", "--single-item", stage]
+def command_of(stage: str, pull: bool) -> list[str]:
+    """The command that runs one stage if it is not up to date, and waits for DVC's lock.
+
+    Args:
+        pull: restore what another machine has pushed, instead of running it.
+    """
+    options = ["--single-item", *["--pull"] * pull]
+    return [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", *options, stage]
 
 
 def log_of(stage: str) -> Path:
@@ -54,16 +59,21 @@ def log_of(stage: str) -> Path:
 class LocalLauncher:
     """Starts workers on this machine."""
 
-    def __init__(self, shares: Mapping[str, str]) -> None:
-        """`shares`: environment variables that a user's own ones override."""
-        self._shares = shares
+    def __init__(self, shares: Mapping[str, str], pull: bool) -> None:
+        """Prepare to start.
+
+        Args:
+            shares: environment variables that a user's own ones override.
+            pull: as for `command_of`.
+        """
+        self._shares, self._pull = shares, pull
 
     def start(self, stage: str, gpus: Sequence[str] | None, log: Path) -> "LocalWorker":
         """As `Launcher.start`."""
         environment = {**self._shares, **os.environ}
         if gpus is not None:
             environment["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
-        return LocalWorker(command_of(stage), environment, log)
+        return LocalWorker(command_of(stage, self._pull), environment, log)
 
 
 class LocalWorker:

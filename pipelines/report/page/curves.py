@@ -48,6 +48,7 @@ def task_figures(
             "Confusion matrices",
             "Share of each true class (row) that was given each class (column), in percent.",
             [_heat_map(confusion) for confusion in confusions],
+            folded=True,
         )
     if curves:
         yield Figure(

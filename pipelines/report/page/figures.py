@@ -16,12 +16,17 @@ from pipelines.report.tables import Results
 
 @dataclass(frozen=True)
 class Figure:
-    """Charts below one title; `legend` names the methods where the charts do not."""
+    """Charts below one title.
+
+    legend: name the methods, where the charts do not.
+    folded: shown on demand.
+    """
 
     title: str
     caption: str
     charts: list[str]
     legend: bool = False
+    folded: bool = False
 
 
 def figures(results: Results) -> list[Figure]:
@@ -169,7 +174,7 @@ def _forest(title: str, table: pd.DataFrame, x: svg.Axis, methods: Sequence[str]
         f"{row['method']} (seed {row['seed']})" if several else str(row["method"])
         for row in table.to_dict("records")
     ]
-    width, line, left = 460, 24, 130
+    width, line, left = 390, 24, 120
     height = 34 + line * len(table) + 42
     scale = svg.Chart(x, svg.Axis("", 0, 1), width, height)
 
@@ -216,7 +221,7 @@ def _day_night(results: Results) -> Iterator[Figure]:
 
 def _dumbbell(title: str, values: pd.DataFrame, methods: Sequence[str]) -> str:
     x = svg.padded(title, [*values["day"], *values["night"]])
-    width, line, left = 460, 24, 130
+    width, line, left = 390, 24, 120
     height = 20 + line * len(values) + 42
     bottom = height - 40
     parts = []
@@ -263,6 +268,7 @@ def _agreement(results: Results) -> Iterator[Figure]:
         "−1 where one ranks the other way round; metrics of which less is better count downward.",
         charts,
         legend=True,
+        folded=True,
     )
 
 

@@ -57,13 +57,8 @@ def write_comparison(
             raise InputError(fused[name], reason, "add them, or leave their pairs out")
     scores = {}
     for name, folder in fused.items():
-        frame = evaluate_pairs(
-            pairs,
-            folder,
-            metrics,
-            device=device,
-            on_pairs=partial(on_pairs, name),
-        )
+        progress = partial(on_pairs, name)
+        frame = evaluate_pairs(pairs, folder, metrics, device=device, on_pairs=progress)
         scores[name] = FusionScores.of(frame, stretch=False)
     results = assess(Board(list(fused), {title: scores}))
     values = {name: measured.images for name, measured in scores.items()}

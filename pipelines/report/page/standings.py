@@ -1,6 +1,6 @@
 """The leaderboard as the page shows it: groups of columns, cells with their details."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import isnan
 
@@ -59,6 +59,7 @@ class Standings:
     bar: list[str]
 
 
+TASKS = "Tasks"
 _COSTS = (
     ("parameters", "learned values of the networks"),
     ("GFLOP", "10⁹ floating-point operations for a pair of 480×640 pixels"),
@@ -68,32 +69,38 @@ _COSTS = (
 
 
 def standings(results: Results, trivial: Collection[str]) -> Standings:
-    """Arrange the leaderboard: tasks, fusion metrics by data set, costs."""
+    """Arrange the leaderboard: tasks, costs, fusion metrics by data set."""
     table = results.table
-    tasks = table.downstream
     datasets = list(dict.fromkeys(dataset for dataset, _ in table.fusion))
-    grouped = [("Tasks", tasks)] if tasks else []
-    grouped += [(f"Fusion, {name}", [c for c in table.fusion if c[0] == name]) for name in datasets]
-    ties = as_good_as_best(table, results.tests)
-    heads, columns, bars = [], [], []
-    for group, (title, members) in enumerate(grouped):
+    groups: list[str] = []
+    heads: list[Head] = []
+    columns: list[dict[str, Cell]] = []
+    bars: list[str] = []
+
+    def add(title: str, members: Sequence[Column]) -> None:
         for column in members:
-            name = " ".join(column) if title == "Tasks" else column[1]
-            heads.append(Head(group, name, _explained(column), not higher_is_better(column)))
+            name = " ".join(column) if title == TASKS else column[1]
+            lower = not higher_is_better(column)
+            heads.append(Head(len(groups), name, _explained(column), lower))
             columns.append(_column(results, column, ties.get(column, frozenset())))
             bars.append(_bar(results, column, trivial))
-    groups = [title for title, _ in grouped]
+        groups.append(title)
+
+    ties = as_good_as_best(table, results.tests)
+    if table.downstream:
+        add(TASKS, table.downstream)
     if any(cost != RowCost() for cost in results.costs.values()):
-        for name, detail in _COSTS:
-            heads.append(Head(len(groups), name, detail, lower=True))
+        heads += [Head(len(groups), name, detail, lower=True) for name, detail in _COSTS]
         columns += _costs(results)
         bars += [""] * len(_COSTS)
         groups.append("Cost")
+    for dataset in datasets:
+        add(f"Fusion, {dataset}", [column for column in table.fusion if column[0] == dataset])
     rows = [
         Standing(method, method in trivial, [column[method] for column in columns])
         for method in table.rows
     ]
-    return Standings(groups, heads, rows, bars if any(bars) and len(trivial) < len(rows) else [])
+    return Standings(groups, heads, rows, bars if 0 < len(trivial) < len(rows) else [])
 
 
 def number(value: float) -> str:

@@ -54,8 +54,8 @@ class Chart:
 
     x: Axis
     y: Axis
-    width: int = 460
-    height: int = 300
+    width: int = 390
+    height: int = 270
     parts: list[str] = field(default_factory=list)
 
     def at(self, x: float, y: float) -> tuple[float, float]:
@@ -137,23 +137,9 @@ def color(series: int) -> str:
 def tick(value: float) -> str:
     """A tick's number, short.
 
-    >>> tick(0.30000000000000004), tick(2000.0)
-    ('0.3', '2000')
+    >>> tick(0.30000000000000004), tick(2000.0), tick(20000.0)
+    ('0.3', '2000', '20k')
     """
-    return f"{0.0 if abs(value) < 1e-12 else value:.4g}".replace("e+03", "000")
-
-
-def spread_labels(wanted: Sequence[float], gap: float, bounds: tuple[float, float]) -> list[float]:
-    """Positions near the wanted ones, at least `gap` apart, so that labels do not overlap."""
-    order = sorted(range(len(wanted)), key=wanted.__getitem__)
-    placed = dict.fromkeys(order, 0.0)
-    last = bounds[0] - gap
-    for index in order:
-        last = max(wanted[index], last + gap)
-        placed[index] = last
-    excess = max(0.0, last - bounds[1])
-    limit = float("inf")
-    for index in reversed(order):
-        placed[index] = min(placed[index], limit, bounds[1]) if excess else placed[index]
-        limit = placed[index] - gap
-    return [placed[index] for index in range(len(wanted))]
+    if abs(value) >= 1e4:
+        return f"{value / 1e3:.4g}k"
+    return f"{0.0 if abs(value) < 1e-12 else value:.4g}"

@@ -45,6 +45,7 @@ def test_threads_are_shared_out(jobs, cores, threads):
     [
         ("{accelerator: auto, devices: 1}", {"train@x-one": 1, "evaluate@x": 1, "detect@x-m-0": 1}),
         ("{accelerator: cuda, devices: 4}", {"fuse@x-m": 4, "segment@x-m-0": 1, "report": 0}),
+        ("{accelerator: auto, reproducible: true}", {"train@x-one": 0, "detect@x-m-0": 0}),
         ("{accelerator: cpu, devices: 2}", {"train@x-one": 0, "detect@x-m-0": 0}),
     ],
 )

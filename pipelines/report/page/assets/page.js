@@ -193,7 +193,7 @@ async function copy(text) {
 
 // --- images --------------------------------------------------------------------------------------
 
-const SOURCES = ["infrared", "visible"];
+const SOURCES = ["source: infrared", "source: visible"];
 const OVERLAYS = {
   truth: "Truth", found: "Detections", labels: "Predicted labels", errors: "Label errors",
 };
@@ -310,7 +310,9 @@ class Browser {
 
   showGrid() {
     const panes = this.methods.map((method, place) => {
-      if (!this.current.i[place]) return null;
+      const file = this.current.i[place];
+      const again = place < SOURCES.length && this.current.i.indexOf(file, SOURCES.length) > 0;
+      if (!file || again) return null; // a method returns this source as it is
       const window = make("div", { class: "window", style: `aspect-ratio:${this.current.w}/${this.current.h}` }, this.view(place, false));
       this.makeMovable(window);
       return make("figure", { class: "pane" }, window, make("figcaption", {}, method, ...this.values(place - SOURCES.length)));
