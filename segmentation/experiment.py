@@ -19,6 +19,7 @@ from fusion.core.runtime import pick_device, use_deterministic_algorithms
 from fusion.images.panels import spread
 from fusion.images.prepared import PreparedSet
 from segmentation import train
+from segmentation.classes import LabelClasses
 from segmentation.config import SegmentationConfig
 from segmentation.confusion import Matrices, Scores, scores
 from segmentation.data import LabeledImages, hold_out, load
@@ -44,8 +45,9 @@ class SegmentationResult:
         protocol: conditions that comparable methods share; see `segmentation.protocol`.
         seed: the training seed.
         stems: names of the test images.
-        per_image: confusion matrix of each test image, N×9×9; rows truth, columns prediction.
+        per_image: confusion matrix of each test image, N×K×K; rows truth, columns prediction.
         predicted: class indices of each test image, H×W uint8 by stem.
+        classes: the classes of the labels.
     """
 
     test: Scores
@@ -58,6 +60,7 @@ class SegmentationResult:
     stems: list[str]
     per_image: Matrices
     predicted: dict[str, NDArray[np.uint8]]
+    classes: LabelClasses
 
 
 def train_and_test(
@@ -98,7 +101,7 @@ def train_and_test(
     device = pick_device(runtime)
     with repeatable(), torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
-        model = build(config)
+        model = build(config, len(test.classes))
         sizes = [
             (label.shape[0], label.shape[1]) for part in (validation, test) for label in part.labels
         ]
@@ -116,9 +119,9 @@ def train_and_test(
             shown = test.subset(spread(range(len(test)), config.pictures))
             draw(dataset, shown, predicted, pictures)
     return SegmentationResult(
-        test=scores(per_image),
-        day=_part(prepared.night, test.stems, per_image, night=False),
-        night=_part(prepared.night, test.stems, per_image, night=True),
+        test=scores(per_image, test.classes),
+        day=_part(prepared.night, test, per_image, night=False),
+        night=_part(prepared.night, test, per_image, night=True),
         best_epoch=best_epoch(curve),
         curve=curve,
         protocol=shared,
@@ -126,6 +129,7 @@ def train_and_test(
         stems=test.stems,
         per_image=per_image,
         predicted=predicted,
+        classes=test.classes,
     )
 
 
@@ -157,12 +161,12 @@ def repeatable() -> Iterator[None]:
 
 
 def _part(
-    at_night: list[str] | None, stems: list[str], per_image: Matrices, night: bool
+    at_night: list[str] | None, test: LabeledImages, per_image: Matrices, night: bool
 ) -> Scores | None:
     if at_night is None:
         return None
-    inside = np.isin(stems, at_night) == night
-    return scores(per_image[inside]) if inside.any() else None
+    inside = np.isin(test.stems, at_night) == night
+    return scores(per_image[inside], test.classes) if inside.any() else None
 
 
 def _fingerprint(shared: str, model: Segmenter, *splits: LabeledImages) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -51,8 +52,10 @@ def resample(board: Board, draws: int = DRAWS) -> dict[Column, Resampled]:
         confusions = {
             method: [run.confusions for run in runs.values()] for method, runs in labeled.items()
         }
+        runs = [run for method in labeled.values() for run in method.values()]
+        score = partial(miou, background=all(run.background_counts for run in runs))
         measured = board.fusion.get(dataset, {})
-        found[dataset, "mIoU"] = _resampled(confusions, miou, measured, draws)
+        found[dataset, "mIoU"] = _resampled(confusions, score, measured, draws)
     return found
 
 
@@ -109,12 +112,18 @@ def map50(matches: Matches, counts: NDArray[np.int64]) -> Values:
     return _ratio(np.where(defined, values, 0).sum(1), defined.sum(1))
 
 
-def miou(confusions: ImageConfusions, counts: NDArray[np.int64]) -> Values:
-    """MIoU of one confusion matrix over each draw."""
+def miou(
+    confusions: ImageConfusions, counts: NDArray[np.int64], *, background: bool = True
+) -> Values:
+    """MIoU of one confusion matrix over each draw.
+
+    Args:
+        background: whether class 0 counts.
+    """
     # In float64 the product is a BLAS call, and exact: pixel counts stay far below 2^53.
     matrices = confusions.matrices
     flat = counts.astype(np.float64) @ matrices.reshape(len(matrices), -1).astype(np.float64)
-    return mean_iou(flat.reshape(-1, *matrices.shape[1:]))
+    return mean_iou(flat.reshape(-1, *matrices.shape[1:]), background)
 
 
 def _ratio(total: Values, number: NDArray[np.number]) -> Values:
