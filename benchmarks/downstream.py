@@ -40,9 +40,7 @@ def main(
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
         make_data(work, images, image_size)
-        detection = chosen.detection.model_copy(
-            update={"image_size": image_size, "epochs": epochs, "seeds": [0]}
-        )
+        detection = chosen.detection.model_copy(update={"image_size": image_size, "epochs": epochs})
         segmentation = chosen.segmentation.model_copy(
             update={"crop": image_size - image_size % 16, "epochs": epochs}
         )

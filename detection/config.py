@@ -39,7 +39,6 @@ class DetectionConfig(Config):
         translate: images are moved by at most this share of their size.
         hue, saturation, brightness: largest relative change of color.
         workers: processes that load images; on a CPU images are loaded in the training process.
-        seeds: one run for each; the leaderboard shows means.
         pictures: number of test images drawn side by side.
     """
 
@@ -68,7 +67,6 @@ class DetectionConfig(Config):
     saturation: float = Field(0.7, ge=0, le=1)
     brightness: float = Field(0.4, ge=0, le=1)
     workers: int = Field(4, ge=0, le=1024)
-    seeds: list[int] = Field([0], min_length=1, max_length=1000)
     pictures: int = Field(6, ge=0, le=100_000)
 
     @field_validator("model")
@@ -76,10 +74,3 @@ class DetectionConfig(Config):
     def _known_model(cls, name: str) -> str:
         require_model(name)
         return name
-
-    @field_validator("seeds")
-    @classmethod
-    def _distinct_seeds(cls, seeds: list[int]) -> list[int]:
-        if not 0 <= min(seeds) <= max(seeds) < 2**32 or len(set(seeds)) < len(seeds):
-            raise ValueError(f"seeds are different numbers from 0 to 2^32 - 1; got {seeds}")
-        return seeds

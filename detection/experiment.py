@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -83,20 +83,6 @@ class DetectionResult:
     protocol: dict[str, Any]
     seed: int
 
-    def summary(self) -> dict[str, Any]:
-        """Everything but curves, single images and protocol, ready for JSON."""
-        return {
-            "map50": self.map50,
-            "map50_95": self.map50_95,
-            "ap50": self.ap50,
-            "ap50_95": self.ap50_95,
-            "objects": self.objects,
-            "day": asdict(self.day) if self.day else None,
-            "night": asdict(self.night) if self.night else None,
-            "best_epoch": self.best_epoch,
-            "seed": self.seed,
-        }
-
 
 def train_and_test(
     workspace: Workspace,
@@ -117,7 +103,7 @@ def train_and_test(
     Args:
         workspace: the images and their boxes; several seeds share one.
         work: folder of this run; `BEST` in it are the tested weights.
-        config: the experiment's settings; `config.seeds` is not read.
+        config: the experiment's settings.
         seed: of weights, order and augmentation.
         runtime: where and how to compute.
         pictures: folder for `config.pictures` side-by-side pictures of test images.
@@ -127,7 +113,7 @@ def train_and_test(
         InputError: bad settings, which are checked before training starts; or unreadable images.
     """
     work = work.resolve()
-    prepare(work.parent / "ultralytics")
+    prepare(work / "ultralytics")
     check_weights(config, workspace.classes)
     shared = protocol(config, runtime, seed, workspace)
     code = code_digest(Path(train.__file__))

@@ -39,6 +39,7 @@ class Matches:
         label: its class.
         confidence: its confidence, float32.
         correct: D×10 bool, whether it was matched to an object at each of `THRESHOLDS`.
+        boxes: D×4 float32, xmin, ymin, xmax, ymax in pixels of the image.
     """
 
     stems: list[str]
@@ -47,6 +48,7 @@ class Matches:
     label: NDArray[np.int64]
     confidence: NDArray[np.float32]
     correct: NDArray[np.bool_]
+    boxes: NDArray[np.float32]
 
     def save(self, path: Path) -> None:
         """Write a compressed .npz."""
@@ -58,6 +60,7 @@ class Matches:
             label=self.label.astype(np.int16),
             confidence=self.confidence,
             correct=self.correct,
+            boxes=self.boxes,
         )
 
     @classmethod
@@ -71,6 +74,7 @@ class Matches:
                 label=stored["label"].astype(np.int64),
                 confidence=stored["confidence"],
                 correct=stored["correct"],
+                boxes=stored["boxes"],
             )
 
 

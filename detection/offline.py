@@ -34,12 +34,12 @@ def prepare(home: Path) -> None:
     for font in _FONTS:
         (home / "Ultralytics").mkdir(parents=True, exist_ok=True)
         (home / "Ultralytics" / font).touch()
-    untouched = Image.open
     from ultralytics import settings
     from ultralytics.nn import tasks
-    from ultralytics.utils import torch_utils
+    from ultralytics.utils import patches, torch_utils
 
-    Image.open = untouched  # ultralytics' own would install packages for a file it cannot read
+    # Its replacement would install packages for a file that it cannot read.
+    Image.open = patches._image_open
     # Checkpoints hold classes of torch and ultralytics only, and nothing in them is evaluated.
     tasks.SAFE_LOAD = True
     # Its own value is the number of cores minus one, regardless of torch's setting.

@@ -12,7 +12,7 @@ from fusion.core.files import file_digest
 from fusion.core.protocol import library_versions, protocol_digest
 from fusion.core.runtime import pick_device
 
-_WITHOUT_EFFECT = {"seeds", "pictures", "workers", "weights"}
+_WITHOUT_EFFECT = {"pictures", "workers", "weights"}
 
 
 def used_precision(runtime: RuntimeConfig) -> Literal["32-true", "bf16-mixed"]:

@@ -44,14 +44,15 @@ class RecordingValidator(DetectionValidator):
             image = self._prepare_batch(index, batch)
             stem = Path(image["im_file"]).stem
             place = index - len(preds)
+            kept = self.scale_preds(self._prepare_pred(prediction), image)
             self._images[stem] = {name: self.metrics.stats[name][place] for name in names}
+            self._images[stem]["boxes"] = kept["bboxes"].cpu().numpy().astype(np.float32)
             # The base fills the confusion matrix only while it draws, and from the confidence
             # of the validation, at which almost everything is a false alarm.
             self.confusion_matrix.process_batch(
                 self._prepare_pred(prediction), image, conf=CONFIDENCE
             )
             if stem in self.shown:
-                kept = self.scale_preds(prediction, image)
                 sure = (kept["conf"] > CONFIDENCE).cpu().numpy()
                 self.detections[stem] = Detections(
                     labels=kept["cls"].cpu().numpy().astype(int)[sure].tolist(),
@@ -74,4 +75,5 @@ class RecordingValidator(DetectionValidator):
             label=np.concatenate([image["pred_cls"] for image in stats]).astype(np.int64),
             confidence=np.concatenate([image["conf"] for image in stats]).astype(np.float32),
             correct=np.concatenate([image["tp"] for image in stats]).astype(bool),
+            boxes=np.concatenate([image["boxes"] for image in stats]).reshape(-1, 4),
         )

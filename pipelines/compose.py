@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import yaml
 from dvc.utils.hydra import compose_and_dump
@@ -10,7 +11,7 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from fusion.core.errors import InputError
-from fusion.core.files import read_bytes
+from fusion.core.files import read_bytes, require_writable, write_bytes
 from pipelines.strict_yaml import LIMIT, read_yaml
 
 
@@ -24,13 +25,23 @@ def compose(output: Path, overrides: Sequence[str] = (), config: Path = Path("co
 
     Raises:
         InputError: an override names an unknown key or is not an override; a file of the
-            composition is not UTF-8 without a byte order mark, or not valid YAML.
+            composition is not UTF-8 without a byte order mark, or not valid YAML; `output` cannot
+            be written.
     """
     if not config.is_dir():
         raise InputError(config, "is missing", "run from the project's root folder")
+    require_writable(output)
     _refuse_byte_order_marks(config)
+    write_bytes(output, _composed(overrides, config))
+
+
+def _composed(overrides: Sequence[str], config: Path) -> bytes:
+    """The content of params.yaml."""
     try:
-        compose_and_dump(str(output), str(config.resolve()), None, "config", "", list(overrides))
+        with TemporaryDirectory() as folder:
+            made = Path(folder) / "params.yaml"
+            compose_and_dump(str(made), str(config.resolve()), None, "config", "", list(overrides))
+            return made.read_bytes()
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         named = set(re.findall(r"[\w-]+", " ".join(overrides)))
         for file in sorted(_files(config), key=lambda file: file.stem not in named):

@@ -7,15 +7,20 @@ import sys
 import traceback
 from collections.abc import Callable
 from functools import wraps
+from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
 from tempfile import NamedTemporaryFile, gettempdir
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
+from fusion.core.arithmetic import fix_arithmetic
 from fusion.core.errors import InputError
 from fusion.core.memory import keep_freed_memory
+
+if TYPE_CHECKING:
+    from pipelines.params import Params
 
 FAILED, BUG = 1, 70
 """Exit statuses: an error outside the program, and a bug in it (EX_SOFTWARE)."""
@@ -24,25 +29,66 @@ _EXHAUSTED = ("out of memory", "can't allocate memory", "Insufficient memory", "
 """Messages of libraries without an exception class for this error: torch, OpenCV."""
 
 
-def run(stage: Callable[..., None]) -> None:
-    """Run a stage's function as a command line.
+STAGES = (
+    "generate",
+    "prepare",
+    "train",
+    "teach",
+    "model",
+    "fuse",
+    "evaluate",
+    "detect",
+    "segment",
+    "report",
+    "page",
+)
+"""The modules of `pipelines.stages`."""
 
-    Its arguments are `method`, `dataset` or `key` (a training phase). They must be names from
-    params.yaml; other names are an `InputError`.
+
+def run_stage() -> None:
+    """Run the stage that the command line names, with its arguments.
+
+    params.yaml is read before the stage's module is imported: a wrong value is named within a
+    second, and `runtime.reproducible` works before a library that computes is loaded.
+
+    Raises:
+        InputError: there is no such stage; params.yaml is not valid, or names what is not there;
+            an argument is no name there.
+    """
+    from pipelines import params
+    from pipelines.preflight import require_possible
+    from pipelines.sources import require_sources
+
+    name = sys.argv[1] if len(sys.argv) > 1 else ""
+    if name not in STAGES:
+        raise InputError(f"stage '{name}'", "does not exist", f"choose from {', '.join(STAGES)}")
+    settings = params.load()
+    require_sources(settings)
+    if settings.runtime.reproducible:
+        fix_arithmetic()
+    module = import_module(f"pipelines.stages.{name}")
+    if settings.runtime.reproducible and "torch" in sys.modules:
+        from fusion.core.runtime import use_deterministic_algorithms
+
+        use_deterministic_algorithms()
+    require_possible(settings)
+    app = new_app(add_completion=False)
+    app.command(name)(_with_known_names(module.main, settings))
+    app(sys.argv[2:], prog_name=f"python -m pipelines.stages {name}")
+
+
+def _with_known_names(stage: Callable[..., None], settings: "Params") -> Callable[..., None]:
+    """The stage's function, with its arguments checked.
+
+    They are `method`, `dataset`, `key` (a training phase) or `seed`.
     """
 
     @wraps(stage)
-    def checked(**names: str) -> None:
-        from pipelines import params
-
-        settings = params.load()
+    def checked(**names: Any) -> None:
         settings.require(**names)
-        settings.require_sources()
         stage(**names)
 
-    app = new_app(add_completion=False)
-    app.command()(checked)
-    guard(app)
+    return checked
 
 
 def new_app(**settings: Any) -> typer.Typer:

@@ -3,16 +3,20 @@
 import shutil
 from pathlib import Path
 
+SAMPLE = Path("data/sample")
 PREPARED = Path("data/prepared")
 TRAINING_PAIRS = Path("data/train")
 TEACHERS = Path("data/teachers")
 MODELS = Path("models")
 FUSED = Path("fused")
 SCORES = Path("scores")
+COSTS = Path("costs")
 PLOTS = Path("plots")
 PICTURES = Path("pictures")
 RUNS = Path("runs")
 WEIGHTS = Path("weights")
+RESULTS = Path("results")
+PAGE = RESULTS / "report"
 
 
 def empty(folder: Path) -> None:

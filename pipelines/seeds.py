@@ -1,37 +1,17 @@
-"""One downstream experiment for several training seeds."""
+"""Training seeds of a downstream experiment, as params.yaml lists them."""
 
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import TypeVar
+from typing import Annotated
 
-from pipelines.plots import live_curves
+from pydantic import AfterValidator, Field
 
-Result = TypeVar("Result")
-Log = Callable[[Mapping[str, float | None]], None]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 
-def repeat(
-    seeds: Sequence[int],
-    plots: Path,
-    pictures: Path,
-    run: Callable[[int, Path | None, Log | None], Result],
-) -> list[Result]:
-    """Run the experiment for every seed; return one result per seed.
+def _distinct(seeds: list[int]) -> list[int]:
+    if len(set(seeds)) < len(seeds):
+        raise ValueError(f"seeds are different numbers; got {seeds}")
+    return seeds
 
-    Curves and pictures are those of the first seed.
 
-    Args:
-        seeds: training seeds.
-        plots: folder of the curves.
-        pictures: folder of the pictures.
-        run: takes a seed, the folder of its pictures (None: draw none) and a log of its epochs
-            (None: log none).
-    """
-    results: list[Result] = []
-    for seed in seeds:
-        if results:
-            results.append(run(seed, None, None))
-            continue
-        with live_curves(plots) as log:
-            results.append(run(seed, pictures, log))
-    return results
+Seeds = Annotated[list[Seed], Field(min_length=1, max_length=1000), AfterValidator(_distinct)]
+"""Different training seeds; each has a stage of its own."""

@@ -21,14 +21,14 @@ from fusion.core.config import Config, RuntimeConfig
 from fusion.core.files import write_bytes
 from fusion.core.memory import keep_freed_memory
 from fusion.core.runtime import pick_device
-from fusion.images.pairs import find_pairs
+from fusion.images.pairs import Pair, find_pairs
 from fusion.inference.fuse import fuse_pairs
 from fusion.inference.model_card import render_card
 from fusion.inference.pretrained import RELEASED, load
 from fusion.inference.tiles import plan_memory
 from fusion.methods.base import FusionMethod
 from fusion.metrics import PROTOCOL
-from fusion.metrics.folders import evaluate_folders
+from fusion.metrics.folders import evaluate_pairs
 
 METRICS = ("SD", "SF", "AG", "VIF")
 SETS = {
@@ -58,7 +58,9 @@ def main(name: str) -> None:
                 metrics[stretching].setdefault(title, {})[row] = values
         row, folder = PUBLISHED[place]
         fused = data / "precomputed" / folder / place
-        metrics["stretched"][title][row] = evaluate(data / place, fused)
+        metrics["stretched"][title][row] = evaluate(
+            find_pairs(data / place / "ir", data / place / "vi"), fused
+        )
     content = json.loads(card.read_bytes()) | {"metrics": metrics}
     write_bytes(card, (json.dumps(content, indent=2) + "\n").encode())
     write_bytes(card.with_suffix(".md"), render_card(name, content).encode())
@@ -91,13 +93,13 @@ def measure(method: FusionMethod, folder: Path) -> dict[str, dict[str, float]]:
         options: dict[str, Any] = {"stretched": bool(stretched), "batch_size": 1, "plan": plan}
         with TemporaryDirectory() as fused:
             fuse_pairs(remembered, pairs, Path(fused), runtime=runtime, **options)
-            found[title] = evaluate(folder, Path(fused))
+            found[title] = evaluate(pairs, Path(fused))
     return found
 
 
-def evaluate(folder: Path, fused: Path) -> dict[str, float]:
-    """Means over the pairs of `folder` of what is in `fused`."""
-    frame = evaluate_folders(folder / "ir", folder / "vi", fused, METRICS)
+def evaluate(pairs: list[Pair], fused: Path) -> dict[str, float]:
+    """Means over the pairs of what is in `fused`."""
+    frame = evaluate_pairs(pairs, fused, METRICS)
     return {name: round(float(frame[name].mean()), 4) for name in METRICS}
 
 

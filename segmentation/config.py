@@ -73,7 +73,6 @@ class SegmentationConfig(Config):
         validation_fraction: part of the training images that chooses the checkpoint.
         validation_seed: draws that part; the same for every method and training seed.
         validate_every: epochs between validations, and between checkpoints.
-        seeds: one run for each.
         pictures: number of test images drawn side by side.
     """
 
@@ -95,7 +94,6 @@ class SegmentationConfig(Config):
     validation_fraction: float = Field(0.1, gt=0, lt=1)
     validation_seed: int = Field(0, ge=0, lt=2**32)
     validate_every: int = Field(1, ge=1, le=1_000_000)
-    seeds: list[int] = Field([0], min_length=1, max_length=1000)
     pictures: int = Field(6, ge=0, le=100_000)
 
     @field_validator("encoder")
@@ -123,13 +121,6 @@ class SegmentationConfig(Config):
         if not 0.01 <= scale[0] <= scale[1] <= 100:
             raise ValueError(f"scale is [smallest, largest], from 0.01 to 100; got {scale}")
         return scale
-
-    @field_validator("seeds")
-    @classmethod
-    def _distinct_seeds(cls, seeds: list[int]) -> list[int]:
-        if not 0 <= min(seeds) <= max(seeds) < 2**32 or len(set(seeds)) < len(seeds):
-            raise ValueError(f"seeds are different numbers from 0 to 2^32 - 1; got {seeds}")
-        return seeds
 
     @model_validator(mode="after")
     def _frozen_needs_weights(self) -> Self:

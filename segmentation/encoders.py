@@ -4,19 +4,15 @@ Named weights ("imagenet") are downloaded, or found in the cache, by segmentatio
 and timm themselves.
 """
 
-import pickle
 from pathlib import Path
 from typing import Any
 
 import segmentation_models_pytorch as smp
 import timm
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
 from fusion.core.errors import InputError
-from fusion.core.weight_files import check_weight_file
 
 Statistics = tuple[tuple[float, ...], tuple[float, ...]]
 
@@ -24,8 +20,6 @@ IMAGENET: Statistics = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 """Mean and deviation of each channel."""
 
 State = dict[str, Tensor]
-
-_UNREADABLE = (OSError, EOFError, pickle.UnpicklingError, SafetensorError, RuntimeError)
 
 
 def is_timm(encoder: str) -> bool:
@@ -48,24 +42,6 @@ def statistics_of_name(encoder: str, name: str) -> Statistics:
     """
     facts = smp.encoders.get_preprocessing_params(encoder, name)
     return tuple(facts["mean"]), tuple(facts["std"])
-
-
-def read_state(file: Path, encoder: str) -> State:
-    """Read a state dictionary; no code in it runs.
-
-    Raises:
-        InputError: the file is not a state dictionary.
-    """
-    check_weight_file(file)
-    try:
-        if file.suffix == ".safetensors":
-            return load_file(file)
-        state = torch.load(file, map_location="cpu", weights_only=True)
-    except _UNREADABLE as error:
-        raise not_of_encoder(file, encoder, str(error)) from error
-    if not isinstance(state, dict):
-        raise not_of_encoder(file, encoder, f"it holds a {type(state).__name__}")
-    return state
 
 
 def require_complete(state: State, file: Path, encoder: str) -> None:

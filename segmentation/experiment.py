@@ -4,26 +4,27 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from fusion.core.code import code_digest
 from fusion.core.config import RuntimeConfig
 from fusion.core.protocol import protocol_digest
-from fusion.core.runtime import pick_device
+from fusion.core.runtime import pick_device, use_deterministic_algorithms
 from fusion.images.panels import spread
 from fusion.images.prepared import PreparedSet
 from segmentation import train
+from segmentation.classes import LabelClasses
 from segmentation.config import SegmentationConfig
 from segmentation.confusion import Matrices, Scores, scores
 from segmentation.data import LabeledImages, hold_out, load
 from segmentation.drawing import draw
-from segmentation.evaluate import per_image_confusion, predictions
-from segmentation.labels import CLASSES
+from segmentation.evaluate import confusion_of, predictions
 from segmentation.models import Segmenter, build, require_sizes
 from segmentation.protocol import protocol
 from segmentation.train import Record, best_epoch
@@ -44,7 +45,9 @@ class SegmentationResult:
         protocol: conditions that comparable methods share; see `segmentation.protocol`.
         seed: the training seed.
         stems: names of the test images.
-        per_image: confusion matrix of each test image, N×9×9; rows truth, columns prediction.
+        per_image: confusion matrix of each test image, N×K×K; rows truth, columns prediction.
+        predicted: class indices of each test image, H×W uint8 by stem.
+        classes: the classes of the labels.
     """
 
     test: Scores
@@ -56,22 +59,8 @@ class SegmentationResult:
     seed: int
     stems: list[str]
     per_image: Matrices
-
-    def summary(self) -> dict[str, Any]:
-        """Everything but the curve, single images and protocol, ready for JSON (None for NaN)."""
-        return {
-            **asdict(self.test),
-            "day": asdict(self.day) if self.day else None,
-            "night": asdict(self.night) if self.night else None,
-            "classes": list(CLASSES),
-            "confusion": self.per_image.sum(0).tolist(),
-            "best_epoch": self.best_epoch,
-            "seed": self.seed,
-        }
-
-    def save_per_image(self, path: Path) -> None:
-        """Write `stems` and `per_image` to a compressed .npz, for the bootstrap."""
-        np.savez_compressed(path, stems=np.array(self.stems), per_image=self.per_image)
+    predicted: dict[str, NDArray[np.uint8]]
+    classes: LabelClasses
 
 
 def train_and_test(
@@ -95,7 +84,7 @@ def train_and_test(
         images: the method's fused images, `{train,test}/<stem>.png`.
         dataset: the prepared data set with labels.
         work: folder of the checkpoints; `best.safetensors` in it are the tested weights.
-        config: the experiment's settings; `config.seeds` is not read.
+        config: the experiment's settings.
         seed: of initial weights, order, augmentation and dropout.
         runtime: where and how to compute.
         pictures: folder for `config.pictures` side-by-side pictures of test images.
@@ -112,7 +101,7 @@ def train_and_test(
     device = pick_device(runtime)
     with repeatable(), torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
-        model = build(config)
+        model = build(config, len(test.classes))
         sizes = [
             (label.shape[0], label.shape[1]) for part in (validation, test) for label in part.labels
         ]
@@ -124,21 +113,23 @@ def train_and_test(
         curve = train.fit(
             model, training, validation, config, seed, runtime, work, fingerprint, log
         )
-        per_image = per_image_confusion(model, test, config.batch_size, runtime)
+        predicted = predictions(model, test, config.batch_size, runtime)
+        per_image = confusion_of(predicted, test)
         if pictures:
             shown = test.subset(spread(range(len(test)), config.pictures))
-            predicted = predictions(model, shown, config.batch_size, runtime)
             draw(dataset, shown, predicted, pictures)
     return SegmentationResult(
-        test=scores(per_image),
-        day=_part(prepared.night, test.stems, per_image, night=False),
-        night=_part(prepared.night, test.stems, per_image, night=True),
+        test=scores(per_image, test.classes),
+        day=_part(prepared.night, test, per_image, night=False),
+        night=_part(prepared.night, test, per_image, night=True),
         best_epoch=best_epoch(curve),
         curve=curve,
         protocol=shared,
         seed=seed,
         stems=test.stems,
         per_image=per_image,
+        predicted=predicted,
+        classes=test.classes,
     )
 
 
@@ -157,8 +148,7 @@ def repeatable() -> Iterator[None]:
         fill.fill_uninitialized_memory,
     )
     os.environ[_WORKSPACE] = ":4096:8"
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    fill.fill_uninitialized_memory = False  # a search for bugs, and slow
+    use_deterministic_algorithms()
     try:
         with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
             yield
@@ -171,12 +161,12 @@ def repeatable() -> Iterator[None]:
 
 
 def _part(
-    at_night: list[str] | None, stems: list[str], per_image: Matrices, night: bool
+    at_night: list[str] | None, test: LabeledImages, per_image: Matrices, night: bool
 ) -> Scores | None:
     if at_night is None:
         return None
-    inside = np.isin(stems, at_night) == night
-    return scores(per_image[inside]) if inside.any() else None
+    inside = np.isin(test.stems, at_night) == night
+    return scores(per_image[inside], test.classes) if inside.any() else None
 
 
 def _fingerprint(shared: str, model: Segmenter, *splits: LabeledImages) -> str:

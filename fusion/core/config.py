@@ -32,6 +32,9 @@ class RuntimeConfig(Config):
     memory_gib: ceiling of what fusing holds in tensors, GiB, or what a CUDA device has free if
         that is less; larger images are fused in tiles.
     checkpoint_seconds: at most this much training is lost when a run is killed.
+    reproducible: the stages' results are the same bytes on every x86-64 processor, whatever its
+        number of cores: they compute with fixed threads, instructions and deterministic algorithms
+        (`fusion.core.arithmetic`). Then "auto" is the CPU; results of a GPU depend on its kind.
     """
 
     accelerator: Literal["auto", "cpu", "cuda"] = "auto"
@@ -43,3 +46,4 @@ class RuntimeConfig(Config):
     device_cache: Literal["auto", "ram", "device"] = "auto"
     memory_gib: float = Field(10.0, gt=0, le=2**20)
     checkpoint_seconds: float = Field(60.0, ge=0, le=10**7)
+    reproducible: bool = False

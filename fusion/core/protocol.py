@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from typing import Any
 
@@ -13,13 +13,6 @@ Protocol = Mapping[str, Any]
 def protocol_digest(protocol: Protocol) -> str:
     """SHA-256 of the facts; their order does not matter."""
     return hashlib.sha256(json.dumps(protocol, sort_keys=True).encode()).hexdigest()
-
-
-def of_repeats(runs: Sequence[Protocol]) -> dict[str, Any]:
-    """`protocol` and `protocol_sha256` of runs that differ in their `seed` alone."""
-    shared = {name: value for name, value in runs[0].items() if name != "seed"}
-    protocol = {**shared, "seeds": [run["seed"] for run in runs]}
-    return {"protocol": protocol, "protocol_sha256": protocol_digest(protocol)}
 
 
 def library_versions(*names: str) -> dict[str, str]:

@@ -1,6 +1,9 @@
 """Devices and precision: where networks run."""
 
+import platform
 from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -15,7 +18,9 @@ def pick_device(runtime: RuntimeConfig) -> torch.device:
         InputError: as `require_device`.
     """
     if runtime.accelerator == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return torch.device(
+            "cuda" if torch.cuda.is_available() and not runtime.reproducible else "cpu"
+        )
     return require_device(runtime.accelerator)
 
 
@@ -36,6 +41,25 @@ def require_device(device: str | torch.device) -> torch.device:
         reason = f"torch finds {torch.cuda.device_count()} CUDA devices here"
         raise InputError(str(found), reason, 'give "cpu", or check the driver (nvidia-smi)')
     return found
+
+
+def device_name(device: torch.device) -> str:
+    """The model of a GPU or of this machine's processor."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    facts = Path("/proc/cpuinfo")
+    if facts.is_file():
+        for line in facts.read_text(errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def use_deterministic_algorithms() -> None:
+    """Let torch choose algorithms that repeat their results, where it has them."""
+    fill: Any = torch.utils.deterministic  # has no types
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    fill.fill_uninitialized_memory = False  # a search for bugs, and slow
 
 
 def autocast(runtime: RuntimeConfig, device: torch.device) -> AbstractContextManager[None]:

@@ -1,7 +1,8 @@
-"""Metrics of three folders: infrared, visible and fused images."""
+"""Metrics of a folder of fused images against the pairs that they were fused from."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from fusion.core.errors import InputError, list_names
 from fusion.core.processes import Group
 from fusion.images.batching import batches_of_one_size, read_ahead
 from fusion.images.decode import read_infrared
-from fusion.images.pairs import Pair, check_same_size, find_images, find_pairs
+from fusion.images.pairs import Pair, check_same_size, find_images
 from fusion.metrics.names import CORE
 from fusion.metrics.registry import compute
 from fusion.metrics.summary import RANGE
@@ -23,34 +24,36 @@ BATCH_PIXELS = {"cpu": 1 << 19, "cuda": 1 << 24}
 """Pixels per batch: fits a CPU's cache, or keeps a GPU busy."""
 
 
-def evaluate_folders(
-    infrared: Path,
-    visible: Path,
+def evaluate_pairs(
+    pairs: Sequence[Pair],
     fused: Path,
     names: Sequence[str] = CORE,
     *,
     device: torch.device | None = None,
     group: Group = Group(),  # noqa: B008 - immutable
     on_pairs: Callable[[int, int], None] = lambda *_: None,
+    on_note: Callable[[Path, str], None] = lambda *_: None,
 ) -> pd.DataFrame:
-    """Measure every fused image of a set against its pair; files are matched by stem.
+    """Measure the fused image of every pair; files are matched by stem.
 
     Color becomes round(0.299 R + 0.587 G + 0.114 B). Files are read ahead by several threads.
 
     Args:
+        fused: the folder of fused images; it may hold others, too.
         device: where to compute; the CPU by default.
         group: processes that share the pairs; each of them returns the rows of the whole set.
         on_pairs: called with this process's numbers of pairs: done, and in total.
+        on_note: called with each infrared image that needed more than decoding, and the note
+            (`ImageRead.notes`), from other threads.
 
     Returns:
         One row per pair, sorted by name: `name`, a column per metric (NaN: undefined), and `range`,
         the fused image's maximum minus its minimum.
 
     Raises:
-        InputError: an image has no partner or no fused image, or differs from it in size.
+        InputError: a pair has no fused image, or one of another size.
     """
     device = device or torch.device("cpu")
-    pairs = find_pairs(infrared, visible)
     found = find_images(fused)
     if missing := [pair.name for pair in pairs if pair.name not in found]:
         raise InputError(fused, f"lacks {list_names(missing)}", "fuse all pairs of the set")
@@ -58,19 +61,25 @@ def evaluate_folders(
     batches = batches_of_one_size(mine, lambda pixels: max(1, limit // pixels))
     rows: list[dict[str, Any]] = []
     with ThreadPoolExecutor(4) as pool, torch.inference_mode():
-        for batch, images in read_ahead(pool, lambda batch: _read(batch, found), batches, 4):
+        read = partial(_read, found=found, on_note=on_note)
+        for batch, images in read_ahead(pool, read, batches, 4):
             rows += _measure(batch, images.to(device), names)
             on_pairs(len(rows), len(mine))
     everyone = [row for rows in group.gather(rows) for row in rows]
     return pd.DataFrame(everyone).sort_values("name", ignore_index=True)
 
 
-def _read(batch: Sequence[Pair], found: dict[str, Path]) -> Tensor:
+def _read(
+    batch: Sequence[Pair], found: dict[str, Path], on_note: Callable[[Path, str], None]
+) -> Tensor:
     """uint8 3×B×1×H×W: fused, infrared, visible."""
     planes = []
     for pair in batch:
         paths = (found[pair.name], pair.infrared, pair.visible)
-        image, infrared, visible = (read_infrared(path).pixels for path in paths)
+        reads = [read_infrared(path) for path in paths]
+        image, infrared, visible = (read.pixels for read in reads)
+        for note in reads[1].notes:
+            on_note(pair.infrared, f"infrared: {note}")
         if infrared.shape != visible.shape:
             check_same_size(pair)
         if image.shape != infrared.shape:

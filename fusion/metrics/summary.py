@@ -47,7 +47,7 @@ def summarize(frame: pd.DataFrame, resamples: int = 2000) -> FusionSummary:
     """Means over the images with 95 % bootstrap intervals; undefined values left out and counted.
 
     Args:
-        frame: result of `fusion.metrics.folders.evaluate_folders`.
+        frame: result of `fusion.metrics.folders.evaluate_pairs`.
         resamples: number of bootstrap draws.
     """
     random = np.random.default_rng(0)

@@ -40,10 +40,16 @@ class TrainingError(InputError):
 
 
 class TrainingReport(NamedTuple):
-    """What a run did: updates in all, and the update it resumed from (0: a fresh start)."""
+    """What a run did.
+
+    updates: in all.
+    resumed_from: the update it resumed from; 0 for a fresh start.
+    seconds: of training, those before the resumed update included.
+    """
 
     updates: int
     resumed_from: int
+    seconds: float
 
 
 def train_phase(
@@ -82,7 +88,7 @@ def train_phase(
             be shared evenly.
     """
     if settings.epochs == 0:
-        return TrainingReport(0, 0)
+        return TrainingReport(0, 0, 0.0)
     _require_equal_shares(fabric, settings)
     folder = CheckpointFolder(checkpoints, run_identity(phase, store, settings, runtime, seed))
     phase.to(fabric.device)
@@ -95,7 +101,8 @@ def train_phase(
     module, optimizer = fabric.setup(phase, adam)
     meter = Meter()
     pictures: dict[int, Tensor] = {}
-    first = _resume(fabric, folder, phase, adam, meter, pictures)
+    first, spent = _resume(fabric, folder, phase, adam, meter, pictures)
+    started = time.monotonic() - spent
     sampler = CropSampler(
         store.to(cache_device(store, runtime, fabric.device)),
         settings.batch_size,
@@ -148,13 +155,15 @@ def train_phase(
                     "optimizer": adam.state_dict(),
                     "meter": meter.state_dict(),
                     "pictures": pictures,
+                    "seconds": time.monotonic() - started,
                 }
                 folder.save(Checkpoint(done, weights_of(phase), state))
                 saved = time.monotonic()
             if fabric.is_global_zero and not within_epoch:
                 on_epoch(meter.history[-1])
     fabric.barrier()
-    return TrainingReport(total, first)
+    seconds = time.monotonic() - started if first < total else spent
+    return TrainingReport(total, first, seconds)
 
 
 def learning_rate(settings: PhaseConfig, epoch: int) -> float:
@@ -187,16 +196,16 @@ def _resume(
     adam: torch.optim.Adam,
     meter: Meter,
     pictures: dict[int, Tensor],
-) -> int:
-    """Load the latest checkpoint into all processes; the update to go on with."""
+) -> tuple[int, float]:
+    """Load the latest checkpoint into all processes; the update to go on with, seconds so far."""
     found = fabric.broadcast(folder.latest() if fabric.is_global_zero else None)
     if found is None:
-        return 0
+        return 0, 0.0
     phase.load_state_dict(found.weights)
     adam.load_state_dict(found.state["optimizer"])
     meter.load_state_dict(found.state["meter"])
     pictures.update(found.state["pictures"])
-    return found.step
+    return found.step, found.state["seconds"]
 
 
 def _show(on_pictures: OnPictures | None, epoch: int, grid: Tensor) -> None:

@@ -61,7 +61,14 @@ def describe(settings: "Params", method: str) -> dict[str, Any]:
 
     repository = _repository()
     _check_up_to_date(repository, settings, method)
-    board = read_board([method], settings.fuse_on, settings.detect_on, settings.segment_on)
+    board = read_board(
+        [method],
+        settings.fuse_on,
+        settings.detect_on,
+        settings.segment_on,
+        settings.detect_seeds,
+        settings.segment_seeds,
+    )
     return {
         **read_card(MODELS / method),
         "before": [read_card(MODELS / key) for key in _phases(settings, method)[:-1]],
@@ -119,14 +126,9 @@ def _check_up_to_date(repository: "Repo", settings: "Params", method: str) -> No
     """Check that code, weights and scores are up to date with each other."""
     from dvc.exceptions import DvcException
 
-    tasks = (
-        ("evaluate", settings.fuse_on),
-        ("detect", settings.detect_on),
-        ("segment", settings.segment_on),
-    )
-    scores = [f"{stage}@{method}-{dataset}" for stage, datasets in tasks for dataset in datasets]
+    targets = [f"model@{method}", *settings.measuring_stages(method)]
     try:
-        changed = repository.status(targets=[f"model@{method}", *scores], with_deps=True)
+        changed = repository.status(targets=targets, with_deps=True)
     except DvcException as error:
         raise InputError("dvc status", str(error), "correct this first") from error
     if changed:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from fusion.core.protocol import Protocol
 from pipelines.paths import SCORES
@@ -15,29 +15,43 @@ from pipelines.scores.segmentation import SegmentationScores
 S = TypeVar("S", bound=Scores)
 
 
+class Run(NamedTuple):
+    """One run of a stage that measures; `seed` is the training seed, where the stage has one."""
+
+    method: str
+    seed: int | None = None
+
+    def __str__(self) -> str:
+        return self.method if self.seed is None else f"{self.method} (seed {self.seed})"
+
+
 @dataclass(frozen=True)
 class Board:
     """The scores of all rows of the leaderboard.
 
     Attributes:
         methods: the rows, in the order shown.
-        fusion, detection, segmentation: data set -> method -> scores; rows without images of a
-            data set are missing.
+        fusion: data set -> method -> scores; rows without images of a data set are missing.
+        detection, segmentation: data set -> method -> training seed -> scores.
     """
 
     methods: Sequence[str]
     fusion: Mapping[str, Mapping[str, FusionScores]] = field(default_factory=dict)
-    detection: Mapping[str, Mapping[str, DetectionScores]] = field(default_factory=dict)
-    segmentation: Mapping[str, Mapping[str, SegmentationScores]] = field(default_factory=dict)
+    detection: Mapping[str, Mapping[str, Mapping[int, DetectionScores]]] = field(
+        default_factory=dict
+    )
+    segmentation: Mapping[str, Mapping[str, Mapping[int, SegmentationScores]]] = field(
+        default_factory=dict
+    )
 
-    def protocols(self) -> Iterator[tuple[Stage, str, dict[str, Protocol]]]:
-        """Stage, data set, and method -> the conditions that comparable scores share."""
+    def protocols(self) -> Iterator[tuple[Stage, str, dict[Run, Protocol]]]:
+        """Stage, data set, and run -> the conditions that comparable scores share."""
         for dataset, rows in self.fusion.items():
-            yield "evaluate", dataset, {name: _protocol(row) for name, row in rows.items()}
+            yield "evaluate", dataset, {Run(name): _protocol(row) for name, row in rows.items()}
         for dataset, found in self.detection.items():
-            yield "detect", dataset, {name: row.protocol for name, row in found.items()}
+            yield "detect", dataset, _conditions(found)
         for dataset, labeled in self.segmentation.items():
-            yield "segment", dataset, {name: row.protocol for name, row in labeled.items()}
+            yield "segment", dataset, _conditions(labeled)
 
 
 def read_board(
@@ -45,6 +59,8 @@ def read_board(
     fuse_on: Sequence[str],
     detect_on: Sequence[str],
     segment_on: Sequence[str],
+    detect_seeds: Sequence[int],
+    segment_seeds: Sequence[int],
     has_images: Callable[[str, str], bool] = lambda *_: True,
     scores: Path = SCORES,
 ) -> Board:
@@ -53,6 +69,7 @@ def read_board(
     Args:
         methods: rows, in the order shown.
         fuse_on, detect_on, segment_on: data sets of each stage.
+        detect_seeds, segment_seeds: training seeds of each stage.
         has_images: (method, data set) -> whether the row has a score there.
         scores: the folder of all scores.
 
@@ -61,22 +78,41 @@ def read_board(
     """
     rows = list(methods)
 
-    def read(kind: type[S], datasets: Sequence[str]) -> dict[str, dict[str, S]]:
+    def read(kind: type[S], method: str, dataset: str, seed: int | None = None) -> S:
+        return kind.load(score_folder(kind.stage, method, dataset, scores, seed))
+
+    def trained(
+        kind: type[S], datasets: Sequence[str], seeds: Sequence[int]
+    ) -> dict[str, dict[str, dict[int, S]]]:
         return {
             dataset: {
-                method: kind.load(score_folder(kind.stage, method, dataset, scores))
+                method: {seed: read(kind, method, dataset, seed) for seed in seeds}
                 for method in rows
-                if has_images(method, dataset)
             }
             for dataset in datasets
         }
 
-    return Board(
-        rows,
-        read(FusionScores, fuse_on),
-        read(DetectionScores, detect_on),
-        read(SegmentationScores, segment_on),
-    )
+    fusion = {
+        dataset: {
+            method: read(FusionScores, method, dataset)
+            for method in rows
+            if has_images(method, dataset)
+        }
+        for dataset in fuse_on
+    }
+    detection = trained(DetectionScores, detect_on, detect_seeds)
+    return Board(rows, fusion, detection, trained(SegmentationScores, segment_on, segment_seeds))
+
+
+def _conditions(
+    rows: Mapping[str, Mapping[int, DetectionScores | SegmentationScores]],
+) -> dict[Run, Protocol]:
+    """The protocol of every run without its seed, in which runs differ."""
+    return {
+        Run(method, seed): {name: fact for name, fact in run.protocol.items() if name != "seed"}
+        for method, runs in rows.items()
+        for seed, run in runs.items()
+    }
 
 
 def _protocol(scores: FusionScores) -> Protocol:

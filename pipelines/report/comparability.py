@@ -7,7 +7,8 @@ from typing import Any
 
 from fusion.core.errors import InputError, list_names
 from fusion.core.protocol import Protocol, differences, protocol_digest
-from pipelines.report.board import Board
+from pipelines.report.board import Board, Run
+from pipelines.scores.base import Stage, stage_name
 
 TASKS = {"evaluate": "fusion metrics", "detect": "detection", "segment": "segmentation"}
 """Stage -> what it measures."""
@@ -28,40 +29,42 @@ def require_comparable(
     Raises:
         InputError: as `require_alike`.
     """
-    for stage, dataset, rows in board.protocols():
-        require_alike(stage, dataset, rows, present.get(stage, dict))
+    for stage, dataset, runs in board.protocols():
+        require_alike(stage, dataset, runs, present.get(stage, dict))
 
 
 def require_alike(
-    stage: str,
+    stage: Stage,
     dataset: str,
-    rows: Mapping[str, Protocol],
+    runs: Mapping[Run, Protocol],
     present: Callable[[], Protocol] = dict,
 ) -> None:
-    """Reject a column of the leaderboard whose rows were measured differently.
+    """Reject a column of the leaderboard whose runs were measured differently.
 
     Args:
         stage: one of `TASKS`.
         dataset: data set of the column.
-        rows: method -> protocol.
-        present: returns the conditions of a run at present; only rows with other conditions have
-            to run again. It is called only if rows differ.
+        runs: run -> protocol.
+        present: returns the conditions of a run at present; only runs with other conditions have
+            to be repeated. It is called only if runs differ.
 
     Raises:
-        InputError: naming rows, fields, both values and the command that makes the rows alike.
+        InputError: naming runs, fields, both values and the command that makes the runs alike.
     """
-    groups: dict[str, list[str]] = {}
-    for method, protocol in rows.items():
-        groups.setdefault(protocol_digest(protocol), []).append(method)
+    groups: dict[str, list[Run]] = {}
+    for run, protocol in runs.items():
+        groups.setdefault(protocol_digest(protocol), []).append(run)
     if len(groups) < 2:
         return
     usual, *others = sorted(groups.values(), key=len, reverse=True)
     words = [
-        f"{list_names(methods)} (unlike {list_names(usual)}): "
-        + _in_words(differences(rows[methods[0]], rows[usual[0]]))
-        for methods in others
+        f"{list_names(map(str, unlike))} (unlike {list_names(map(str, usual))}): "
+        + _in_words(differences(runs[unlike[0]], runs[usual[0]]))
+        for unlike in others
     ]
-    targets = " ".join(f"{stage}@{method}-{dataset}" for method in _to_repeat(rows, present()))
+    targets = " ".join(
+        stage_name(stage, run.method, dataset, run.seed) for run in _to_repeat(runs, present())
+    )
     raise InputError(
         f"{TASKS[stage]} on {dataset}",
         f"was not measured alike for all methods: {'; '.join(words)}",
@@ -69,11 +72,11 @@ def require_alike(
     )
 
 
-def _to_repeat(rows: Mapping[str, Protocol], present: Protocol) -> list[str]:
-    """Rows whose conditions differ from the present ones; all rows if the others still differ."""
-    stale = [method for method, protocol in rows.items() if not _has(protocol, present)]
-    kept = {protocol_digest(rows[method]) for method in rows if method not in stale}
-    return stale if stale and len(kept) == 1 else list(rows)
+def _to_repeat(runs: Mapping[Run, Protocol], present: Protocol) -> list[Run]:
+    """Runs whose conditions differ from the present ones; all runs if the others still differ."""
+    stale = [run for run, protocol in runs.items() if not _has(protocol, present)]
+    kept = {protocol_digest(runs[run]) for run in runs if run not in stale}
+    return stale if stale and len(kept) == 1 else list(runs)
 
 
 def _has(protocol: Protocol, present: Protocol) -> bool:

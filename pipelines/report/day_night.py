@@ -1,6 +1,6 @@
 """Downstream scores by day and at night."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import nan
 from typing import Literal
@@ -40,13 +40,13 @@ def day_night(board: Board) -> pd.DataFrame:
     """
     rows: list[_Row] = []
     for dataset, detected in board.detection.items():
-        for method, scores in detected.items():
+        for method, runs in detected.items():
             names = {"dataset": dataset, "score": "AP@0.5", "method": method}
-            rows += [names | row for row in _detection(scores)]
+            rows += [names | row for row in _detection(runs.values())]
     for dataset, labeled in board.segmentation.items():
         for method, found in labeled.items():
             names = {"dataset": dataset, "score": "IoU", "method": method}
-            rows += [names | row for row in _segmentation(found)]
+            rows += [names | row for row in _segmentation(found.values())]
     table = pd.DataFrame(rows, columns=COLUMNS)
     order = ["dataset", "score", "class", "subset"]
     return table.sort_values(order, key=_as_found, kind="stable", ignore_index=True)
@@ -56,8 +56,7 @@ def _as_found(column: "pd.Series[str]") -> "pd.Series[int]":
     return pd.Series(pd.factorize(column)[0], index=column.index)
 
 
-def _detection(scores: DetectionScores) -> Iterator[_Row]:
-    runs = scores.seeds.values()
+def _detection(runs: Collection[DetectionScores]) -> Iterator[_Row]:
     yield from _rows("day", [_detected(run.day) for run in runs])
     yield from _rows("night", [_detected(run.night) for run in runs])
 
@@ -66,8 +65,7 @@ def _detected(part: DetectionPart | None) -> _Part | None:
     return _Part(part.map50, part.ap50, part.objects, part.images) if part else None
 
 
-def _segmentation(scores: SegmentationScores) -> Iterator[_Row]:
-    runs = scores.seeds.values()
+def _segmentation(runs: Collection[SegmentationScores]) -> Iterator[_Row]:
     yield from _rows("day", [_labeled(run.day) for run in runs])
     yield from _rows("night", [_labeled(run.night) for run in runs])
 

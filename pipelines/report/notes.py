@@ -26,15 +26,24 @@ def notes(board: Board, precomputed: Collection[str]) -> list[str]:
 def conditions(board: Board) -> list[str]:
     """How every data set's scores were measured; each sentence once."""
     found = [
-        f"{dataset}: fusion metrics are means over {row.summary.images} test images, protocol "
+        f"{dataset}: fusion metrics are means over {row.summary.images} test images"
+        f"{f' ({row.selection})' if row.selection else ''}, protocol "
         f"`{row.summary.protocol}`, stretch {'on' if row.stretch else 'off'}"
         for dataset, measured in board.fusion.items()
         for row in measured.values()
     ]
     for dataset, detected in board.detection.items():
-        found += [f"{dataset}: detection by {row.conditions}" for row in detected.values()]
+        found += [
+            f"{dataset}: detection by {run.conditions}"
+            for runs in detected.values()
+            for run in runs.values()
+        ]
     for dataset, labeled in board.segmentation.items():
-        found += [f"{dataset}: segmentation by {row.conditions}" for row in labeled.values()]
+        found += [
+            f"{dataset}: segmentation by {run.conditions}"
+            for by_seed in labeled.values()
+            for run in by_seed.values()
+        ]
     return list(dict.fromkeys(found))
 
 
@@ -45,14 +54,13 @@ def absent_classes(board: Board) -> list[str]:
     sentences = []
     for dataset, found in board.detection.items():
         absent = {
-            method: _absent([run.ap50 for run in row.seeds.values()])
-            for method, row in found.items()
+            method: _absent([run.ap50 for run in runs.values()]) for method, runs in found.items()
         }
         sentences += _by_class(dataset, absent, detected)
     for dataset, rows in board.segmentation.items():
         absent = {
-            method: _absent([run.test.iou for run in row.seeds.values()])
-            for method, row in rows.items()
+            method: _absent([run.test.iou for run in by_seed.values()])
+            for method, by_seed in rows.items()
         }
         sentences += _by_class(dataset, absent, labeled)
     return sentences

@@ -1,8 +1,6 @@
 """The base of all scores: their folders, writing and reading."""
 
-from collections.abc import Sequence
 from pathlib import Path
-from statistics import stdev
 from typing import ClassVar, Literal, Self
 from zipfile import BadZipFile
 
@@ -22,14 +20,34 @@ UNREADABLE = (OSError, ValueError, KeyError, EOFError, BadZipFile)
 REMEDY = "run `dvc repro`, which measures it again"
 
 
-def score_folder(stage: Stage, method: str, dataset: str, root: Path = SCORES) -> Path:
+def stage_name(stage: Stage, method: str, dataset: str, seed: int | None = None) -> str:
+    """The name in DVC of the stage that measures one method on one data set.
+
+    Args:
+        seed: the training seed, where the stage has one.
+
+    >>> stage_name("evaluate", "pomai", "msrs"), stage_name("detect", "pomai", "m3fd", 0)
+    ('evaluate@pomai-msrs', 'detect@pomai-m3fd-0')
+    """
+    return f"{stage}@{_key(method, dataset, seed)}"
+
+
+def score_folder(
+    stage: Stage, method: str, dataset: str, root: Path = SCORES, seed: int | None = None
+) -> Path:
     """The folder of one method's score on one data set.
 
     Args:
         root: where: `SCORES`, or what the stage writes besides (`PLOTS`, `PICTURES`, `WEIGHTS`,
             `RUNS`).
+        seed: the training seed, where the stage has one.
     """
-    return root / f"{stage}-{method}-{dataset}"
+    return root / f"{stage}-{_key(method, dataset, seed)}"
+
+
+def _key(method: str, dataset: str, seed: int | None) -> str:
+    """What dvc.yaml calls `${key}`."""
+    return f"{method}-{dataset}" + ("" if seed is None else f"-{seed}")
 
 
 class Scores(Config):
@@ -73,11 +91,6 @@ class Scores(Config):
     def _load_files(self, folder: Path) -> dict[str, object]:
         """Read the data that `scores.json` does not contain: field → value."""
         raise NotImplementedError
-
-
-def spread(values: Sequence[float]) -> float | None:
-    """Standard deviation over seeds; None for one."""
-    return stdev(values) if len(values) > 1 else None
 
 
 def unreadable(path: Path, error: Exception) -> InputError:

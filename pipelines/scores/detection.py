@@ -1,23 +1,25 @@
-"""Scores of the detect stage: mean average precision."""
+"""Scores of the detect stage: average precision of one detector."""
 
-from collections.abc import Sequence
 from pathlib import Path
-from statistics import fmean
 from typing import TYPE_CHECKING, ClassVar, Self
 
-from pydantic import Field, InstanceOf, JsonValue
+import numpy as np
+from pydantic import ConfigDict, Field, InstanceOf, JsonValue
 
 from detection.matches import Matches
 from fusion.core.config import Config
-from fusion.core.protocol import of_repeats
-from pipelines.scores.base import UNREADABLE, Scores, Stage, spread, unreadable
+from pipelines.scores.base import UNREADABLE, Scores, Stage, unreadable
 
 if TYPE_CHECKING:
     from detection.experiment import DetectionResult
 
+_FILE = "matches.npz"
+
 
 class DetectionPart(Config):
     """A part of the test images; see `detection.experiment.Part`."""
+
+    model_config = ConfigDict(from_attributes=True)
 
     map50: float | None
     ap50: dict[str, float | None]
@@ -25,9 +27,30 @@ class DetectionPart(Config):
     images: int
 
 
-class DetectionRun(Config):
-    """One training seed; see `detection.experiment.DetectionResult`."""
+def _no_matches() -> Matches:
+    none = np.zeros(0, np.int64)
+    return Matches(
+        [],
+        np.zeros((0, 0), np.int64),
+        none,
+        none,
+        none.astype(np.float32),
+        none > 0,
+        none.reshape(0, 4).astype(np.float32),
+    )
 
+
+class DetectionScores(Scores):
+    """Scores of one detector, trained with one seed and tested on a method's images.
+
+    The numbers are those of `detection.experiment.DetectionResult`.
+
+    conditions: how they were measured, as a sentence.
+    protocol: conditions that comparable rows share.
+    matches: all detections on the test images.
+    """
+
+    stage: ClassVar[Stage] = "detect"
     map50: float
     map50_95: float
     ap50: dict[str, float | None]
@@ -37,56 +60,21 @@ class DetectionRun(Config):
     night: DetectionPart | None
     best_epoch: int
     seed: int
-
-
-class DetectionScores(Scores):
-    """Scores of detectors that were trained and tested on a method's images.
-
-    map50, map50_95: means over the training seeds.
-    map50_sd, map50_95_sd: standard deviations over them; None for one seed.
-    seeds: every seed's own numbers.
-    conditions: how they were measured, as a sentence.
-    protocol: conditions that comparable rows share, and their digest.
-    matches: seed → all detections on the test images.
-    """
-
-    stage: ClassVar[Stage] = "detect"
-    map50: float
-    map50_95: float
-    map50_sd: float | None
-    map50_95_sd: float | None
-    seeds: dict[int, DetectionRun]
     conditions: str
     protocol: dict[str, JsonValue]
-    protocol_sha256: str
-    matches: dict[int, InstanceOf[Matches]] = Field(default_factory=dict, exclude=True, repr=False)
+    matches: InstanceOf[Matches] = Field(default_factory=_no_matches, exclude=True, repr=False)
 
     @classmethod
-    def of(cls, results: Sequence["DetectionResult"], conditions: str) -> Self:
-        """Means, spreads and everything else of runs that differ in their seed alone."""
-        coarse, fine = ([getattr(r, name) for r in results] for name in ("map50", "map50_95"))
-        runs = [DetectionRun.model_validate(result, from_attributes=True) for result in results]
-        return cls(
-            map50=fmean(coarse),
-            map50_95=fmean(fine),
-            map50_sd=spread(coarse),
-            map50_95_sd=spread(fine),
-            seeds={run.seed: run for run in runs},
-            conditions=conditions,
-            matches={result.seed: result.matches for result in results},
-            **of_repeats([result.protocol for result in results]),
-        )
+    def of(cls, result: "DetectionResult", conditions: str) -> Self:
+        """The scores of a finished experiment."""
+        measured = {name: getattr(result, name) for name in {*cls.model_fields} - {"conditions"}}
+        return cls(conditions=conditions, **measured)
 
     def _save_files(self, folder: Path) -> None:
-        for seed, matches in self.matches.items():
-            matches.save(folder / f"matches-{seed}.npz")
+        self.matches.save(folder / _FILE)
 
     def _load_files(self, folder: Path) -> dict[str, object]:
-        found = {}
-        for seed in self.seeds:
-            path = folder / f"matches-{seed}.npz"
-            try:
-                found[seed] = Matches.load(path)
-            except UNREADABLE as error:
-                raise unreadable(path, error) from error
-        return {"matches": found}
+        try:
+            return {"matches": Matches.load(folder / _FILE)}
+        except UNREADABLE as error:
+            raise unreadable(folder / _FILE, error) from error

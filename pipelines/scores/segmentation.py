@@ -1,25 +1,27 @@
-"""Scores of the segment stage: mean intersection over union."""
+"""Scores of the segment stage: intersection over union of one segmentation network."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, InstanceOf, JsonValue
+from pydantic import ConfigDict, Field, InstanceOf, JsonValue
 
 from fusion.core.config import Config
-from fusion.core.protocol import of_repeats
-from pipelines.scores.base import UNREADABLE, Scores, Stage, spread, unreadable
+from pipelines.scores.base import UNREADABLE, Scores, Stage, unreadable
 
 if TYPE_CHECKING:
     from segmentation.experiment import SegmentationResult
 
+_FILE, _LABELS = "per-image.npz", "labels.npz"
+
 
 class SegmentationPart(Config):
     """A set of test images; see `segmentation.confusion.Scores`."""
+
+    model_config = ConfigDict(from_attributes=True)
 
     miou: float | None
     iou: dict[str, float | None]
@@ -27,16 +29,6 @@ class SegmentationPart(Config):
     pixel_accuracy: float | None
     pixels: dict[str, int]
     images: int
-
-
-class SegmentationRun(Config):
-    """One training seed; see `segmentation.experiment.SegmentationResult`."""
-
-    test: SegmentationPart
-    day: SegmentationPart | None
-    night: SegmentationPart | None
-    best_epoch: int
-    seed: int
 
 
 @dataclass(frozen=True)
@@ -57,52 +49,78 @@ class ImageConfusions:
             return cls(stored["stems"].tolist(), stored["per_image"])
 
 
-class SegmentationScores(Scores):
-    """Scores of segmentation networks that were trained and tested on a method's images.
+@dataclass(frozen=True)
+class PredictedLabels:
+    """Predicted class indices of test images, each read when it is asked for."""
 
-    miou: mean over the training seeds, those without a value left out; None if none has one.
-    miou_sd: standard deviation over them; None for one value.
-    seeds: every seed's own numbers.
+    path: Path
+
+    @staticmethod
+    def save(path: Path, predicted: Mapping[str, NDArray[np.uint8]]) -> None:
+        """Write a compressed .npz: H×W by stem."""
+        arrays: dict[str, Any] = dict(predicted)
+        np.savez_compressed(path, **arrays)
+
+    def __getitem__(self, stem: str) -> NDArray[np.uint8]:
+        try:
+            with np.load(self.path, allow_pickle=False) as stored:
+                label: NDArray[np.uint8] = stored[stem]
+        except UNREADABLE as error:
+            raise unreadable(self.path, error) from error
+        return label
+
+
+def _no_confusions() -> ImageConfusions:
+    return ImageConfusions([], np.zeros((0, 0, 0), np.int64))
+
+
+class SegmentationScores(Scores):
+    """Scores of one segmentation network, trained with one seed and tested on a method's images.
+
+    The numbers are those of `segmentation.experiment.SegmentationResult`.
+
     conditions: how they were measured, as a sentence.
-    protocol: conditions that comparable rows share, and their digest.
-    confusions: seed → confusion matrices of the test images.
+    protocol: conditions that comparable rows share.
+    confusions: confusion matrices of the test images.
+    predicted: class indices H×W by stem.
     """
 
     stage: ClassVar[Stage] = "segment"
-    miou: float | None
-    miou_sd: float | None
-    seeds: dict[int, SegmentationRun]
+    test: SegmentationPart
+    day: SegmentationPart | None
+    night: SegmentationPart | None
+    best_epoch: int
+    seed: int
     conditions: str
     protocol: dict[str, JsonValue]
-    protocol_sha256: str
-    confusions: dict[int, InstanceOf[ImageConfusions]] = Field(
-        default_factory=dict, exclude=True, repr=False
+    confusions: InstanceOf[ImageConfusions] = Field(
+        default_factory=_no_confusions, exclude=True, repr=False
     )
+    predicted: Any = Field(default_factory=dict, exclude=True, repr=False)
 
     @classmethod
-    def of(cls, results: Sequence["SegmentationResult"], conditions: str) -> Self:
-        """Means, spreads and everything else of runs that differ in their seed alone."""
-        values = [result.test.miou for result in results if result.test.miou is not None]
-        runs = [SegmentationRun.model_validate(result, from_attributes=True) for result in results]
+    def of(cls, result: "SegmentationResult", conditions: str) -> Self:
+        """The scores of a finished experiment."""
+        others = {*cls.model_fields} - {"conditions", "confusions"}
         return cls(
-            miou=fmean(values) if values else None,
-            miou_sd=spread(values),
-            seeds={run.seed: run for run in runs},
             conditions=conditions,
-            confusions={r.seed: ImageConfusions(r.stems, r.per_image) for r in results},
-            **of_repeats([result.protocol for result in results]),
+            confusions=ImageConfusions(result.stems, result.per_image),
+            **{name: getattr(result, name) for name in others},
         )
 
+    @property
+    def background_counts(self) -> bool:
+        """Whether class 0 counts in the mean IoU."""
+        data = self.protocol.get("data")
+        return not isinstance(data, dict) or data.get("background") is not False
+
     def _save_files(self, folder: Path) -> None:
-        for seed, confusions in self.confusions.items():
-            confusions.save(folder / f"per-image-{seed}.npz")
+        self.confusions.save(folder / _FILE)
+        PredictedLabels.save(folder / _LABELS, self.predicted)
 
     def _load_files(self, folder: Path) -> dict[str, object]:
-        found = {}
-        for seed in self.seeds:
-            path = folder / f"per-image-{seed}.npz"
-            try:
-                found[seed] = ImageConfusions.load(path)
-            except UNREADABLE as error:
-                raise unreadable(path, error) from error
-        return {"confusions": found}
+        try:
+            confusions = ImageConfusions.load(folder / _FILE)
+        except UNREADABLE as error:
+            raise unreadable(folder / _FILE, error) from error
+        return {"confusions": confusions, "predicted": PredictedLabels(folder / _LABELS)}

@@ -1,7 +1,6 @@
 """Stage: fused test images -> fusion metrics, per image and in total."""
 
 from pipelines import params
-from pipelines.entry import run
 from pipelines.paths import FUSED, PREPARED
 from pipelines.scores.base import score_folder
 from pipelines.scores.fusion import FusionScores
@@ -11,7 +10,8 @@ def main(method: str, dataset: str) -> None:
     """Measure METHOD's fused test images of DATASET."""
     from fusion.core.processes import join_group
     from fusion.core.runtime import pick_device
-    from fusion.metrics.folders import evaluate_folders
+    from fusion.images.prepared import PreparedSet
+    from fusion.metrics.folders import evaluate_pairs
 
     settings = params.load()
     output = score_folder("evaluate", method, dataset)
@@ -19,18 +19,13 @@ def main(method: str, dataset: str) -> None:
     if not settings.has_images(method, dataset):
         return
     group = join_group(settings.runtime)
-    pairs = PREPARED / dataset / "test"
-    frame = evaluate_folders(
-        pairs / "ir",
-        pairs / "vi",
+    prepared = PreparedSet.load(PREPARED / dataset)
+    frame = evaluate_pairs(
+        prepared.pairs("test"),
         FUSED / f"{method}-{dataset}" / "test",
         names=settings.evaluation.metrics,
         device=pick_device(settings.runtime),
         group=group,
     )
     if not group.rank:
-        FusionScores.of(frame, settings.fusion.stretch).save(output)
-
-
-if __name__ == "__main__":
-    run(main)
+        FusionScores.of(frame, settings.fusion.stretch, prepared.selection).save(output)

@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 
+from fusion.core.errors import InputError
 from fusion.core.processes import join_group
 from fusion.images.prepared import PreparedSet
+from fusion.inference.cost import time_pair
 from fusion.inference.fuse import fuse_pairs
 from fusion.inference.precomputed import adopt_images
+from fusion.methods.base import FusionMethod
 from fusion.methods.files import load_model
 from pipelines import params
-from pipelines.entry import run
+from pipelines.costs import FuseCost, fuse_cost_file
 from pipelines.paths import FUSED, MODELS, PREPARED
 from pipelines.rows import Precomputed
 
@@ -19,6 +22,7 @@ def main(method: str, dataset: str) -> None:
     row, splits = settings.row(method), settings.dataset(dataset).fuse
     if isinstance(row, Precomputed):
         _adopt(row, dataset, splits, settings.fusion.stretch)
+        FuseCost().save(fuse_cost_file(method, dataset))
         return
     group = join_group(settings.runtime)
     network = load_model(MODELS / method)
@@ -33,6 +37,16 @@ def main(method: str, dataset: str) -> None:
             runtime=settings.runtime,
         )
     group.gather(None)  # the stage ends when the last image is there
+    if not group.rank:
+        _timed(network, settings).save(fuse_cost_file(method, dataset))
+
+
+def _timed(network: FusionMethod, settings: params.Params) -> FuseCost:
+    try:
+        timing = time_pair(network, stretched=settings.fusion.stretch, runtime=settings.runtime)
+    except InputError:  # an ONNX file of one size only
+        return FuseCost()
+    return FuseCost(precision=settings.runtime.precision, **timing._asdict())
 
 
 def _adopt(row: Precomputed, dataset: str, splits: Sequence[str], stretch: bool) -> None:
@@ -45,7 +59,3 @@ def _adopt(row: Precomputed, dataset: str, splits: Sequence[str], stretch: bool)
     prepared = PreparedSet.load(PREPARED / dataset)
     for split in splits:
         adopt_images(folder, split, prepared.pairs(split), output / split, stretched=stretch)
-
-
-if __name__ == "__main__":
-    run(main)

@@ -4,7 +4,6 @@ from pathlib import Path
 
 from pipelines import params
 from pipelines.datasets.sample import generate
-from pipelines.entry import run
 
 SAMPLE = Path("data/sample")
 
@@ -12,7 +11,3 @@ SAMPLE = Path("data/sample")
 def main() -> None:
     """Generate the embedded sample data."""
     generate(SAMPLE, params.load().sample)
-
-
-if __name__ == "__main__":
-    run(main)

@@ -6,12 +6,13 @@ from fusion import methods
 from fusion.core.code import code_digest
 from fusion.core.errors import InputError
 from fusion.core.files import file_digest
+from fusion.inference.cost import count_flops
 from fusion.inference.precomputed import checksum_of_images
-from fusion.methods.files import copy_model, read_card, save_card, save_model
+from fusion.methods.files import copy_model, load_model, read_card, save_card, save_model
 from fusion.methods.onnx.config import OnnxConfig
 from fusion.methods.onnx.method import Onnx
 from pipelines import params
-from pipelines.entry import run
+from pipelines.costs import ModelCost, model_cost_file
 from pipelines.paths import MODELS
 from pipelines.rows import Exported, Precomputed, Row, Untrained
 
@@ -23,6 +24,7 @@ def main(method: str) -> None:
     if isinstance(row, Precomputed):
         facts = {"images": checksum_of_images(source), "config": row.config.model_dump()}
         save_card(folder, row.kind, facts)
+        ModelCost(parameters=None, gflop=None).save(model_cost_file(method))
         return
     if isinstance(row, Untrained):
         save_model(folder, row.kind, methods.get(row.kind)(row.method_config()), {})
@@ -36,6 +38,15 @@ def main(method: str) -> None:
     # the fuse stage reads the card: so it runs again when this method's code changes, and only then
     card["network_code"] = code_digest(methods.code_of(row.kind))
     save_card(folder, card.pop("method"), card)
+    _size(row, folder).save(model_cost_file(method))
+
+
+def _size(row: Row, folder: Path) -> ModelCost:
+    if isinstance(row, Exported):  # ONNX Runtime computes: its operations are out of sight
+        return ModelCost(parameters=None, gflop=None)
+    network = load_model(folder)
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    return ModelCost(parameters=parameters, gflop=count_flops(network) / 1e9)
 
 
 def _check_weights(row: Row, source: Path) -> None:
@@ -43,10 +54,6 @@ def _check_weights(row: Row, source: Path) -> None:
     methods.get(row.kind)
     if not source.exists():
         raise InputError(source, "does not exist", f"train {row.name} first")
-    if (found := read_card(source)["method"]) != row.kind:
+    if (found := read_card(source).get("method")) != row.kind:
         reason = f"has weights of {found}, not of {row.kind}"
         raise InputError(source, reason, f"correct `kind` or `source` of methods.{row.name}")
-
-
-if __name__ == "__main__":
-    run(main)

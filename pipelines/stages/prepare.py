@@ -2,7 +2,6 @@
 
 from pipelines import params
 from pipelines.datasets.prepare import prepare
-from pipelines.entry import run
 from pipelines.paths import PREPARED, TRAINING_PAIRS
 
 
@@ -17,7 +16,3 @@ def main(dataset: str) -> None:
         train_fusion=dataset in settings.train_on,
     )
     print(report)
-
-
-if __name__ == "__main__":
-    run(main)

@@ -1,18 +1,14 @@
 """Stage: all scores -> the leaderboard and what its differences are worth."""
 
-from pathlib import Path
-
-from detection.protocol import conditions as detected_by
+from fusion.core.protocol import Protocol
 from pipelines import params
-from pipelines.entry import run
+from pipelines.paths import RESULTS
 from pipelines.report.board import read_board
 from pipelines.report.comparability import require_comparable
+from pipelines.report.costs import read_costs
 from pipelines.report.markdown import to_markdown
 from pipelines.report.notes import notes
 from pipelines.report.tables import assess, write_results
-from segmentation.protocol import conditions as segmented_by
-
-RESULTS = Path("results")
 
 
 def main() -> None:
@@ -23,23 +19,25 @@ def main() -> None:
         settings.fuse_on,
         settings.detect_on,
         settings.segment_on,
+        settings.detect_seeds,
+        settings.segment_seeds,
         settings.has_images,
     )
-    present = {
-        "detect": lambda: (
-            detected_by(settings.detection, settings.runtime) | {"seeds": settings.detection.seeds}
-        ),
-        "segment": lambda: (
-            segmented_by(settings.segmentation, settings.runtime)
-            | {"seeds": settings.segmentation.seeds}
-        ),
-    }
+    present = {"detect": lambda: _detected_by(settings), "segment": lambda: _segmented_by(settings)}
     require_comparable(board, present)
-    results = assess(board)
+    results = assess(board, read_costs(settings.methods.values(), settings.fuse_on))
     text = to_markdown(results, settings.trivial(), notes(board, settings.precomputed()))
     write_results(RESULTS, results, text)
     print(text)
 
 
-if __name__ == "__main__":
-    run(main)
+def _detected_by(settings: params.Params) -> Protocol:
+    from detection.protocol import conditions  # imports torch, which the report never needs else
+
+    return conditions(settings.detection, settings.runtime)
+
+
+def _segmented_by(settings: params.Params) -> Protocol:
+    from segmentation.protocol import conditions
+
+    return conditions(settings.segmentation, settings.runtime)

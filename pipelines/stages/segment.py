@@ -1,47 +1,40 @@
 """Stage: fused images and labels -> a segmentation network, tested."""
 
-from pathlib import Path
+from functools import partial
 
 from fusion.core.locks import exclusive
 from pipelines import params
-from pipelines.entry import run
-from pipelines.paths import FUSED, PICTURES, PLOTS, PREPARED, RUNS
-from pipelines.plots import plot_classes, thousandths
+from pipelines.paths import FUSED, PICTURES, PLOTS, PREPARED, RUNS, SCORES
+from pipelines.plots import live_curves, plot_classes, thousandths
 from pipelines.scores.base import score_folder
 from pipelines.scores.segmentation import SegmentationScores
-from pipelines.seeds import Log, repeat
-from segmentation.experiment import SegmentationResult, train_and_test
-from segmentation.labels import CLASSES
+from segmentation.experiment import train_and_test
 
 
-def main(method: str, dataset: str) -> None:
-    """Train and test the segmentation network on METHOD's images of DATASET, once per seed."""
+def main(method: str, dataset: str, seed: int) -> None:
+    """Train and test a segmentation network on METHOD's images of DATASET, from SEED."""
     settings = params.load()
-    with exclusive(score_folder("segment", method, dataset, RUNS)):
-        _segment(settings, method, dataset)
+    with exclusive(score_folder("segment", method, dataset, RUNS, seed)):
+        _segment(settings, method, dataset, seed)
 
 
-def _segment(settings: params.Params, method: str, dataset: str) -> None:
-    config, fused = settings.segmentation, FUSED / f"{method}-{dataset}"
-    plots, pictures, runs = (
-        score_folder("segment", method, dataset, root) for root in (PLOTS, PICTURES, RUNS)
-    )
-
-    def once(seed: int, drawn: Path | None, log: Log | None) -> SegmentationResult:
-        work, labels = runs / f"seed-{seed}", PREPARED / dataset
-        return train_and_test(
-            fused, labels, work, config, seed, settings.runtime, pictures=drawn, log=log
+def _segment(settings: params.Params, method: str, dataset: str, seed: int) -> None:
+    folder = partial(score_folder, "segment", method, dataset, seed=seed)
+    config, plots = settings.segmentation, folder(root=PLOTS)
+    with live_curves(plots) as log:
+        result = train_and_test(
+            FUSED / f"{method}-{dataset}",
+            PREPARED / dataset,
+            folder(root=RUNS),
+            config,
+            seed,
+            settings.runtime,
+            pictures=folder(root=PICTURES),
+            log=log,
         )
-
-    results = repeat(config.seeds, plots, pictures, once)
-    precision = results[0].protocol["precision"]
+    precision = result.protocol["precision"]
     conditions = f"{config.architecture} ({config.encoder}), precision `{precision}`"
-    scores = SegmentationScores.of(results, conditions)
-    scores.save(score_folder("segment", method, dataset))
-    shown = results[0]
-    counts = thousandths(shown.per_image.sum(0))
-    plot_classes(plots, shown.test.iou, "iou", counts, CLASSES)
-
-
-if __name__ == "__main__":
-    run(main)
+    conditions = f"{conditions}, {result.classes.in_words()}"
+    SegmentationScores.of(result, conditions).save(folder(root=SCORES))
+    counts = thousandths(result.per_image.sum(0))
+    plot_classes(plots, result.test.iou, "iou", counts, result.classes.names)

@@ -6,7 +6,6 @@ from fusion.images.prepared import training_sets
 from fusion.inference.fuse import fuse_pairs
 from fusion.methods.files import load_model
 from pipelines import params
-from pipelines.entry import run
 from pipelines.paths import MODELS, TEACHERS, TRAINING_PAIRS
 
 
@@ -25,7 +24,3 @@ def main(method: str) -> None:
             runtime=settings.runtime,
         )
     group.gather(None)  # the stage ends when the last image is there
-
-
-if __name__ == "__main__":
-    run(main)

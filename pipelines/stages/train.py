@@ -10,14 +10,15 @@ from fusion import methods
 from fusion.core.code import code_digest
 from fusion.core.locks import exclusive
 from fusion.core.processes import launch
+from fusion.core.runtime import device_name
 from fusion.images.prepared import training_sets
 from fusion.methods import TaughtPhaseConfig
 from fusion.methods.files import load_model, save_model
 from fusion.training.loop import train_phase
 from fusion.training.sampler import load_pairs
 from pipelines import params
+from pipelines.costs import TrainCost, train_cost_file
 from pipelines.curves import training_log
-from pipelines.entry import run
 from pipelines.paths import MODELS, PLOTS, RUNS, TEACHERS, TRAINING_PAIRS
 
 
@@ -54,6 +55,11 @@ def _train(settings: params.Params, key: str, fabric: Fabric) -> None:
             on_pictures=log.pictures if log else None,
         )
     if fabric.is_global_zero:
+        TrainCost(
+            seconds=round(report.seconds, 1),
+            device=device_name(fabric.device),
+            processes=fabric.world_size,
+        ).save(train_cost_file(key))
         facts = {
             "phase": step.phase,
             "code": code_digest(Path(step.code)),
@@ -63,7 +69,3 @@ def _train(settings: params.Params, key: str, fabric: Fabric) -> None:
             "settings": schedule.model_dump(mode="json"),
         }
         save_model(MODELS / key, kind, phase.method, facts)
-
-
-if __name__ == "__main__":
-    run(main)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from detection.matches import RECALLS, Matches, average_precision, precision_recall
 from detection.offline import prepare
 
-COLUMNS = ("image", "label", "confidence", "correct")
+COLUMNS = ("image", "label", "confidence", "correct", "boxes")
 
 
 def random_matches(seed, images=12, classes=3, quality=0.5, truth=None):
@@ -33,6 +33,7 @@ def random_matches(seed, images=12, classes=3, quality=0.5, truth=None):
         label=np.array(columns[1]),
         confidence=np.array(columns[2], np.float32),
         correct=np.array(columns[3]),
+        boxes=rng.uniform(0, 100, (len(rows), 4)).astype(np.float32),
     )
 
 
@@ -48,6 +49,7 @@ def drawn_twice(matches, counts):
         label=matches.label[chosen],
         confidence=matches.confidence[chosen],
         correct=matches.correct[chosen],
+        boxes=matches.boxes[chosen],
     )
 
 
@@ -72,6 +74,7 @@ def test_average_precision_by_hand():
         label=np.array([0, 0]),
         confidence=np.array([0.9, 0.8], np.float32),
         correct=np.array([[False] * 10, [True] * 10]),
+        boxes=np.zeros((2, 4), np.float32),
     )
     precision = average_precision(matches)
     assert precision[0, 0] == pytest.approx(0.25, abs=0.01)

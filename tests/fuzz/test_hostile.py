@@ -370,7 +370,7 @@ CANNOT_WORK = [
     {"methods.pomai-old": {"kind": "pomai", "source": "nope.safetensors"}},
     {"methods.pomai-old": {"kind": "pomai", "source": "nope"}},
     {"detection.epochs": 10**30},
-    {"detection.seeds": [2**32]},
+    {"detect_seeds": [2**32]},
     {"seed": 10**30},
     {"runtime.devices": 10**6},
     {"runtime.memory_gib": 1e308},

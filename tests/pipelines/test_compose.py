@@ -30,6 +30,7 @@ def data(monkeypatch):
     monkeypatch.setenv("FUSION_DATA", "/somewhere")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("profile", options("profile"))
 def test_every_profile_with_every_ablation_and_method_is_valid(profile):
     rows = options("method")

@@ -1,4 +1,4 @@
-"""The real `dvc repro`, in a temporary clone, on the tiny profile."""
+"""The real `pomai repro` and `dvc repro`, in a temporary clone, on the tiny profile."""
 
 import json
 import re
@@ -11,7 +11,7 @@ import pytest
 from fusion.inference.pretrained import load
 from fusion.methods.files import WEIGHTS
 from fusion.metrics import CORE
-from tests.pipelines.clones import IDENTITY, metrics, overrides, ran, restore, run, table
+from tests.pipelines.clones import IDENTITY, lock, metrics, overrides, ran, restore, run, table
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]  # stages import slow libraries
 
@@ -40,10 +40,31 @@ def test_a_second_run_does_nothing(project):
     assert "up to date" in output
 
 
+def test_stages_ran_side_by_side_each_with_a_log_of_its_own(project):
+    """`pomai repro` made the clone; the test above shows that DVC has nothing to add."""
+    logs = {file.stem: file.read_text() for file in (project / ".dvc/tmp/pomai").glob("*.log")}
+    assert logs.keys() == lock(project).keys()
+    assert all(f"Running stage '{stage}'" in text for stage, text in logs.items())
+
+
+def test_a_new_seed_trains_that_seed_alone(project):
+    before = table(project)
+    scores = {seed: project / f"scores/detect-pomai-m3fd-{seed}/scores.json" for seed in (0, 1)}
+    settings = overrides("detect_seeds=[0,1]")
+    output = run(project, "dvc", "exp", "run", *settings)
+    assert ran(output) == {"detect@average-m3fd-1", "detect@pomai-m3fd-1", "report"}
+    found = [json.loads(path.read_text())["map50"] for path in scores.values()]
+    after = table(project)
+    assert after.loc["pomai", "m3fd mAP@0.5"] == pytest.approx(np.mean(found), rel=1e-4)
+    others = [name for name in before if "mAP" not in name]
+    pd.testing.assert_frame_equal(after[others], before[others])
+    restore(project)
+
+
 def test_tested_detectors_are_an_artifact_of_dvc(project, tmp_path):
     run(project, "git", *IDENTITY, "tag", "-a", "detectors@v1.0.0", "-m", "first")
     run(project, "dvc", "artifacts", "get", ".", "detectors", "--out", str(tmp_path / "detectors"))
-    names = [f"detect-{method}-m3fd/seed-0.pt" for method in ("average", "pomai")]
+    names = [f"detect-{method}-m3fd-0.pt" for method in ("average", "pomai")]
     for name in names:
         got = (tmp_path / "detectors" / name).read_bytes()
         assert got == (project / "weights" / name).read_bytes()
@@ -53,16 +74,16 @@ def test_tested_detectors_are_an_artifact_of_dvc(project, tmp_path):
 def test_rows_measured_differently_are_refused_with_a_remedy_that_works(project):
     """As after an update of a library: DVC sees no change, so only the command helps."""
     before = table(project)
-    path = project / "scores/detect-average-m3fd/scores.json"
+    path = project / "scores/detect-average-m3fd-0/scores.json"
     content = json.loads(path.read_text())
     content["protocol"]["libraries"]["torch"] = "1.0"
     path.unlink()  # it may be a link into DVC's cache
     path.write_text(json.dumps(content))
-    run(project, "dvc", "commit", "--force", "detect@average-m3fd")
+    run(project, "dvc", "commit", "--force", "detect@average-m3fd-0")
     refused = run(project, "dvc", "repro", code=255)
     assert "libraries.torch is" in refused
     command = re.search(r"`(dvc repro --force [^`]*)`", refused)[1]
-    assert ran(run(project, *command.split())) == {"detect@average-m3fd"}
+    assert ran(run(project, *command.split())) == {"detect@average-m3fd-0"}
     run(project, "dvc", "repro")
     pd.testing.assert_frame_equal(table(project), before)
     restore(project)

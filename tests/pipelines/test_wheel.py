@@ -33,6 +33,7 @@ def test_every_released_network_is_in_the_wheel(wheel):
             assert content.read(name) == (ROOT / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_the_command_of_the_wheel_fuses_anywhere(wheel, tmp_path):
     with zipfile.ZipFile(wheel) as content:
         content.extractall(tmp_path / "installed")

@@ -79,7 +79,7 @@ def test_a_hostile_file_is_refused_and_its_payload_does_not_run(tmp_path, encode
     file, ran = tmp_path / "hostile.pth", tmp_path / "ran"
     state = as_published() | {"extra": Payload(ran)}
     torch.save(state, file, _use_new_zipfile_serialization=not legacy)
-    with pytest.raises(InputError, match=rf"hostile\.pth: holds no weights of encoder {encoder}"):
+    with pytest.raises(InputError, match=r"hostile\.pth: holds more than tensors"):
         build(config(encoder, str(file)))
     assert not ran.exists()
     torch.load(file, weights_only=False)

@@ -9,7 +9,7 @@ from xml.etree import ElementTree  # writing only; reading goes through defusedx
 
 import numpy as np
 
-from detection.boxes import CLASSES as M3FD_CLASSES
+from detection.classes import CLASSES as M3FD_CLASSES
 from fusion.core.files import write_bytes
 from fusion.images.decode import to_rgb, write_image
 from pipelines.datasets.config import SampleConfig

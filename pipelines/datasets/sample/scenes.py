@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from detection.boxes import CLASSES as M3FD
+from detection.classes import CLASSES as M3FD
 from pipelines.datasets.sample import objects, vehicles
 from pipelines.datasets.sample.canvas import Box
 from pipelines.datasets.sample.stage import Images, Item, Stage

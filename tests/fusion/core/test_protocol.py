@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from fusion.core.errors import InputError
 from fusion.core.files import file_digest
-from fusion.core.protocol import differences, of_repeats, protocol_digest
+from fusion.core.protocol import differences, protocol_digest
 
 NAMES = st.text("abc", min_size=1, max_size=2)
 VALUES = st.none() | st.booleans() | st.integers(2, 9) | NAMES | st.lists(NAMES, max_size=2)
@@ -34,12 +34,6 @@ def test_a_changed_fact_is_named_with_both_values(protocol, name, value):
 
 def test_a_fact_that_one_lacks_is_a_difference():
     assert differences({"a": 1}, {"b": {"c": 2}}) == {"a": (1, None), "b.c": (None, 2)}
-
-
-def test_repeats_share_all_but_their_seeds():
-    found = of_repeats([{"x": 1, "seed": 3}, {"x": 1, "seed": 5}])
-    assert found["protocol"] == {"x": 1, "seeds": [3, 5]}
-    assert found["protocol_sha256"] == protocol_digest(found["protocol"])
 
 
 def test_a_file_counts_by_its_content_and_must_be_there(tmp_path):

@@ -4,7 +4,8 @@ import pytest
 
 from fusion.core.errors import InputError
 from fusion.images.decode import read_visible, to_gray, write_image
-from fusion.metrics.folders import BATCH_PIXELS, evaluate_folders
+from fusion.images.pairs import find_pairs
+from fusion.metrics.folders import BATCH_PIXELS, evaluate_pairs
 from fusion.metrics.summary import summarize
 
 
@@ -20,9 +21,13 @@ def folders(tmp_path):
     return tmp_path / "ir", tmp_path / "vi", tmp_path / "fused"
 
 
+def evaluate(folders, *names, **options):
+    return evaluate_pairs(find_pairs(*folders[:2]), folders[2], *names, **options)
+
+
 def test_one_row_an_image_color_judged_on_luminance(folders):
     done = []
-    frame = evaluate_folders(*folders, ["SD", "VIF"], on_pairs=lambda *pairs: done.append(pairs))
+    frame = evaluate(folders, ["SD", "VIF"], on_pairs=lambda *pairs: done.append(pairs))
     assert list(frame.columns) == ["name", "SD", "VIF", "range"]
     assert done == [(1, 3), (2, 3), (3, 3)]
     color = read_visible(folders[2] / "a.png").pixels
@@ -34,23 +39,23 @@ def test_one_row_an_image_color_judged_on_luminance(folders):
 def test_a_missing_fused_image_is_named_never_left_out(folders):
     (folders[2] / "b.png").unlink()
     with pytest.raises(InputError, match="lacks b; fuse all"):
-        evaluate_folders(*folders)
+        evaluate(folders)
 
 
 def test_a_fused_image_of_another_size_is_named(folders):
     write_image(folders[2] / "a.png", np.zeros((44, 50), np.uint8))
     with pytest.raises(InputError, match=r"a.png: differs in size from its pair: 50x44 and 50x45"):
-        evaluate_folders(*folders)
+        evaluate(folders)
 
 
 def test_a_pair_of_two_sizes_is_named(folders):
     write_image(folders[0] / "b.png", np.zeros((40, 41), np.uint8))
     with pytest.raises(InputError, match=r"b.png: infrared and visible differ in size: 41x40 and"):
-        evaluate_folders(*folders)
+        evaluate(folders)
 
 
 def test_undefined_values_are_left_out_of_the_mean_and_counted(folders):
-    summary = summarize(evaluate_folders(*folders, ["SD", "VIF"]))
+    summary = summarize(evaluate(folders, ["SD", "VIF"]))
     assert summary.protocol == "cddfuse"
     assert summary.images == 3
     assert [item.undefined for item in summary.metrics.values()] == [0, 1]
@@ -79,22 +84,22 @@ def test_many_images_of_one_size_are_measured_as_each_alone(tmp_path, monkeypatc
             image = random.integers(0, 256, (44, 44), dtype=np.uint8)
             write_image(tmp_path / kind / f"{name}.png", image)
     folders = [tmp_path / kind for kind in ("ir", "vi", "fused")]
-    together = evaluate_folders(*folders)
+    together = evaluate(folders)
     monkeypatch.setitem(BATCH_PIXELS, "cpu", 1)
-    pd.testing.assert_frame_equal(evaluate_folders(*folders), together, rtol=1e-6)
+    pd.testing.assert_frame_equal(evaluate(folders), together, rtol=1e-6)
 
 
 def test_what_stretching_would_add_is_what_stretched_images_measure(folders):
     for path in sorted(folders[2].iterdir()):
         gray = to_gray(read_visible(path).pixels) // 2
         write_image(path, gray)
-    promised = summarize(evaluate_folders(*folders, ["SD", "SF", "AG"])).stretching
-    before = evaluate_folders(*folders, ["SD", "SF", "AG"]).mean(numeric_only=True)
+    promised = summarize(evaluate(folders, ["SD", "SF", "AG"])).stretching
+    before = evaluate(folders, ["SD", "SF", "AG"]).mean(numeric_only=True)
     for path in sorted(folders[2].iterdir()):
         gray = read_visible(path).pixels.astype(float)
         stretched = (gray - gray.min()) / np.ptp(gray) * 255
         write_image(path, stretched.round().astype(np.uint8))
-    after = evaluate_folders(*folders, ["SD", "SF", "AG"]).mean(numeric_only=True)
+    after = evaluate(folders, ["SD", "SF", "AG"]).mean(numeric_only=True)
     assert promised.keys() == {"SD", "SF", "AG"}
     for name, share in promised.items():
         assert after[name] / before[name] - 1 == pytest.approx(share, rel=0.01), name

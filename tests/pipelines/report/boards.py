@@ -10,12 +10,11 @@ from fusion.metrics.summary import FusionSummary, MetricSummary
 from pipelines.report.board import Board
 from pipelines.report.significance import agreement
 from pipelines.report.tables import assess
-from pipelines.scores.detection import DetectionPart, DetectionRun, DetectionScores
+from pipelines.scores.detection import DetectionPart, DetectionScores
 from pipelines.scores.fusion import FusionScores
 from pipelines.scores.segmentation import (
     ImageConfusions,
     SegmentationPart,
-    SegmentationRun,
     SegmentationScores,
 )
 
@@ -48,22 +47,17 @@ def part(mean, by_class, amounts, images):
     return DetectionPart(map50=mean, ap50=by_class, objects=amounts, images=images)
 
 
-def detection(map50=0.5, map50_95=0.25, sd=None, runs=({},), precision="p", matches=None):
-    """`runs`: for each seed, what differs from a usual one."""
-    usual = {"map50": map50, "map50_95": map50_95, "ap50": {}, "ap50_95": {}, "objects": {}}
-    usual |= {"day": None, "night": None, "best_epoch": 1}
-    seeds = {seed: DetectionRun(**{**usual, **run, "seed": seed}) for seed, run in enumerate(runs)}
-    return DetectionScores(
-        map50=map50,
-        map50_95=map50_95,
-        map50_sd=None,
-        map50_95_sd=sd,
-        seeds=seeds,
-        conditions="d",
-        protocol={"precision": precision},
-        protocol_sha256="0",
-        matches=matches or {},
-    )
+def detection(*runs, precision="p"):
+    """Training seed -> scores. `runs`: for each seed, what differs from a usual run."""
+    usual = {"map50": 0.5, "map50_95": 0.25, "ap50": {}, "ap50_95": {}, "objects": {}}
+    usual |= {"day": None, "night": None, "best_epoch": 1, "conditions": "d"}
+    usual["matches"] = random_matches(0)
+    return {
+        seed: DetectionScores(
+            **{**usual, **run, "seed": seed, "protocol": {"precision": precision, "seed": seed}}
+        )
+        for seed, run in enumerate(runs or [{}])
+    }
 
 
 def labeled(miou, by_class=None, pixels=None, images=2):
@@ -77,19 +71,16 @@ def labeled(miou, by_class=None, pixels=None, images=2):
     )
 
 
-def segmentation(miou=0.5, sd=None, runs=({},), precision="q", confusions=None):
-    usual = {"test": labeled(miou), "day": None, "night": None, "best_epoch": 1}
-    return SegmentationScores(
-        miou=miou,
-        miou_sd=sd,
-        seeds={
-            seed: SegmentationRun(**{**usual, **run, "seed": seed}) for seed, run in enumerate(runs)
-        },
-        conditions="s",
-        protocol={"precision": precision},
-        protocol_sha256="0",
-        confusions=confusions or {},
-    )
+def segmentation(*runs, precision="q"):
+    """Training seed -> scores. `runs`: for each seed, what differs from a usual run."""
+    usual = {"test": labeled(0.5), "day": None, "night": None, "best_epoch": 1, "conditions": "s"}
+    usual["confusions"] = confusions(0, 0.5)
+    return {
+        seed: SegmentationScores(
+            **{**usual, **run, "seed": seed, "protocol": {"precision": precision, "seed": seed}}
+        )
+        for seed, run in enumerate(runs or [{}])
+    }
 
 
 def results(table, board=None):
@@ -99,7 +90,7 @@ def results(table, board=None):
 
 
 def two_rows():
-    """Rows average and pomai, all tasks on one set, VIF undefined."""
+    """Rows average and pomai, all tasks on one set with two seeds, VIF undefined."""
     values = {"average": 1.0, "pomai": 2.0}
     return Board(
         list(values),
@@ -114,13 +105,20 @@ def two_rows():
         },
         {
             "msrs": {
-                name: detection(value / 4, value / 8, 0.034, matches={0: random_matches(0)})
+                name: detection(
+                    *(
+                        {"map50": value / 4, "map50_95": value / 8 + shift}
+                        for shift in (-0.024, 0.024)
+                    )
+                )
                 for name, value in values.items()
             }
         },
         {
             "msrs": {
-                name: segmentation(value / 5, 0.012, confusions={0: confusions(0, 0.5)})
+                name: segmentation(
+                    *({"test": labeled(value / 5 + shift)} for shift in (-0.012, 0.012))
+                )
                 for name, value in values.items()
             }
         },
@@ -148,6 +146,7 @@ def random_matches(seed, images=12, classes=3, quality=0.5, truth=None):
         label=np.array(columns[1]),
         confidence=np.array(columns[2], np.float32),
         correct=np.array(columns[3]),
+        boxes=rng.uniform(0, 100, (len(rows), 4)).astype(np.float32),
     )
 
 

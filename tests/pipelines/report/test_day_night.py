@@ -30,9 +30,9 @@ def board():
     cones = {"day": labeled(0.3, {"cone": 0.3}, {"cone": 90})}
     return Board(
         list(at_night),
-        detection={"m3fd": {name: detection(runs=found) for name, found in runs.items()}},
+        detection={"m3fd": {name: detection(*found) for name, found in runs.items()}},
         segmentation={
-            "msrs": {name: segmentation(runs=[cones]) for name in at_night},
+            "msrs": {name: segmentation(cones) for name in at_night},
             "other": {name: segmentation() for name in at_night},
         },
     )

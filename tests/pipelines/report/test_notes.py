@@ -9,14 +9,14 @@ from tests.pipelines.report.boards import detection, fusion, labeled, segmentati
 
 def detected(**rows):
     """method -> average precisions."""
-    found = {name: detection(runs=[{"ap50": values}]) for name, values in rows.items()}
+    found = {name: detection({"ap50": values}) for name, values in rows.items()}
     return Board(list(rows), detection={"set": found})
 
 
 def segmented(**rows):
     """method -> IoU of every seed."""
     found = {
-        name: segmentation(runs=[{"test": labeled(0.5, values)} for values in runs])
+        name: segmentation(*({"test": labeled(0.5, values)} for values in runs))
         for name, runs in rows.items()
     }
     return Board(list(rows), segmentation={"set": found})
@@ -28,6 +28,14 @@ def test_every_condition_is_told_once():
         "msrs: detection by d",
         "msrs: segmentation by s",
     ]
+
+
+def test_a_selection_of_pairs_is_told():
+    row = fusion({"SD": 1.0}).model_copy(
+        update={"selection": "official, drawn by seed 0: 20 of 25"}
+    )
+    (sentence,) = conditions(Board(["a"], {"tno": {"a": row}}))
+    assert "means over 9 test images (official, drawn by seed 0: 20 of 25), protocol" in sentence
 
 
 def test_classes_without_an_object_are_named_once():

@@ -1,14 +1,18 @@
 """Scores: what is written is what is read, and what cannot be read is named."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from dvc.repo import Repo
 
+from fusion.core.code import ROOT
 from fusion.core.errors import InputError
-from pipelines.paths import PLOTS
-from pipelines.scores.base import score_folder
+from pipelines.params import load
+from pipelines.paths import PLOTS, SCORES
+from pipelines.scores.base import score_folder, stage_name
 from pipelines.scores.detection import DetectionScores
 from pipelines.scores.fusion import FusionScores
 from pipelines.scores.segmentation import SegmentationScores
@@ -25,14 +29,12 @@ FRAME = pd.DataFrame({"name": ["01", "02"], "SD": [1.5, 2.5], "VIF": [0.1, None]
 NIGHT = part(None, {"Car": None}, {"Car": 0}, 3)
 ALL = {
     "evaluate": FusionScores.of(FRAME, stretch=True),
-    "detect": detection(
-        runs=[{"night": NIGHT}, {}], matches={0: random_matches(0), 1: random_matches(1)}
-    ),
+    "detect": detection({"night": NIGHT, "matches": random_matches(1)})[0],
     "segment": segmentation(
-        runs=[{"day": labeled(None, {"car": None})}], confusions={0: confusions(0, 0.5)}
-    ),
+        {"day": labeled(None, {"car": None}), "confusions": confusions(0, 0.5)}
+    )[0],
 }
-FILES = {"evaluate": "images.csv", "detect": "matches-1.npz", "segment": "per-image-0.npz"}
+FILES = {"evaluate": "images.csv", "detect": "matches.npz", "segment": "per-image.npz"}
 
 
 @pytest.fixture(params=ALL)
@@ -52,13 +54,10 @@ def test_images_matches_and_confusions_come_back(tmp_path):
         scores.save(tmp_path / stage)
     images = FusionScores.load(tmp_path / "evaluate").images
     pd.testing.assert_frame_equal(images, FRAME)
-    matches = DetectionScores.load(tmp_path / "detect").matches
-    assert [*matches] == [0, 1]
-    for seed, found in matches.items():
-        expected = random_matches(seed)
-        assert found.stems == expected.stems
-        np.testing.assert_array_equal(found.confidence, expected.confidence)
-    (found,) = SegmentationScores.load(tmp_path / "segment").confusions.values()
+    found, expected = DetectionScores.load(tmp_path / "detect").matches, random_matches(1)
+    assert found.stems == expected.stems
+    np.testing.assert_array_equal(found.confidence, expected.confidence)
+    found = SegmentationScores.load(tmp_path / "segment").confusions
     assert found.stems == confusions(0, 0.5).stems
     np.testing.assert_array_equal(found.matrices, confusions(0, 0.5).matrices)
 
@@ -108,4 +107,18 @@ def test_images_of_another_run_are_refused(tmp_path):
 
 def test_a_score_has_one_name_in_every_folder():
     assert score_folder("detect", "pomai", "m3fd").as_posix() == "scores/detect-pomai-m3fd"
-    assert score_folder("segment", "a", "b", PLOTS).as_posix() == "plots/segment-a-b"
+    assert score_folder("segment", "a", "b", PLOTS, 7).as_posix() == "plots/segment-a-b-7"
+
+
+def test_stages_and_folders_are_spelled_as_in_dvc_yaml():
+    settings = load(ROOT / "params.yaml")
+    written = {
+        stage.addressing: {Path(out.fs_path) for out in stage.outs}
+        for stage in Repo(str(ROOT)).index.stages
+        if stage.addressing.startswith(("evaluate@", "detect@", "segment@"))
+    }
+    names = [name for method in settings.methods for name in settings.measuring_stages(method)]
+    assert sorted(names) == sorted(written)
+    for stage, dataset, seed in (("evaluate", "msrs", None), ("detect", "m3fd", 0)):
+        name = stage_name(stage, "pomai", dataset, seed)
+        assert ROOT / score_folder(stage, "pomai", dataset, SCORES, seed) in written[name]

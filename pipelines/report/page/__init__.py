@@ -1,0 +1,1 @@
+"""The report as a static page: it opens from disk and needs no server."""

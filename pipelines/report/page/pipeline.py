@@ -1,0 +1,181 @@
+"""The page of a pipeline's results."""
+
+import platform
+import subprocess
+from collections.abc import Iterator, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from fusion.images.prepared import PreparedSet
+from pipelines.params import Params
+from pipelines.paths import FUSED, PAGE, PLOTS, PREPARED
+from pipelines.report.board import Board
+from pipelines.report.notes import notes
+from pipelines.report.page.curves import Confusion, Curve, task_figures
+from pipelines.report.page.figures import figures
+from pipelines.report.page.gallery import Boxes, LabelMaps, Source, build_gallery
+from pipelines.report.page.images import ImageStore
+from pipelines.report.page.render import Content, Facts, PageFolder
+from pipelines.report.page.standings import standings
+from pipelines.report.tables import Results
+from pipelines.scores.base import score_folder
+from segmentation.prepared import classes_of
+
+_LIBRARIES = ("pomai", "torch", "torchmetrics", "ultralytics", "segmentation-models-pytorch")
+
+
+def write_page(settings: Params, results: Results, folder: Path = PAGE) -> None:
+    """Write the page with its images; an earlier one is replaced.
+
+    Args:
+        settings: all parameters.
+        results: everything that was measured.
+        folder: of the page.
+
+    Raises:
+        InputError: an image, a label or a data set is missing or damaged.
+    """
+    prepared = {name: PreparedSet.load(PREPARED / name) for name in settings.fuse_on}
+    with PageFolder(folder) as page:
+        store = ImageStore(page.path)
+        count = settings.report.page.images
+        sources = [_source(results.board, prepared[name]) for name in settings.fuse_on]
+        page.write(
+            Content(
+                title="Infrared-visible image fusion",
+                subtitle=_subtitle(settings, prepared),
+                standings=standings(results, settings.trivial()),
+                galleries=[build_gallery(source, store, count) for source in sources],
+                figures=[
+                    *figures(results),
+                    *task_figures(results.board, list(_curves(settings)), _confusions(results)),
+                ],
+                tables=_tables(results),
+                facts=_facts(settings, results.board, prepared),
+            )
+        )
+
+
+def _subtitle(settings: Params, prepared: Mapping[str, PreparedSet]) -> str:
+    images = ", ".join(f"{len(p.names('test'))} of {name}" for name, p in prepared.items())
+    return (
+        f"{len(settings.methods)} methods compared on the same test images ({images}): fusion "
+        "metrics, detection and segmentation on the fused images, and what each method costs."
+    )
+
+
+def _source(board: Board, prepared: PreparedSet) -> Source:
+    name = prepared.name
+    stems = prepared.names("test")
+    measured = board.fusion[name]
+    detected, labeled = board.detection.get(name, {}), board.segmentation.get(name, {})
+    truth = {stem: prepared.label("test", stem) for stem in stems} if detected or labeled else {}
+    boxes = labels = None
+    if detected:
+        first = {method: next(iter(runs.values())).matches for method, runs in detected.items()}
+        boxes = Boxes(prepared.classes or [], truth, first)
+    if labeled:
+        predicted = {m: next(iter(runs.values())).predicted for m, runs in labeled.items()}
+        labels = LabelMaps(truth, predicted, classes_of(prepared))
+    return Source(
+        name=name,
+        pairs=prepared.pairs("test"),
+        fused={
+            method: {stem: FUSED / f"{method}-{name}" / "test" / f"{stem}.png" for stem in stems}
+            for method in measured
+        },
+        values={method: scores.images for method, scores in measured.items()},
+        night=prepared.night or (),
+        boxes=boxes,
+        labels=labels,
+    )
+
+
+def _curves(settings: Params) -> Iterator[Curve]:
+    for key in settings.training:
+        path = PLOTS / f"train-{key}" / "plots" / "metrics" / "loss.tsv"
+        if path.is_file():  # a phase of no epochs has none
+            yield Curve(key, pd.read_csv(path, sep="\t"))
+
+
+def _confusions(results: Results) -> list[Confusion]:
+    found = []
+    for dataset, rows in results.board.detection.items():
+        for method, runs in rows.items():
+            folder = score_folder("detect", method, dataset, PLOTS, next(iter(runs)))
+            counted = pd.read_csv(folder / "confusion.csv", dtype=str, keep_default_na=False)
+            names = [*(PreparedSet.load(PREPARED / dataset).classes or []), "background"]
+            table = pd.crosstab(counted["actual"], counted["predicted"])
+            counts = table.reindex(index=names, columns=names, fill_value=0).to_numpy()
+            found.append(Confusion(f"{method}, detection on {dataset}", names, counts))
+    for dataset, labeled in results.board.segmentation.items():
+        names = PreparedSet.load(PREPARED / dataset).classes or []
+        for method, by_seed in labeled.items():
+            counts = next(iter(by_seed.values())).confusions.matrices.sum(0)
+            title = f"{method}, segmentation on {dataset}"
+            found.append(Confusion(title, names, np.asarray(counts)))
+    return found
+
+
+def _tables(results: Results) -> list[tuple[str, pd.DataFrame]]:
+    named = (
+        ("Significance of differences between methods", results.tests),
+        ("Gains over the visible image", results.gains),
+        ("Day and night, every class", results.parts),
+        ("Agreement of metrics with tasks", results.ranks),
+    )
+    return [(title, table) for title, table in named if not table.empty]
+
+
+def _facts(settings: Params, board: Board, prepared: Mapping[str, PreparedSet]) -> Facts:
+    summary = [*_commit(), ("Python", platform.python_version())]
+    summary += [(name, found) for name in _LIBRARIES if (found := _version(name))]
+    rows = [
+        {
+            "data set": name,
+            "layout": data.layout,
+            "split": data.split_protocol,
+            **{split: len(data.names(split)) for split in ("train", "val", "test")},
+            "at night (test)": _night(data),
+            "license": settings.dataset(name).license or "not stated",
+            "checksum": data.checksum[:16],
+        }
+        for name, data in prepared.items()
+    ]
+    return Facts(
+        summary=summary,
+        datasets=pd.DataFrame(rows),
+        notes=notes(board, settings.precomputed()),
+        settings=Path("params.yaml").read_text(encoding="utf-8"),
+    )
+
+
+def _night(data: PreparedSet) -> str:
+    return "unknown" if data.night is None else str(len({*data.night} & {*data.names("test")}))
+
+
+def _version(library: str) -> str:
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return ""
+
+
+def _commit() -> list[tuple[str, str]]:
+    """The commit that the pipeline ran at, and its date; nothing outside a Git repository."""
+    try:
+        found = subprocess.run(
+            ["git", "log", "-1", "--format=%H%n%cs"],  # noqa: S607
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except FileNotFoundError:
+        return []
+    if found.returncode:
+        return []
+    commit, date = found.stdout.split()
+    return [("commit", commit), ("of", date)]

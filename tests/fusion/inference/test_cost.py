@@ -1,0 +1,47 @@
+import pytest
+import torch
+from torch import nn
+
+from fusion import methods
+from fusion.core.config import Config, RuntimeConfig
+from fusion.core.runtime import device_name
+from fusion.inference.cost import HEIGHT, WIDTH, count_flops, time_pair
+from fusion.methods.base import FusionMethod
+
+
+class OneConvolution(FusionMethod):
+    """A convolution of 3×3 from two channels to one; `by_value` needs more than shapes."""
+
+    def __init__(self, by_value=False):
+        super().__init__(Config())
+        self.layer = nn.Conv2d(2, 1, 3, padding=1)
+        self.by_value = by_value
+
+    def forward(self, infrared, visible):
+        fused = self.layer(torch.cat([infrared, visible[:, :1]], 1))
+        if self.by_value and fused.mean().item() > 1e9:
+            return infrared
+        return fused.sigmoid()
+
+
+@pytest.mark.parametrize("by_value", [False, True])
+def test_a_convolution_counts_a_multiplication_and_an_addition_per_weight(by_value):
+    assert count_flops(OneConvolution(by_value).eval()) == 2 * 9 * 2 * HEIGHT * WIDTH
+
+
+def test_counting_leaves_the_method_as_it_was():
+    method = OneConvolution().eval()
+    count_flops(method)
+    assert {value.device.type for value in method.state_dict().values()} == {"cpu"}
+
+
+def test_elementwise_methods_count_no_operation():
+    average = methods.get("average")
+    assert count_flops(average(average.config_class()).eval()) == 0
+
+
+def test_a_pair_is_timed_on_a_named_device():
+    timing = time_pair(OneConvolution().eval(), stretched=False, runtime=RuntimeConfig())
+    assert 0 < timing.milliseconds < 60_000
+    assert timing.threads == torch.get_num_threads()
+    assert timing.device == device_name(torch.device("cpu")) != ""

@@ -1,0 +1,271 @@
+"""The page in a real browser."""
+
+import shutil
+
+import pytest
+
+from tests.pipelines.report.page.pages import HOSTILE, METHODS, write_page
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium"),
+]
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("report")
+    return (write_page(folder / "page", folder / "inputs") / "index.html").as_uri()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(browser, address):
+    """Opens the page; afterwards: no message, no error, no request but for files."""
+    contexts, wrong = [], []
+
+    def watch(request):
+        if not request.url.startswith(("file:", "data:")):
+            wrong.append(request.url)
+
+    def visit(width=1280, scheme="light", fragment="", **options):
+        context = browser.new_context(
+            viewport={"width": width, "height": 900}, color_scheme=scheme, **options
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        page.on("console", lambda message: wrong.append(message.text))
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("dialog", lambda dialog: (wrong.append(dialog.message), dialog.dismiss()))
+        page.on("request", watch)
+        page.on("requestfailed", lambda request: wrong.append(f"failed {request.url}"))
+        page.goto(address + fragment)
+        return page
+
+    yield visit
+    for context in contexts:
+        context.close()
+    assert wrong == []
+
+
+def methods(page):
+    return page.eval_on_selector_all(
+        ".board tbody tr", "rows => rows.filter(r => !r.hidden).map(r => r.dataset.method)"
+    )
+
+
+def scene(page):
+    return page.inner_text("#scene").split(" (")[0]
+
+
+def test_a_column_is_sorted_in_both_directions(visit):
+    page = visit()
+    head = page.get_by_role("button", name="m3fd mAP@0.5", exact=True)
+    assert methods(page) == list(METHODS)
+    head.click()
+    assert methods(page) == [HOSTILE, "average", "visible"]
+    head.click()
+    assert methods(page) == ["visible", "average", HOSTILE]
+    cost = page.get_by_role("button", name="ms", exact=True)
+    cost.click()
+    assert methods(page)[-1] == HOSTILE, "a row without a value is last"
+
+
+def test_rows_are_filtered_and_columns_hidden(visit):
+    page = visit()
+    page.fill("#filter", "VIS")
+    assert methods(page) == ["visible"]
+    page.locator("#table-tools label", has_text="Cost").click()
+    assert page.locator(".groups th", has_text="Cost").is_hidden()
+    assert page.locator(".groups th", has_text="Tasks").is_visible()
+
+
+def test_a_value_tells_what_is_known_of_it_by_mouse_and_by_keyboard(visit):
+    page = visit()
+    page.hover('tr[data-method="average"] td[data-group="0"]')
+    assert "training seeds 0, 1" in page.inner_text("#detail")
+    page.focus('tr[data-method="visible"] td[tabindex="0"]')
+    page.keyboard.press("ArrowDown")
+    assert page.inner_text("#detail").startswith("average")
+
+
+@pytest.mark.parametrize(
+    ("form", "expected"),
+    [
+        ("LaTeX", [r"\toprule", r"\textbf{", r"\underline{", r"\cmidrule(lr){2-4}"]),
+        ("CSV", ["method,Tasks: m3fd mAP@0.5", f"{HOSTILE},0.6"]),
+        ("Markdown", ["| method |", "**0."]),
+    ],
+)
+def test_the_table_is_copied_as_shown(visit, form, expected):
+    page = visit(permissions=["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name=form).click()
+    page.wait_for_selector("#toast.on, #copied[open]")
+    copied = page.evaluate("navigator.clipboard.readText()")
+    for part in expected:
+        assert part in copied
+    if form == "LaTeX":
+        lines = [line for line in copied.splitlines() if line.endswith(r"\\")]
+        assert len({line.count("&") for line in lines[1:]}) == 1
+
+
+def test_an_image_is_found_opened_and_linked(visit):
+    page = visit()
+    page.fill("#find", "0001")
+    assert page.locator("#strip button").count() == 2
+    page.fill("#find", "")
+    page.locator("#strip button", has_text="00002").click()
+    assert scene(page) == "00002"
+    page.locator("#next").press("ArrowLeft")
+    assert scene(page) == "00001"
+    fragment = page.evaluate("location.hash")
+    assert scene(visit(fragment=fragment)) == "00001"
+
+
+def test_images_are_ordered_by_what_one_method_loses_to_another(visit):
+    page = visit()
+    page.select_option("#metric", "MSE")
+    page.select_option("#of", label="average")
+    page.select_option("#less", label="visible")
+    data = page.evaluate("JSON.parse(document.querySelector('script.gallery').textContent)")
+    visible, average = data["metrics"]["MSE"][0], data["metrics"]["MSE"][1]
+    losses = [a - v for a, v in zip(average, visible, strict=True)]  # lower is better
+    worst = data["scenes"][losses.index(max(losses))]["n"]
+    assert scene(page) == worst
+    page.select_option("#order", "best")
+    assert scene(page) == data["scenes"][losses.index(min(losses))]["n"]
+
+
+def test_the_slider_is_moved_by_keyboard(visit):
+    page = visit()
+    page.focus("#slider")
+    cut = "getComputedStyle(document.querySelector('#stage')).getPropertyValue('--cut')"
+    for _ in range(3):
+        page.keyboard.press("ArrowLeft")
+    assert page.evaluate(cut) == "47%"
+    clip = "getComputedStyle(document.querySelector('#stage .top')).clipPath"
+    assert "47%" in page.evaluate(clip)
+
+
+def test_modes_show_the_other_image_and_the_difference(visit):
+    page = visit(reduced_motion="reduce")
+    page.locator("#modes label", has_text="Blink").click()
+    shown = "document.querySelector('#stage').dataset.shown"
+    page.wait_for_timeout(900)
+    assert page.evaluate(shown) == "right", "nothing blinks where the reader wants no motion"
+    page.click("#flip")
+    assert page.evaluate(shown) == "left"
+    page.locator("#modes label", has_text="Difference").click()
+    blend = "getComputedStyle(document.querySelector('#stage .top')).mixBlendMode"
+    assert page.evaluate(blend) == "difference"
+
+
+def test_two_panes_zoom_and_move_together(visit):
+    page = visit()
+    pane = page.locator("#grid .window").nth(2)
+    pane.scroll_into_view_if_needed()
+    pane.dblclick(position={"x": 10, "y": 10})
+    transforms = """[...document.querySelectorAll('#grid .view')].map(view => {
+        const m = new DOMMatrix(getComputedStyle(view).transform);
+        return [m.a, m.e, m.f].map(value => value.toFixed(1)).join();
+    })"""
+    zoomed = page.evaluate(transforms)
+    assert len(set(zoomed)) == 1
+    assert zoomed[0].startswith("2.0,")
+    box = pane.bounding_box()
+    page.mouse.move(box["x"] + 100, box["y"] + 60)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 70, box["y"] + 40)
+    page.mouse.up()
+    moved = page.evaluate(transforms)
+    assert len(set(moved)) == 1
+    assert moved != zoomed
+    assert page.locator("#grid .view > img").first.get_attribute("src").startswith("images/")
+    page.click("#zoom-reset")
+    assert page.evaluate(transforms)[0] == "1.0,0.0,0.0"
+
+
+def test_boxes_of_hits_misses_and_false_alarms_can_be_switched_on(visit):
+    page = visit()
+    page.select_option("#set", label="m3fd")
+    fused = page.locator("#grid .pane").nth(2)
+    assert fused.locator("rect").count() == 0
+    page.locator("#overlays label", has_text="Detections").click()
+    counts = {kind: fused.locator(f"rect.{kind}").count() for kind in ("hit", "alarm", "miss")}
+    assert counts == {"hit": 1, "alarm": 1, "miss": 1}
+    assert fused.locator(".hit-text").text_content() == "People 90 %"
+    assert "false alarm" in page.inner_text("#legend")
+    page.locator("#overlays label", has_text="Truth").click()
+    assert page.locator("#grid .pane").first.locator("rect.truth").count() == 2
+
+
+def test_labels_and_their_errors_can_be_switched_on(visit):
+    page = visit()
+    fused = page.locator("#grid .pane").nth(2)
+    for overlay, files in (("Predicted labels", 1), ("Label errors", 2)):
+        page.locator("#overlays label", has_text=overlay).click()
+        assert fused.locator('img[src^="labels/"]').count() == files
+    page.wait_for_load_state("networkidle")
+    assert fused.locator("img").last.evaluate("image => image.naturalWidth") == 128
+    assert "car" in page.inner_text("#legend")
+
+
+def test_a_method_of_the_table_leads_to_its_images(visit):
+    page = visit()
+    page.get_by_role("button", name="average", exact=True).click()
+    assert page.inner_text("#stage .name.right") == "average"
+
+
+def test_names_are_text_whatever_they_contain(visit):
+    page = visit()
+    assert page.title() == f"Report {HOSTILE}"
+    assert page.locator(".board tbody th").last.inner_text().strip() == HOSTILE
+    assert HOSTILE in page.inner_text("#stage .name.right")
+    assert HOSTILE in page.inner_text("#method")
+    assert page.evaluate("[...document.scripts].every(s => !s.textContent.startsWith('alert'))")
+
+
+@pytest.mark.parametrize("width", [375, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_fits_the_width_and_no_serious_rule_of_axe_is_broken(visit, width, scheme):
+    from axe_playwright_python.sync_playwright import Axe
+
+    page = visit(width, scheme)
+    page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+    serious = [v for v in found if v["impact"] in ("serious", "critical")]
+    shown = [(v["id"], [n["html"][:200] for n in v["nodes"][:3]]) for v in serious]
+    assert shown == []
+
+
+def test_the_theme_is_chosen_and_kept(visit):
+    page = visit()
+    background = "getComputedStyle(document.body).backgroundColor"
+    light = page.evaluate(background)
+    page.click("#theme")
+    page.click("#theme")
+    dark = page.evaluate(background)
+    assert dark != light
+    page.reload()
+    assert page.evaluate(background) == dark
+
+
+def test_without_javascript_it_is_a_document_with_all_tables_and_images(visit):
+    page = visit(java_script_enabled=False)
+    assert page.locator(".board td:visible").count() == page.locator(".board td").count()
+    assert page.locator(".static img:visible").count() == 2 * 2 * (2 + len(METHODS))
+    assert page.locator("#browser").is_hidden()
+    assert page.locator("svg.chart:visible").count() > 5

@@ -1,0 +1,105 @@
+"""What the page computes by itself: ranks, matching of boxes, places in the table."""
+
+from math import nan
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipelines.report.page import overlays
+from pipelines.report.page.gallery import choose
+from pipelines.report.page.ranks import mean_ranks
+from pipelines.report.page.standings import short, standings
+from pipelines.report.page.svg import Axis
+from pipelines.report.tables import assess
+from tests.pipelines.report.page.pages import HOSTILE, STEMS, board, costs, matches
+
+
+def table(**columns):
+    return pd.DataFrame({"name": ["a", "b", "c", "d"], **columns})
+
+
+def test_ranks_count_both_directions_and_leave_undefined_metrics_out():
+    images = {
+        "good": table(SD=[4.0, 4, 4, 4], MSE=[1.0, 1, 1, 1], VIF=nan),
+        "fair": table(SD=[3.0, 3, 3, 3], MSE=[2.0, 2, 2, 2], VIF=1.0),
+        "poor": table(SD=[2.0, 2, 2, 2], MSE=[3.0, 3, 3, 3], VIF=2.0),
+    }
+    ranks = mean_ranks(images)
+    assert ranks.means == {"good": 1, "fair": 2, "poor": 3}
+    assert ranks.p == pytest.approx(0.0183, abs=1e-4)  # exp(-4): chi-square of 8, two degrees
+
+
+def test_the_critical_difference_is_that_of_the_tables():
+    """Demšar 2006, Table 5: q of 4 methods at 5 % is 2.569."""
+    random = np.random.default_rng(0)
+    images = {name: table(SD=random.random(4)) for name in "abcd"}
+    assert mean_ranks(images).difference == pytest.approx(
+        2.569 * (4 * 5 / (6 * 4)) ** 0.5, rel=1e-3
+    )
+
+
+def test_two_methods_have_no_ranks():
+    assert mean_ranks({name: table(SD=[1.0, 2, 3, 4]) for name in "ab"}) is None
+
+
+def test_a_hit_finds_one_object_and_the_others_are_missed():
+    found = overlays.detected(matches(), STEMS[0])
+    assert [(box.label, box.confidence, box.good) for box in found] == [
+        (0, 90, True),
+        (1, 40, False),
+    ]
+    truth = np.array([[11, 11, 31, 51], [12, 10, 30, 52], [80, 60, 110, 90]], float)
+    assert overlays.missed(truth, [0, 0, 1], found) == [1, 2]
+
+
+def test_unsure_detections_are_not_drawn():
+    unsure = matches()
+    unsure.confidence[:] = 0.25
+    assert overlays.detected(unsure, STEMS[0]) == []
+
+
+def test_errors_are_painted_where_the_classes_differ():
+    truth = np.array([[0, 1], [2, 2]], np.uint8)
+    painted = overlays.paint_errors(truth, np.array([[0, 2], [2, 0]], np.uint8))
+    assert (painted[..., 3] > 0).tolist() == [[False, True], [False, True]]
+
+
+def test_places_follow_the_direction_of_each_metric():
+    shown = standings(assess(board(), costs()), ["visible", "average"])
+    names = [(shown.groups[head.group], head.name, head.lower) for head in shown.heads]
+    assert ("Fusion, msrs", "MSE", True) in names
+    assert ("Tasks", "m3fd mAP@0.5", False) in names
+    place = names.index(("Tasks", "m3fd mAP@0.5", False))
+    assert [row.cells[place].rank for row in shown.rows] == [0, 2, 1]
+    assert [row.cells[place].share for row in shown.rows] == [0, 0.5, 1]
+    lower = names.index(("Fusion, msrs", "MSE", True))
+    values = [row.cells[lower].value for row in shown.rows]
+    assert [row.cells[lower].rank for row in shown.rows].index(1) == values.index(min(values))
+    assert shown.bar[place] == "0.525 average"
+
+
+def test_a_missing_cost_says_why():
+    shown = standings(assess(board(), costs()), [])
+    row = next(row for row in shown.rows if row.method == HOSTILE)
+    assert row.cells[-1].text == "–"
+    assert row.cells[-1].detail.endswith("fused elsewhere")
+
+
+def test_the_choice_of_images_is_seeded_and_keeps_their_order():
+    names = [f"{index:03}" for index in range(50)]
+    chosen = choose(names, 8)
+    assert chosen == sorted(chosen) == choose(names, 8)
+    assert len(set(chosen)) == 8
+    assert choose(names, None) == choose(names, 99) == names
+    assert choose(names, 8, seed=1) != chosen
+
+
+def test_ticks_are_round_and_inside():
+    assert Axis("", 0.23, 0.91).ticks() == pytest.approx([0.4, 0.6, 0.8])
+    assert Axis("", 3, 700, log=True).ticks() == [5, 10, 20, 50, 100, 200, 500]
+
+
+@pytest.mark.parametrize(("value", "text"), [(98_647_381, "98.6 M"), (0, "0"), (12_345, "12.3 k")])
+def test_large_numbers_are_short(value, text):
+    assert short(value) == text
