@@ -1,18 +1,20 @@
 """Confusion matrices, and the scores computed from them: IoU, mIoU, pixel accuracy."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from segmentation.classes import MSRS, LabelClasses
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Matrices = NDArray[np.int64]
 
 
-def confusion_matrices(prediction: Tensor, truth: Tensor, classes: int = len(MSRS)) -> Tensor:
+def confusion_matrices(prediction: "Tensor", truth: "Tensor", classes: int = len(MSRS)) -> "Tensor":
     """Count pixels of each (true class, predicted class), for every image of a batch.
 
     Args:
@@ -23,6 +25,8 @@ def confusion_matrices(prediction: Tensor, truth: Tensor, classes: int = len(MSR
     Returns:
         int64, B×K×K; rows are the truth, columns the prediction.
     """
+    import torch  # seconds, which the report does not need
+
     images = truth.shape[0]
     image = torch.arange(images, device=truth.device).view(-1, 1, 1)
     cell = (image * classes + truth.long()) * classes + prediction.long()
@@ -88,6 +92,7 @@ class Scores:
 def scores(per_image: Matrices, classes: LabelClasses = MSRS) -> Scores:
     """Score a set of images by the sum of their confusion matrices (N×K×K).
 
+    >>> import torch
     >>> truth = torch.tensor([[[0, 0, 1, 1]]])
     >>> found = torch.tensor([[[0, 0, 0, 1]]])
     >>> result = scores(confusion_matrices(found, truth).numpy())

@@ -4,7 +4,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -61,22 +61,6 @@ class SegmentationResult:
     per_image: Matrices
     predicted: dict[str, NDArray[np.uint8]]
     classes: LabelClasses
-
-    def summary(self) -> dict[str, Any]:
-        """Everything but the curve, single images and protocol, ready for JSON (None for NaN)."""
-        return {
-            **asdict(self.test),
-            "day": asdict(self.day) if self.day else None,
-            "night": asdict(self.night) if self.night else None,
-            "classes": list(self.classes.names),
-            "confusion": self.per_image.sum(0).tolist(),
-            "best_epoch": self.best_epoch,
-            "seed": self.seed,
-        }
-
-    def save_per_image(self, path: Path) -> None:
-        """Write `stems` and `per_image` to a compressed .npz, for the bootstrap."""
-        np.savez_compressed(path, stems=np.array(self.stems), per_image=self.per_image)
 
 
 def train_and_test(
