@@ -17,7 +17,7 @@ from fusion.images.pairs import Pair
 from fusion.metrics.names import LOWER_IS_BETTER
 from pipelines.report.page import overlays
 from pipelines.report.page.images import ImageStore
-from segmentation.classes import LabelClasses
+from segmentation.classes import MSRS, LabelClasses
 from segmentation.labels import read_label
 
 Labels = Callable[[str, str], NDArray[np.uint8] | None]
@@ -48,7 +48,7 @@ class LabelMaps:
 
     truth: Mapping[str, Path]
     predicted: Mapping[str, Any]
-    classes: LabelClasses
+    classes: LabelClasses = MSRS
 
 
 @dataclass(frozen=True)

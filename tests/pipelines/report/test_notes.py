@@ -35,7 +35,7 @@ def test_a_selection_of_pairs_is_told():
         update={"selection": "official, drawn by seed 0: 20 of 25"}
     )
     (sentence,) = conditions(Board(["a"], {"tno": {"a": row}}))
-    assert "means over 9 test images (official, drawn by seed 0: 20 of 25), protocol" in sentence
+    assert "means over 3 test images (official, drawn by seed 0: 20 of 25), protocol" in sentence
 
 
 def test_classes_without_an_object_are_named_once():
