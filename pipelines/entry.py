@@ -74,7 +74,7 @@ def run_stage() -> None:
     require_possible(settings)
     app = new_app(add_completion=False)
     app.command(name)(_with_known_names(module.main, settings))
-    app(sys.argv[2:], prog_name=f"{Path(sys.argv[0]).parent.name} {name}")
+    app(sys.argv[2:], prog_name=f"python -m pipelines.stages {name}")
 
 
 def _with_known_names(stage: Callable[..., None], settings: "Params") -> Callable[..., None]:

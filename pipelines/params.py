@@ -359,7 +359,7 @@ def load(path: Path = Path("params.yaml")) -> Params:
 
 _TASKS = {
     "detect_on": (("m3fd", "boxes"), ("train", "val", "test")),
-    "segment_on": (("msrs",), ("train", "test")),
+    "segment_on": (("msrs", "masks"), ("train", "test")),
 }
 """Requirements of a task: the layouts with its labels, and the splits."""
 

@@ -164,12 +164,12 @@ def _marked(values: dict[str, pd.Series], methods: Sequence[str]) -> pd.DataFram
 
 
 def _gain(gains: pd.DataFrame, method: str) -> str:
-    """Difference and interval, one line for each seed."""
+    """Difference and interval."""
     rows = gains[(gains["method"] == method) & (gains["score"] == "mAP@0.5")]
-    found = [
-        f"{row.difference:+.3f} [{row.low:+.3f}, {row.high:+.3f}]" for row in rows.itertuples()
-    ]
-    return "<br>".join(found) or "–"
+    if rows.empty:
+        return "–"
+    row = rows.iloc[0]
+    return f"{row['difference']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]"
 
 
 def _markdown(table: pd.DataFrame) -> str:

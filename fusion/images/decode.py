@@ -26,7 +26,10 @@ _ALPHA = "alpha dropped"
 COLORED_INFRARED = (
     "in color, only its luma is used: is it color-mapped, or are the folders exchanged?"
 )
-_FOURTH_CHANNEL = "fourth channel dropped: if it is the infrared image (MFNet), split it off first"
+_FOURTH_CHANNEL = (
+    "fourth channel dropped: if it is the infrared image (MFNet), name one folder for both"
+)
+_FROM_FOURTH = "read from the fourth channel"
 _COLOR_TOLERANCE = 8
 """Gray levels by which channels of a gray image differ after JPEG compression; a choice."""
 
@@ -88,6 +91,25 @@ def read_visible(path: Path, *, largest: int = LARGEST) -> ImageRead:
     if pixels.ndim == 2 or (pixels != pixels[..., :1]).any():
         return image
     return ImageRead(np.ascontiguousarray(pixels[..., 0]), image.notes)
+
+
+def read_four_channels(path: Path) -> tuple[ImageRead, ImageRead]:
+    """Read an infrared and a visible image from one file: infrared is the fourth channel (MFNet).
+
+    Raises:
+        InputError: as `read_infrared`, or the file does not have four channels of 8 bits.
+    """
+    with open_image(path) as opened, damage_reported(path):
+        if opened.mode != "RGBA":
+            reason = f"has no fourth channel with the infrared image (mode {opened.mode})"
+            remedy = "give separate folders `infrared` and `visible`, or restore the file"
+            raise InputError(path, reason, remedy)
+        pixels = np.array(opened)
+    if min(pixels.shape[:2]) < MINIMUM_SIDE:
+        shown = f"{pixels.shape[1]}x{pixels.shape[0]}"
+        raise InputError(path, f"is only {shown}", f"sides must be at least {MINIMUM_SIDE}")
+    infrared, visible = (np.ascontiguousarray(part) for part in (pixels[..., 3], pixels[..., :3]))
+    return ImageRead(infrared, (_FROM_FOURTH,)), ImageRead(visible)
 
 
 def _color_notes(infrared: ImageRead) -> tuple[str, ...]:

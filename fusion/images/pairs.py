@@ -2,6 +2,7 @@
 
 import re
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,7 +68,21 @@ def find_pairs(infrared_folder: Path, visible_folder: Path) -> list[Pair]:
     >>> [pair.name for pair in find_pairs(folder / "ir", folder / "vi")]
     ['10', '9']
     """
-    infrared, visible = find_images(infrared_folder), find_images(visible_folder)
+    found = find_images(infrared_folder), find_images(visible_folder)
+    return match_pairs(*found, infrared_folder, visible_folder)
+
+
+def match_pairs(
+    infrared: Mapping[str, Path],
+    visible: Mapping[str, Path],
+    infrared_folder: Path,
+    visible_folder: Path,
+) -> list[Pair]:
+    """Match images by name, in the order of the infrared ones; the folders are for messages.
+
+    Raises:
+        InputError: an image has no partner.
+    """
     if infrared.keys() != visible.keys():
         lonely = (
             (infrared.keys() - visible.keys(), "infrared", visible_folder),

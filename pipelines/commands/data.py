@@ -8,6 +8,7 @@ import typer
 from pipelines.entry import new_app
 
 if TYPE_CHECKING:
+    from pipelines.datasets.config import DatasetConfig
     from pipelines.download.registry import KnownSet
 
 RAW = Path("data/raw")
@@ -55,22 +56,54 @@ def get(
 
 @app.command()
 def check(
-    path: Annotated[Path, typer.Argument(help="Folder of a data set.")],
+    target: Annotated[
+        str, typer.Argument(help="Folder of a known data set, or a name in params.yaml.")
+    ],
     set_: Annotated[
         str | None, typer.Option("--set", help="The data set it should be; by default found out.")
     ] = None,
+    sheet: Annotated[
+        Path | None, typer.Option(help="Contact sheet to write; <name>-sheet.png by default.")
+    ] = None,
+    pictures: Annotated[int, typer.Option(help="Pairs on the contact sheet.", min=1)] = 12,
 ) -> None:
-    """Check that a folder holds a complete copy of a known data set."""
+    """Check that a data set is complete, count its classes, and draw a contact sheet."""
+    from fusion.images.decode import write_image
+    from pipelines.datasets.overview import overview
+
+    name, config = _checked(target, set_)
+    if config is None:
+        return
+    found, picture = overview(config, pictures)
+    place = sheet or Path(f"{name}-sheet.png")
+    write_image(place, picture)
+    print(f"{found}\ncontact sheet: {place}")
+
+
+def _checked(target: str, known_as: str | None) -> "tuple[str, DatasetConfig | None]":
+    """The name and settings of a data set that is complete; no settings if no layout reads it."""
+    from pydantic import TypeAdapter
+
     from fusion.core.errors import InputError
+    from pipelines.datasets.config import DatasetConfig
     from pipelines.download.registry import known_set, known_sets
     from pipelines.download.verify import recognize, require_complete
 
-    if not path.is_dir():
-        raise InputError(path, "is not a folder", "give the folder of a data set")
-    name = set_ or recognize(path, known_sets())
+    folder = Path(target)
+    if not folder.is_dir():
+        from pipelines import params
+
+        if Path("params.yaml").is_file():
+            return target, params.load().dataset(target)
+        raise InputError(folder, "is not a folder", "give the folder of a data set")
+    name = known_as or recognize(folder, known_sets())
     known = known_set(name)
-    require_complete(name, known, path)
-    print(f"{path}: a complete {name}, {known.layout()}")
+    require_complete(name, known, folder)
+    print(f"{folder}: a complete {name}, {known.layout()}", flush=True)
+    if known.dataset is None:
+        return name, None
+    settings = {**known.dataset, "source": str(folder)}
+    return name, TypeAdapter[DatasetConfig](DatasetConfig).validate_python(settings)
 
 
 def _described(name: str, known: "KnownSet") -> str:

@@ -19,7 +19,7 @@ from fusion.core.protocol import protocol_digest
 from fusion.images.decode import COLORED_INFRARED
 from fusion.images.panels import spread
 from fusion.images.prepared import PreparedSet
-from pipelines.datasets.config import DatasetConfig
+from pipelines.datasets.config import DatasetConfig, MasksConfig
 from pipelines.datasets.convert import BOX_NOTES, GRAY_VISIBLE, Converted, Converter, boxes_of
 from pipelines.datasets.duplicates import near_duplicates
 from pipelines.datasets.layout import UNDECIDED, Source, draw, find_source
@@ -205,7 +205,16 @@ def _describe(
         checksum=protocol_digest(source.splits),
         notes=dict(notes),
         night=source.night,
+        palette=_palette(config),
+        unlabeled=isinstance(config, MasksConfig) and config.ignore is not None,
+        background=not isinstance(config, MasksConfig) or config.background,
     )
+
+
+def _palette(config: DatasetConfig) -> list[list[int]] | None:
+    if not isinstance(config, MasksConfig):
+        return None
+    return [list(color) for color in config.label_classes().palette]
 
 
 def _link_training_pairs(names: Sequence[str], split: Path, train: Path) -> None:

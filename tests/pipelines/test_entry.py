@@ -115,6 +115,7 @@ def test_without_an_output_nothing_is_lost_unseen(ends, body, expected):
 @pytest.mark.parametrize(
     ("command", "message"),
     [
+        ("evalute", "stage 'evalute': does not exist; choose from generate, prepare, "),
         ("prepare nope", "params.yaml: has no data set 'nope'; it has m3fd, msrs"),
         ("fuse pomia msrs", "params.yaml: has no row of methods 'pomia'; it has average, "),
         ("train pomai-stage1", "params.yaml: has no training phase 'pomai-stage1'; it has pomai-"),

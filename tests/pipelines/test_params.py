@@ -439,7 +439,7 @@ PAIRS = "{layout: pairs, source: data/sample/MSRS}"
         ),
         ((f"+methods.Average={AVERAGE}",), "'average' and 'Average' would share the folder"),
         ((f"+datasets.MSRS={PAIRS}",), "'msrs' and 'MSRS' would share the folder MSRS"),
-        ((f"+methods.pomai-stage_one={AVERAGE}",), "a training phase has this name"),
+        ((f"+methods.pomai-stage_one={AVERAGE}",), "pomai-stage_one: is the name of a training"),
         (("datasets.msrs.source=../MSRS",), "datasets.msrs.source: '../MSRS' is outside"),
         (("datasets.msrs.source=data/../../MSRS",), "give the absolute path"),
         (("+methods.x={kind: precomputed, source: ../x}",), "methods.x.source: '../x' is outside"),

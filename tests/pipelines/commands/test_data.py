@@ -4,7 +4,9 @@ import sys
 
 import pytest
 
+from fusion.images.decode import image_size
 from pipelines import cli
+from tests.pipelines import standins
 
 
 @pytest.fixture
@@ -47,7 +49,14 @@ def test_a_complete_copy_is_not_fetched_again(run, tno):
     assert "profile=paper" in printed
 
 
-def test_check(run, tno):
-    assert run("check", tno) == (0, f"{tno}: a complete tno, ir (25), vi (25)\n")
+def test_check_counts_what_is_missing(run, tno):
     (tno / "ir/3.png").unlink()
     assert "ir has 24 of 25 files" in run("check", tno, "--set", "tno")[0]
+
+
+def test_check_writes_a_contact_sheet(run, tmp_path):
+    standins.pairs(tmp_path, "TNO", 25)
+    code, printed = run("check", tmp_path / "TNO", "--sheet", tmp_path / "a.png", "--pictures", 3)
+    assert not code
+    assert "TNO: a complete tno, ir (25), vi (25)\n25 test pairs, day and night unknown" in printed
+    assert image_size(tmp_path / "a.png") == (3 * (256 + 18 + 4), 2 * 320 + 4)

@@ -633,7 +633,7 @@ def test_names_that_are_paths_or_commands_are_refused(source, tmp_path, name):
             "seed: without",
         ),
         ({"layout": "boxes"}, "classes"),
-        ({"layout": "folders"}, "'msrs', 'm3fd', 'boxes', 'pairs'"),
+        ({"layout": "folders"}, "'msrs', 'masks', 'm3fd', 'boxes', 'pairs'"),
     ],
 )
 def test_impossible_settings_are_refused(settings, message):
