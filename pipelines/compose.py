@@ -42,12 +42,13 @@ def _composed(overrides: Sequence[str], config: Path) -> bytes:
             made = Path(folder) / "params.yaml"
             compose_and_dump(str(made), str(config.resolve()), None, "config", "", list(overrides))
             return made.read_bytes()
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         named = set(re.findall(r"[\w-]+", " ".join(overrides)))
         for file in sorted(_files(config), key=lambda file: file.stem not in named):
             read_yaml(file)  # names the file and the line, which Hydra does not
-        raise InputError(config, f"is not valid YAML: {error}", "correct it") from error
-    except (HydraException, OmegaConfBaseException, ValueError, RecursionError) as error:
+        remedy = "correct it, or the overrides"
+        raise InputError(config, f"cannot be composed: {error}", remedy) from error
+    except (HydraException, OmegaConfBaseException, ValueError) as error:
         reason = " ".join(str(error).split("Config search path")[0].split())
         raise InputError(
             config, f"{' '.join(overrides)} cannot be composed: {reason}", "correct the overrides"

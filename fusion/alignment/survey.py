@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from fusion.alignment.shift import MOST, Agreement, Shift, measure_agreement, noted_shift
+from fusion.alignment.shift import FEWEST, MOST, Agreement, Shift, measure_agreement, noted_shift
 from fusion.core.errors import InputError
 from fusion.images.decode import read_infrared
 from fusion.images.pairs import Pair
@@ -19,6 +19,8 @@ def survey(
     Args:
         infrared_range: as `read_infrared` takes it.
     """
+    if len(pairs) < FEWEST:
+        return None
     return noted_shift(list(_agreements(spread(pairs, MOST), infrared_range)))
 
 

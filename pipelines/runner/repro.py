@@ -62,16 +62,16 @@ def reproduce(targets: Sequence[str], places: Places) -> Outcome:
     launcher, jobs, pool = places.prepared()
     plan = graph.plan(targets)
     for stage in plan.needs:
-        if 0 < pool.size < places.gpus_of(stage):
-            reason = (
-                f"stage {stage} uses {places.gpus_of(stage)} GPUs, and --gpus names {pool.size}"
-            )
+        needed = places.gpus_of(stage)
+        if 0 < pool.size < needed:
+            reason = f"stage {stage} uses {needed} GPUs, and --gpus names {pool.size}"
             raise InputError("runtime.devices", reason, "lower it, or name more GPUs")
     try:
         with shown(len(plan.needs)) as view:
             outcome = run(plan, launcher, jobs, pool, places.gpus_of, view)
     finally:
-        graph.order_lock()
+        if plan.changed:
+            graph.order_lock()
     if outcome.ran and not outcome.failed:
         outcome.ran.extend(set(graph.reproduce(targets)) - set(outcome.ran))
     return outcome

@@ -120,6 +120,14 @@ def test_targets_run_with_what_they_need_and_a_wrong_one_is_named(project):
     assert refused.count("\n") == 1
 
 
+def test_a_stage_that_needs_more_gpus_than_there_are_is_refused_at_the_start(project):
+    (project / "params.yaml").write_text("value: 1\nruntime: {devices: 2}\n")
+    refused = project.run("pomai", "repro", "--gpus", "3", code=1)
+    reason = "stage train@a uses 2 GPUs, and --gpus names 1; lower it, or name more GPUs"
+    assert refused == f"error: runtime.devices: {reason}\n"
+    assert project.ran() == []
+
+
 def wait_until(condition, seconds=120):
     until = time.monotonic() + seconds
     while not condition():
