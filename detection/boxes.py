@@ -19,6 +19,12 @@ _LIMIT = 2**24
 _TOLERANCE = 0.1
 """Share of the image by which YOLO boxes may extend beyond it; some tools do not clip (choice)."""
 
+_BEYOND_YOLO, _BEYOND_VOC = 0.25, 0.5
+"""Shares of the image by which a box's edge may lie beyond it; above, the unit is another (choice).
+
+YOLO text is clipped by most tools; boxes of whole people in VOC files may end outside the image.
+"""
+
 _HEADER = {"folder", "filename", "path", "source", "owner", "size", "segmented", "object"}
 """Elements below a VOC `<annotation>`."""
 
@@ -165,9 +171,17 @@ def _require_pixels(path: Path, box: Sequence[float], image_size: tuple[int, int
     if left >= 0 and top >= 0 and right <= 1 and bottom <= 1:
         raise InputError(path, f"has a box in shares of the image, not pixels: {shown}", remedy)
     width, height = image_size
-    if left > width or top > height or right < 0 or bottom < 0:
-        reason = f"has a box wholly outside the image of {width}x{height}, in another unit: {shown}"
+    outside = left > width or top > height or right < 0 or bottom < 0
+    if outside or _overhang(box, image_size) > _BEYOND_VOC:
+        where = "wholly outside" if outside else "far beyond"
+        reason = f"has a box {where} the image of {width}x{height}, in another unit: {shown}"
         raise InputError(path, reason, remedy)
+
+
+def _overhang(box: Sequence[float], image_size: tuple[float, float]) -> float:
+    """How far a box extends beyond the image at most, as a share of the image's side."""
+    (left, top, right, bottom), (width, height) = box, image_size
+    return max(-left / width, -top / height, right / width - 1, bottom / height - 1)
 
 
 def _corner(path: Path, item: Element, key: str) -> float:
@@ -209,9 +223,13 @@ def _read_yolo(
                 )
         if w < 0 or h < 0:
             raise InputError(path, f"line {number} has a negative size: {line!r}", "correct it")
+        shares = x - w / 2, y - h / 2, x + w / 2, y + h / 2
+        if _overhang(shares, (1.0, 1.0)) > _BEYOND_YOLO:
+            reason = f"line {number} has a box far beyond the image: {line!r}"
+            raise InputError(path, reason, "write center and size, not two corners")
         labels.append(label)
         boxes.append(
-            [(x - w / 2) * width, (y - h / 2) * height, (x + w / 2) * width, (y + h / 2) * height]
+            [share * side for share, side in zip(shares, (width, height) * 2, strict=True)]
         )
     return labels, boxes
 

@@ -48,16 +48,17 @@ def draw(
         panels = (
             to_rgb(read_visible(dataset / "vi" / f"{stem}.png").pixels),
             to_rgb(read_infrared(dataset / "ir" / f"{stem}.png").pixels),
-            _boxed(fused, truth.boxes, truth.labels, [classes[label] for label in truth.labels]),
-            _boxed(fused, found.boxes, found.labels, sure),
+            boxed(fused, truth.boxes, truth.labels, [classes[label] for label in truth.labels]),
+            boxed(fused, found.boxes, found.labels, sure),
         )
         row = side_by_side(dict(zip(_TITLES, panels, strict=True)))
         write_image(folder / f"{stem}.png", row)
 
 
-def _boxed(
+def boxed(
     image: NDArray[np.uint8], boxes: NDArray[np.float64], labels: list[int], texts: list[str]
 ) -> NDArray[np.uint8]:
+    """A copy of an RGB image with boxes (N×4, corners in pixels) in their classes' colors."""
     canvas = np.ascontiguousarray(image.copy())
     thickness = max(1, round(max(image.shape) / 500))
     for box, label, text in zip(boxes.round().astype(int).tolist(), labels, texts, strict=True):

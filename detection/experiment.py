@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -82,20 +82,6 @@ class DetectionResult:
     matches: Matches
     protocol: dict[str, Any]
     seed: int
-
-    def summary(self) -> dict[str, Any]:
-        """Everything but curves, single images and protocol, ready for JSON."""
-        return {
-            "map50": self.map50,
-            "map50_95": self.map50_95,
-            "ap50": self.ap50,
-            "ap50_95": self.ap50_95,
-            "objects": self.objects,
-            "day": asdict(self.day) if self.day else None,
-            "night": asdict(self.night) if self.night else None,
-            "best_epoch": self.best_epoch,
-            "seed": self.seed,
-        }
 
 
 def train_and_test(

@@ -6,14 +6,17 @@ from typing import Annotated
 import typer
 
 from pipelines.commands.ablate import ablate
+from pipelines.commands.align import align
 from pipelines.commands.analyze import analyze
 from pipelines.commands.compare import compare
+from pipelines.commands.data import app as data
 from pipelines.commands.evaluate import evaluate
 from pipelines.commands.export import export
 from pipelines.commands.fuse import fuse
 from pipelines.commands.import_ import import_
 from pipelines.commands.prepare import prepare
 from pipelines.commands.publish import publish
+from pipelines.commands.repro import repro
 from pipelines.commands.show import show
 from pipelines.entry import guard, new_app
 
@@ -23,15 +26,18 @@ app = new_app(
     no_args_is_help=True,
 )
 app.command()(ablate)
+app.command()(align)
 app.command()(analyze)
 app.command("analyse", hidden=True)(analyze)  # the British spelling works too
 app.command()(compare)
+app.add_typer(data)
 app.command()(evaluate)
 app.command()(export)
 app.command()(fuse)
 app.command("import")(import_)
 app.command()(prepare)
 app.command()(publish)
+app.command()(repro)
 app.command()(show)
 
 
@@ -48,13 +54,15 @@ def params(
 
 @app.command()
 def check() -> None:
-    """Validate params.yaml."""
+    """Validate params.yaml, and look for everything that it names."""
     from pipelines import params as parameters
+    from pipelines.preflight import inspect
 
     settings = parameters.load()
-    settings.require_sources()
-    settings.import_methods()
+    notes = inspect(settings)
     print(f"params.yaml is valid: {', '.join(settings.methods)} on {', '.join(settings.fuse_on)}")
+    for note in notes:
+        print(f"note: {note}")
 
 
 def main() -> None:

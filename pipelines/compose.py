@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import yaml
 from dvc.utils.hydra import compose_and_dump
@@ -10,7 +11,7 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from fusion.core.errors import InputError
-from fusion.core.files import read_bytes
+from fusion.core.files import read_bytes, require_writable, write_bytes
 from pipelines.strict_yaml import LIMIT, read_yaml
 
 
@@ -24,19 +25,30 @@ def compose(output: Path, overrides: Sequence[str] = (), config: Path = Path("co
 
     Raises:
         InputError: an override names an unknown key or is not an override; a file of the
-            composition is not UTF-8 without a byte order mark, or not valid YAML.
+            composition is not UTF-8 without a byte order mark, or not valid YAML; `output` cannot
+            be written.
     """
     if not config.is_dir():
         raise InputError(config, "is missing", "run from the project's root folder")
+    require_writable(output)
     _refuse_byte_order_marks(config)
+    write_bytes(output, _composed(overrides, config))
+
+
+def _composed(overrides: Sequence[str], config: Path) -> bytes:
+    """The content of params.yaml."""
     try:
-        compose_and_dump(str(output), str(config.resolve()), None, "config", "", list(overrides))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        with TemporaryDirectory() as folder:
+            made = Path(folder) / "params.yaml"
+            compose_and_dump(str(made), str(config.resolve()), None, "config", "", list(overrides))
+            return made.read_bytes()
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         named = set(re.findall(r"[\w-]+", " ".join(overrides)))
         for file in sorted(_files(config), key=lambda file: file.stem not in named):
             read_yaml(file)  # names the file and the line, which Hydra does not
-        raise InputError(config, f"is not valid YAML: {error}", "correct it") from error
-    except (HydraException, OmegaConfBaseException, ValueError, RecursionError) as error:
+        remedy = "correct it, or the overrides"
+        raise InputError(config, f"cannot be composed: {error}", remedy) from error
+    except (HydraException, OmegaConfBaseException, ValueError) as error:
         reason = " ".join(str(error).split("Config search path")[0].split())
         raise InputError(
             config, f"{' '.join(overrides)} cannot be composed: {reason}", "correct the overrides"

@@ -52,15 +52,18 @@ def run_stage() -> None:
     second, and `runtime.reproducible` works before a library that computes is loaded.
 
     Raises:
-        InputError: there is no such stage; params.yaml is not valid; an argument is no name there.
+        InputError: there is no such stage; params.yaml is not valid, or names what is not there;
+            an argument is no name there.
     """
     from pipelines import params
+    from pipelines.preflight import require_possible
+    from pipelines.sources import require_sources
 
     name = sys.argv[1] if len(sys.argv) > 1 else ""
     if name not in STAGES:
         raise InputError(f"stage '{name}'", "does not exist", f"choose from {', '.join(STAGES)}")
     settings = params.load()
-    settings.require_sources()
+    require_sources(settings)
     if settings.runtime.reproducible:
         fix_arithmetic()
     module = import_module(f"pipelines.stages.{name}")
@@ -68,9 +71,10 @@ def run_stage() -> None:
         from fusion.core.runtime import use_deterministic_algorithms
 
         use_deterministic_algorithms()
+    require_possible(settings)
     app = new_app(add_completion=False)
     app.command(name)(_with_known_names(module.main, settings))
-    app(sys.argv[2:], prog_name=f"{Path(sys.argv[0]).parent.name} {name}")
+    app(sys.argv[2:], prog_name=f"python -m pipelines.stages {name}")
 
 
 def _with_known_names(stage: Callable[..., None], settings: "Params") -> Callable[..., None]:

@@ -1,6 +1,7 @@
 """`params.yaml` as typed, validated objects: the only place where hyperparameters are read."""
 
-from collections.abc import Collection
+import os
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,7 +17,7 @@ from fusion.methods import PhaseConfig, TaughtPhaseConfig
 from fusion.metrics import METRIC_NAMES
 from pipelines.datasets.config import DatasetConfig, SampleConfig
 from pipelines.paths import MODELS, TEACHERS
-from pipelines.rows import Precomputed, Row, completed
+from pipelines.rows import Exported, Precomputed, Pretrained, Published, Row, completed
 from pipelines.scores.base import stage_name
 from pipelines.seeds import Seeds
 from pipelines.strict_yaml import read_yaml
@@ -131,6 +132,8 @@ class Params(Config):
             self._can_teach(name)
         for key, step in self.training.items():
             self._phase_is_possible(f"training.{key}", step)
+        self._paths_stay_inside()
+        self._folders_differ()
         self._weight_files_are_there()
         return self
 
@@ -160,6 +163,27 @@ class Params(Config):
                 check_weight_file(Path(file))
             except InputError as error:
                 raise ValueError(f"{key}: {error} (null starts from random ones)") from error
+
+    def _paths_stay_inside(self) -> None:
+        """Refuse a relative path that leaves the repository: experiments run in copies of it."""
+        for key, path in self.given_paths():
+            if os.path.normpath(path).startswith(".."):
+                raise ValueError(
+                    f"{key}: '{path}' is outside the repository, and `dvc exp run --queue` and "
+                    "`--temp` run in a copy of it that lies elsewhere: give the absolute path"
+                )
+
+    def _folders_differ(self) -> None:
+        """Refuse names that give two rows one folder, as `a` on `b-c` and `a-b` on `c` do."""
+        if same := self.methods.keys() & self.training.keys():
+            raise ValueError(
+                f"methods.{min(same)}: is the name of a training phase: rename the row"
+            )
+        for names in (self.methods, self.datasets, self.training):
+            _require_distinct([(name, name) for name in names])
+        _require_distinct(
+            [(f"{row}-{name}", f"{row} on {name}") for row in self.methods for name in self.fuse_on]
+        )
 
     def _has_what_tasks_need(self, method: str) -> None:
         for dataset in [*self.detect_on, *self.segment_on]:
@@ -245,14 +269,18 @@ class Params(Config):
         if key is not None:
             self.step(key)
 
-    def require_sources(self) -> None:
-        """Check that what the rows are made from is there; later it would be missed hours on.
-
-        Raises:
-            InputError: a folder of fused images, or weights trained before, are missing.
-        """
-        for row in self.methods.values():
-            row.require_source()
+    def given_paths(self) -> Iterator[tuple[str, str]]:
+        """Keys and paths of what comes from outside the pipeline: data, fused images, weights."""
+        for name, config in self.datasets.items():
+            yield f"datasets.{name}.source", config.source
+        given = Pretrained | Published | Exported | Precomputed
+        for name, row in self.methods.items():
+            if isinstance(row, given) and Path(row.source).parent != MODELS:  # not of a phase
+                yield f"methods.{name}.source", row.source
+        if self.detection.weights:
+            yield "detection.weights", self.detection.weights
+        if file := self.segmentation.weight_file():
+            yield "segmentation.encoder_weights", file
 
     def measuring_stages(self, method: str) -> list[str]:
         """DVC's names of the stages that measure a row."""
@@ -331,9 +359,22 @@ def load(path: Path = Path("params.yaml")) -> Params:
 
 _TASKS = {
     "detect_on": (("m3fd", "boxes"), ("train", "val", "test")),
-    "segment_on": (("msrs",), ("train", "test")),
+    "segment_on": (("msrs", "masks"), ("train", "test")),
 }
 """Requirements of a task: the layouts with its labels, and the splits."""
+
+
+def _require_distinct(folders: Iterable[tuple[str, str]]) -> None:
+    """Refuse folders of one name, also where a file system ignores case.
+
+    Args:
+        folders: each with what is kept in it.
+    """
+    kept: dict[str, str] = {}
+    for folder, what in folders:
+        other = kept.setdefault(folder.casefold(), what)
+        if other != what:
+            raise ValueError(f"'{other}' and '{what}' would share the folder {folder}: rename one")
 
 
 def _require_known(what: str, name: str, known: Collection[str]) -> None:

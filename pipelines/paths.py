@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+SAMPLE = Path("data/sample")
 PREPARED = Path("data/prepared")
 TRAINING_PAIRS = Path("data/train")
 TEACHERS = Path("data/teachers")

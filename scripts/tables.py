@@ -2,7 +2,7 @@
 
     python -m scripts.tables sample results            # after `dvc repro`
     python -m scripts.tables night results             # after `dvc repro`
-    python -m scripts.tables pairs results             # after `dvc exp run -S profile=pairs …`
+    python -m scripts.tables pairs docs/pairs          # also stretching, costs and paper
     python -m scripts.tables detection results         # after `dvc exp run -S profile=boxes …`
     python -m scripts.tables weights fusion/weights    # after `python -m scripts.measure_weights …`
 
@@ -21,6 +21,7 @@ import typer
 from pipelines.report.day_night import ALL
 from pipelines.report.gains import REFERENCE
 from pipelines.report.markdown import cell, markdown_table
+from scripts import comparison
 
 DETECTION, SEGMENTATION = "AP@0.5", "IoU"
 USUAL, TASKS = ("SD", "SF", "AG", "VIF"), ("mAP@0.5", "mIoU")
@@ -30,24 +31,30 @@ README, RESULTS = Path("README.md"), Path("docs/results.md")
 class Section(StrEnum):
     """A marked table of the documentation."""
 
+    costs = "costs"
     detection = "detection"
     night = "night"
     pairs = "pairs"
+    paper = "paper"
     sample = "sample"
+    stretching = "stretching"
     weights = "weights"
 
 
 def main(
     section: Section,
-    results: Annotated[Path, typer.Argument(help="Folder of the report stage, or of cards.")],
+    results: Annotated[Path, typer.Argument(help="Folder of results, or of cards.")],
     page: Annotated[Path | None, typer.Option(help="Default: the page with this table.")] = None,
 ) -> None:
     """Write one table into its page."""
     make = {
+        Section.costs: comparison.cost_table,
         Section.detection: detection_table,
         Section.night: night_table,
-        Section.pairs: board_table,
+        Section.pairs: comparison.metric_tables,
+        Section.paper: comparison.paper_table,
         Section.sample: board_table,
+        Section.stretching: comparison.stretching_table,
         Section.weights: card_table,
     }[section]
     page = page or (README if section is Section.sample else RESULTS)
@@ -157,12 +164,12 @@ def _marked(values: dict[str, pd.Series], methods: Sequence[str]) -> pd.DataFram
 
 
 def _gain(gains: pd.DataFrame, method: str) -> str:
-    """Difference and interval, one line for each seed."""
+    """Difference and interval."""
     rows = gains[(gains["method"] == method) & (gains["score"] == "mAP@0.5")]
-    found = [
-        f"{row.difference:+.3f} [{row.low:+.3f}, {row.high:+.3f}]" for row in rows.itertuples()
-    ]
-    return "<br>".join(found) or "–"
+    if rows.empty:
+        return "–"
+    row = rows.iloc[0]
+    return f"{row['difference']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]"
 
 
 def _markdown(table: pd.DataFrame) -> str:

@@ -2,10 +2,9 @@
 
     for size in "8 2" "16 1" "16 2" "16 4" "24 2" "32 1"; do
         set -- $size
-        dvc exp run --queue -S profile=pairs -S 'method=[maximum,pomai]' \\
+        pomai repro -S profile=pairs -S 'method=[maximum,pomai]' -n size-$1-$2 \\
             -S methods.pomai.config.channels=$1 -S methods.pomai.config.blocks=$2
     done
-    dvc queue start     # until `dvc queue status` says Success for all
     for run in $(dvc exp list --name-only); do
         dvc exp apply $run; pomai publish pomai sizes/$run
     done

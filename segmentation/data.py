@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +16,9 @@ from torch import Tensor
 from fusion.core.errors import InputError
 from fusion.images.decode import read_visible, to_rgb
 from fusion.images.prepared import PreparedSet
+from segmentation.classes import IGNORE, MSRS, LabelClasses
 from segmentation.labels import read_label
-
-IGNORE = 255
-"""Label of the padding around an image smaller than the crop; ignored by the loss."""
+from segmentation.prepared import classes_of
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ class LabeledImages:
         labels: class indices, H×W uint8 each.
         image_digests: SHA-256 of each image's pixels.
         label_digests: SHA-256 of each label's.
+        classes: the classes of the labels.
     """
 
     stems: list[str]
@@ -38,6 +39,7 @@ class LabeledImages:
     labels: list[Tensor]
     image_digests: list[str]
     label_digests: list[str]
+    classes: LabelClasses = MSRS
 
     def __len__(self) -> int:
         return len(self.stems)
@@ -45,7 +47,12 @@ class LabeledImages:
     def subset(self, indices: Sequence[int]) -> "LabeledImages":
         """The images at `indices`, in that order."""
         return LabeledImages(
-            *([column[index] for index in indices] for column in vars(self).values())
+            [self.stems[index] for index in indices],
+            [self.images[index] for index in indices],
+            [self.labels[index] for index in indices],
+            [self.image_digests[index] for index in indices],
+            [self.label_digests[index] for index in indices],
+            self.classes,
         )
 
 
@@ -73,7 +80,7 @@ def load(images: Path, dataset: Path, split: str) -> LabeledImages:
         InputError: images or labels are missing (all are reported at once), unreadable, of
             different sizes, or contain a value that is not a class.
     """
-    stems = split_stems(dataset, split)
+    stems, classes = split_stems(dataset, split), classes_of(PreparedSet.load(dataset))
     pairs = [
         (images / split / f"{stem}.png", dataset / split / "labels" / f"{stem}.png")
         for stem in stems
@@ -87,14 +94,15 @@ def load(images: Path, dataset: Path, split: str) -> LabeledImages:
             "fuse the split again, and check that the data set has segmentation labels",
         )
     with ThreadPoolExecutor() as pool:  # decoding and hashing release the interpreter lock
-        columns = zip(*pool.map(_read_pair, pairs), strict=True)
-    return LabeledImages(stems, *map(list, columns))
+        columns = zip(*pool.map(partial(_read_pair, classes), pairs), strict=True)
+    pixels, labels, image_digests, label_digests = map(list, columns)
+    return LabeledImages(stems, pixels, labels, image_digests, label_digests, classes)
 
 
-def _read_pair(pair: tuple[Path, Path]) -> tuple[Tensor, Tensor, str, str]:
+def _read_pair(classes: LabelClasses, pair: tuple[Path, Path]) -> tuple[Tensor, Tensor, str, str]:
     image_path, label_path = pair
     image = np.array(to_rgb(read_visible(image_path).pixels))  # a copy that tensors may share
-    label = read_label(label_path)
+    label = read_label(label_path, classes)
     if image.shape[:2] != label.shape:
         raise InputError(
             image_path,

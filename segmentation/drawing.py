@@ -31,8 +31,8 @@ def draw(
             to_rgb(read_visible(dataset / "test" / "vi" / f"{stem}.png").pixels),
             to_rgb(read_infrared(dataset / "test" / "ir" / f"{stem}.png").pixels),
             fused.movedim(0, -1).numpy(),
-            colorize(truth.numpy()),
-            colorize(predicted[stem]),
+            colorize(truth.numpy(), data.classes),
+            colorize(predicted[stem], data.classes),
         )
         row = side_by_side(dict(zip(_TITLES, panels, strict=True)))
         write_image(folder / f"{stem}.png", row)

@@ -41,21 +41,21 @@ def predict(
 def per_image_confusion(
     model: Segmenter, data: LabeledImages, batch_size: int, runtime: RuntimeConfig
 ) -> Matrices:
-    """Confusion matrix of each image: N×9×9, rows the truth, columns the prediction."""
+    """Confusion matrix of each image: N×K×K, rows the truth, columns the prediction."""
     device = pick_device(runtime)
     matrices: list[Tensor | None] = [None] * len(data)
     for batch, prediction in predict(model, data, batch_size, runtime):
         truth = torch.stack([data.labels[index] for index in batch]).to(device)
-        counted = confusion_matrices(prediction, truth)
+        counted = confusion_matrices(prediction, truth, len(data.classes))
         for index, matrix in zip(batch, counted, strict=True):
             matrices[index] = matrix
     return torch.stack([matrix for matrix in matrices if matrix is not None]).cpu().numpy()
 
 
 def confusion_of(predicted: Mapping[str, NDArray[np.uint8]], data: LabeledImages) -> Matrices:
-    """As `per_image_confusion`, of predictions that were made before: N×9×9."""
+    """As `per_image_confusion`, of predictions that were made before: N×K×K."""
     counted = [
-        confusion_matrices(torch.from_numpy(predicted[stem])[None], label[None])
+        confusion_matrices(torch.from_numpy(predicted[stem])[None], label[None], len(data.classes))
         for stem, label in zip(data.stems, data.labels, strict=True)
     ]
     return torch.cat(counted).numpy()

@@ -4,7 +4,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,12 @@ from fusion.core.runtime import pick_device, use_deterministic_algorithms
 from fusion.images.panels import spread
 from fusion.images.prepared import PreparedSet
 from segmentation import train
+from segmentation.classes import LabelClasses
 from segmentation.config import SegmentationConfig
 from segmentation.confusion import Matrices, Scores, scores
 from segmentation.data import LabeledImages, hold_out, load
 from segmentation.drawing import draw
 from segmentation.evaluate import confusion_of, predictions
-from segmentation.labels import CLASSES
 from segmentation.models import Segmenter, build, require_sizes
 from segmentation.protocol import protocol
 from segmentation.train import Record, best_epoch
@@ -45,8 +45,9 @@ class SegmentationResult:
         protocol: conditions that comparable methods share; see `segmentation.protocol`.
         seed: the training seed.
         stems: names of the test images.
-        per_image: confusion matrix of each test image, N×9×9; rows truth, columns prediction.
+        per_image: confusion matrix of each test image, N×K×K; rows truth, columns prediction.
         predicted: class indices of each test image, H×W uint8 by stem.
+        classes: the classes of the labels.
     """
 
     test: Scores
@@ -59,22 +60,7 @@ class SegmentationResult:
     stems: list[str]
     per_image: Matrices
     predicted: dict[str, NDArray[np.uint8]]
-
-    def summary(self) -> dict[str, Any]:
-        """Everything but the curve, single images and protocol, ready for JSON (None for NaN)."""
-        return {
-            **asdict(self.test),
-            "day": asdict(self.day) if self.day else None,
-            "night": asdict(self.night) if self.night else None,
-            "classes": list(CLASSES),
-            "confusion": self.per_image.sum(0).tolist(),
-            "best_epoch": self.best_epoch,
-            "seed": self.seed,
-        }
-
-    def save_per_image(self, path: Path) -> None:
-        """Write `stems` and `per_image` to a compressed .npz, for the bootstrap."""
-        np.savez_compressed(path, stems=np.array(self.stems), per_image=self.per_image)
+    classes: LabelClasses
 
 
 def train_and_test(
@@ -115,7 +101,7 @@ def train_and_test(
     device = pick_device(runtime)
     with repeatable(), torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
-        model = build(config)
+        model = build(config, len(test.classes))
         sizes = [
             (label.shape[0], label.shape[1]) for part in (validation, test) for label in part.labels
         ]
@@ -133,9 +119,9 @@ def train_and_test(
             shown = test.subset(spread(range(len(test)), config.pictures))
             draw(dataset, shown, predicted, pictures)
     return SegmentationResult(
-        test=scores(per_image),
-        day=_part(prepared.night, test.stems, per_image, night=False),
-        night=_part(prepared.night, test.stems, per_image, night=True),
+        test=scores(per_image, test.classes),
+        day=_part(prepared.night, test, per_image, night=False),
+        night=_part(prepared.night, test, per_image, night=True),
         best_epoch=best_epoch(curve),
         curve=curve,
         protocol=shared,
@@ -143,6 +129,7 @@ def train_and_test(
         stems=test.stems,
         per_image=per_image,
         predicted=predicted,
+        classes=test.classes,
     )
 
 
@@ -174,12 +161,12 @@ def repeatable() -> Iterator[None]:
 
 
 def _part(
-    at_night: list[str] | None, stems: list[str], per_image: Matrices, night: bool
+    at_night: list[str] | None, test: LabeledImages, per_image: Matrices, night: bool
 ) -> Scores | None:
     if at_night is None:
         return None
-    inside = np.isin(stems, at_night) == night
-    return scores(per_image[inside]) if inside.any() else None
+    inside = np.isin(test.stems, at_night) == night
+    return scores(per_image[inside], test.classes) if inside.any() else None
 
 
 def _fingerprint(shared: str, model: Segmenter, *splits: LabeledImages) -> str:

@@ -1,8 +1,4 @@
-"""MSRS labels: class names, palette, and reading one label image.
-
-Tang et al., "PIAFusion", Information Fusion 2022; the classes and colors are MFNet's
-(Ha et al., IROS 2017).
-"""
+"""Label images: reading one as class indices, and painting indices in colors."""
 
 from pathlib import Path
 from typing import Any
@@ -13,50 +9,27 @@ from PIL import Image
 
 from fusion.core.errors import InputError
 from fusion.images.opening import damage_reported, open_image
+from segmentation.classes import IGNORE, MSRS, LabelClasses
 
-CLASSES = (
-    "background",
-    "car",
-    "person",
-    "bike",
-    "curve",
-    "car stop",
-    "guardrail",
-    "color cone",
-    "bump",
-)
-
-PALETTE: NDArray[np.uint8] = np.array(
-    [
-        (0, 0, 0),
-        (64, 0, 128),
-        (64, 64, 0),
-        (0, 128, 192),
-        (0, 0, 192),
-        (128, 128, 0),
-        (64, 64, 128),
-        (192, 128, 128),
-        (192, 64, 0),
-    ],
-    dtype=np.uint8,
-)
-"""RGB color of each class, 9×3."""
+CLASSES = MSRS.names
 
 _INDEX_MODES = ("L", "P", "I", "I;16", "1")
 _LOSSY = frozenset({"JPEG", "WEBP"})
 
 
-def read_label(path: Path) -> NDArray[np.uint8]:
+def read_label(path: Path, classes: LabelClasses = MSRS) -> NDArray[np.uint8]:
     """Read a label image as class indices.
 
-    Accepted forms: a single-channel index image (stored values count, an
-    embedded color map is ignored) or an RGB image painted in exactly the colors of `PALETTE`.
+    Accepted forms: a single-channel index image (stored values count, an embedded color map is
+    ignored) or an RGB image painted in exactly the colors of the classes.
 
     Args:
         path: the label file, PNG or another lossless format.
+        classes: the classes, MSRS's by default.
 
     Returns:
-        Class of each pixel, H×W, 0..8.
+        Class of each pixel, H×W, 0..K−1; `IGNORE` where the file has the value that the classes
+        declare as unlabeled.
 
     Raises:
         InputError: unreadable or lossy file, a value that is not a class, or a color outside the
@@ -64,21 +37,27 @@ def read_label(path: Path) -> NDArray[np.uint8]:
     """
     mode, pixels = _decode(path)
     if mode in ("RGB", "RGBA"):
-        return _from_colors(path, pixels[..., :3])
+        return _from_colors(path, pixels[..., :3], classes)
     if mode not in _INDEX_MODES:
         raise InputError(
             path,
             f"a label has one channel of class indices, not color mode {mode}",
             "export it as a single-channel PNG",
         )
-    outside = np.unique(pixels[(pixels < 0) | (pixels >= len(CLASSES))]) if pixels.size else pixels
-    if outside.size:
+    invalid = (pixels < 0) | (pixels >= len(classes))
+    if classes.ignore is not None:
+        unlabeled = pixels == classes.ignore
+        pixels, invalid = np.where(unlabeled, IGNORE, pixels), invalid & ~unlabeled
+    if invalid.any():
         raise InputError(
-            path,
-            f"label value {int(outside[0])} is not a class",
-            f"allowed are 0..{len(CLASSES) - 1} ({', '.join(CLASSES)})",
+            path, f"label value {int(pixels[invalid][0])} is not a class", _allowed(classes)
         )
     return pixels.astype(np.uint8)
+
+
+def _allowed(classes: LabelClasses) -> str:
+    unlabeled = "" if classes.ignore is None else f", and {classes.ignore} for unlabeled pixels"
+    return f"allowed are 0..{len(classes) - 1} ({', '.join(classes.names)}){unlabeled}"
 
 
 def _decode(path: Path) -> tuple[str, NDArray[Any]]:
@@ -94,22 +73,22 @@ def _lossy_tiff(image: Image.Image) -> str | None:
     return "JPEG" if "jpeg" in compression else "WEBP" if "webp" in compression else None
 
 
-def _from_colors(path: Path, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    packed, palette = _pack(rgb), _pack(PALETTE)
+def _from_colors(path: Path, rgb: NDArray[np.uint8], classes: LabelClasses) -> NDArray[np.uint8]:
+    packed, palette = _pack(rgb), _pack(np.array(classes.palette, np.uint8))
     order = np.argsort(palette)
-    slot = np.searchsorted(palette[order], packed).clip(max=len(CLASSES) - 1)
+    slot = np.searchsorted(palette[order], packed).clip(max=len(classes) - 1)
     label = order[slot]
     unknown = palette[label] != packed
     if unknown.any():
         color = tuple(int(value) for value in rgb[unknown][0])
         raise InputError(
             path,
-            f"color {color} is not in the MSRS palette",
-            f"a label is a single-channel PNG of class indices 0..{len(CLASSES) - 1}, "
+            f"color {color} is not in the palette",
+            f"a label is a single-channel PNG of class indices 0..{len(classes) - 1}, "
             "or an RGB image in the palette's colors",
         )
-    classes: NDArray[np.uint8] = label.astype(np.uint8)
-    return classes
+    indices: NDArray[np.uint8] = label.astype(np.uint8)
+    return indices
 
 
 def _pack(rgb: NDArray[np.uint8]) -> NDArray[np.uint32]:
@@ -118,7 +97,9 @@ def _pack(rgb: NDArray[np.uint8]) -> NDArray[np.uint32]:
     return packed
 
 
-def colorize(label: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Paint class indices (H×W, 0..8) in the colors of `PALETTE`: RGB, H×W×3."""
-    painted: NDArray[np.uint8] = PALETTE[label]
+def colorize(label: NDArray[np.uint8], classes: LabelClasses = MSRS) -> NDArray[np.uint8]:
+    """Paint class indices (H×W) in the colors of their classes: RGB, H×W×3; unlabeled in white."""
+    table = np.full((256, 3), 255, np.uint8)
+    table[: len(classes)] = classes.palette
+    painted: NDArray[np.uint8] = table[label]
     return painted

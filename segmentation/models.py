@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import segmentation_models_pytorch as smp
+import timm
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from fusion.core.errors import InputError
 from fusion.core.tensors import read_checkpoint
 from fusion.core.weight_files import check_weight_file
+from segmentation.classes import MSRS
 from segmentation.config import SegmentationConfig
 from segmentation.encoders import (
     State,
@@ -25,14 +27,11 @@ from segmentation.encoders import (
     statistics_of_file,
     statistics_of_name,
 )
-from segmentation.labels import CLASSES
+from segmentation.named_weights import REMEDY, require_obtainable
 
 CENTERED: Statistics = ((0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
 
-_REMEDY = (
-    "set encoder_weights to a weight file on disk, or to null (with frozen_epochs: 0) to train "
-    "from scratch"
-)
+_TIMM = "timm.list_models() has the names"
 
 _OWN_ARGUMENTS = {
     "self",
@@ -66,7 +65,7 @@ class Segmenter(nn.Module):
             images: RGB, B×3×H×W in [0, 1], H and W at least 16.
 
         Returns:
-            B×9×H×W float32.
+            B×K×H×W float32.
         """
         height, width = images.shape[-2:]
         multiple = self.network.encoder.output_stride
@@ -88,12 +87,28 @@ class Segmenter(nn.Module):
         self.network.freeze_encoder()
 
 
+def require_buildable(config: SegmentationConfig) -> None:
+    """Build the network without memory and weights.
+
+    Raises:
+        InputError: timm has no such encoder, or the architecture does not have an option or
+            rejects a combination.
+    """
+    if is_timm(config.encoder) and not timm.is_model(config.encoder.removeprefix("tu-")):
+        near = difflib.get_close_matches(config.encoder[3:], timm.list_models(), n=3)
+        hint = f"did you mean {' or '.join(f'tu-{name}' for name in near)}?" if near else _TIMM
+        raise InputError("segmentation.encoder", f"timm has no '{config.encoder[3:]}'", hint)
+    _check_options(config)
+    with torch.device("meta"):
+        _create(config, None, len(MSRS))
+
+
 def _halves(total: int) -> tuple[int, int]:
     return total // 2, total - total // 2
 
 
-def build(config: SegmentationConfig) -> Segmenter:
-    """Build the network and load the encoder's weights; all other weights are random.
+def build(config: SegmentationConfig, classes: int = len(MSRS)) -> Segmenter:
+    """Build the network for K classes and load the encoder's weights; all others are random.
 
     Inputs are normalized with the mean and deviation that the encoder's weights were trained with
     (ImageNet's for files, unless timm has others), and to (x − 0.5) / 0.25 if its weights are
@@ -106,33 +121,27 @@ def build(config: SegmentationConfig) -> Segmenter:
     _check_options(config)
     encoder, name = config.encoder, config.encoder_weights
     if name is None:
-        return Segmenter(_create(config, None), CENTERED)
+        return Segmenter(_create(config, None, classes), CENTERED)
     file = config.weight_file()
     if file is None:
-        return _with_named_weights(config, name)
-    return Segmenter(_with_file(config, Path(file)), statistics_of_file(encoder))
+        return _with_named_weights(config, name, classes)
+    return Segmenter(_with_file(config, Path(file), classes), statistics_of_file(encoder))
 
 
-def _with_named_weights(config: SegmentationConfig, name: str) -> Segmenter:
+def _with_named_weights(config: SegmentationConfig, name: str, classes: int) -> Segmenter:
     """Weights that the libraries download, or find in their cache."""
     encoder = config.encoder
-    if is_timm(encoder) and name != "imagenet":
-        tagged = f"{encoder.partition('.')[0]}.{name}"
-        remedy = f"give it with the encoder, {tagged}, and set imagenet here"
-        raise InputError(f"encoder_weights: {name}", "is not valid for a timm encoder", remedy)
+    require_obtainable(encoder, name)
     try:
         statistics = statistics_of_name(encoder, name)
-        network = _create(config, True if is_timm(encoder) else name)
+        network = _create(config, True if is_timm(encoder) else name, classes)
     except OSError as error:
         reason = f"weights of {encoder} are not cached here and cannot be downloaded: {error}"
-        raise InputError(f"encoder_weights: {name}", reason, _REMEDY) from error
-    except ValueError as error:
-        reason = f"encoder {encoder} has none of this name ({error})"
-        raise InputError(f"encoder_weights: {name}", reason, _REMEDY) from error
+        raise InputError(f"encoder_weights: {name}", reason, REMEDY) from error
     return Segmenter(network, statistics)
 
 
-def _with_file(config: SegmentationConfig, file: Path) -> Any:
+def _with_file(config: SegmentationConfig, file: Path, classes: int) -> Any:
     encoder = config.encoder
     check_weight_file(file)
     state = read_checkpoint(file)
@@ -140,8 +149,8 @@ def _with_file(config: SegmentationConfig, file: Path) -> Any:
     if is_timm(encoder) and inside is None:
         require_complete(state, file, encoder)
         # The overlay takes the place of a download.
-        return _create(config, True, pretrained_cfg_overlay={"file": str(file)})
-    network = _create(config, None)
+        return _create(config, True, classes, pretrained_cfg_overlay={"file": str(file)})
+    network = _create(config, None, classes)
     _load_encoder(network.encoder, inside or state, file, encoder)
     return network
 
@@ -165,7 +174,9 @@ def require_sizes(model: Segmenter, sizes: Iterable[tuple[int, int]]) -> None:
             ) from error
 
 
-def _create(config: SegmentationConfig, pretrained: str | bool | None, **arguments: Any) -> Any:
+def _create(
+    config: SegmentationConfig, pretrained: str | bool | None, classes: int, **arguments: Any
+) -> Any:
     if config.architecture == "DPT":  # else it takes images of one size only
         arguments["dynamic_img_size"] = True
     try:
@@ -173,7 +184,7 @@ def _create(config: SegmentationConfig, pretrained: str | bool | None, **argumen
             config.architecture,
             config.encoder,
             pretrained,
-            classes=len(CLASSES),
+            classes=classes,
             **config.own_options(),
             **arguments,
         )

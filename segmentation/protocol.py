@@ -59,6 +59,8 @@ def protocol(
             "split_sha256": protocol_digest(names),
             "images": {split: len(data) for split, data in splits.items()},
             "labels_sha256": protocol_digest(labels),
+            "classes": list(splits["test"].classes.names),
+            "background": splits["test"].classes.background,
             "night_sha256": night and protocol_digest({"night": night}),
         },
     }

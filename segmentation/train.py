@@ -23,9 +23,10 @@ from fusion.core.errors import InputError
 from fusion.core.files import write_bytes
 from fusion.core.runtime import autocast, pick_device
 from fusion.core.snapshots import Snapshot, SnapshotFolder
+from segmentation.classes import IGNORE
 from segmentation.config import SegmentationConfig
 from segmentation.confusion import mean_iou
-from segmentation.data import IGNORE, LabeledImages, augmented_batch
+from segmentation.data import LabeledImages, augmented_batch
 from segmentation.evaluate import per_image_confusion
 from segmentation.models import Segmenter
 
@@ -50,7 +51,7 @@ def segmentation_loss(logits: Tensor, labels: Tensor, kind: str) -> Tensor:
     """Cross-entropy ("ce"), or that plus the Dice loss ("ce+dice"); no class weights.
 
     Args:
-        logits: B×9×H×W.
+        logits: B×K×H×W.
         labels: B×H×W int64; pixels of value `IGNORE` do not count.
         kind: "ce" or "ce+dice".
     """
@@ -125,7 +126,7 @@ def fit(
         curve.append(record)
         if (epoch + 1) % config.validate_every == 0 or epoch + 1 == config.epochs:
             matrices = per_image_confusion(model, validation, config.batch_size, runtime)
-            record["val_miou"] = float(mean_iou(matrices.sum(0)))
+            record["val_miou"] = float(mean_iou(matrices.sum(0), validation.classes.background))
             if _validated(record) > best:
                 best = _validated(record)
                 weights = save(_on_cpu(model.state_dict()), {"epoch": str(epoch + 1)})

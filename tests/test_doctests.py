@@ -8,6 +8,10 @@ import torch
 
 MODULES = [
     "detection.boxes",
+    "fusion.alignment.control_points",
+    "fusion.alignment.orientation",
+    "fusion.alignment.rig",
+    "fusion.alignment.transforms",
     "fusion.images.color",
     "fusion.images.decode",
     "fusion.images.pairs",
@@ -17,6 +21,7 @@ MODULES = [
     "fusion.inference.pretrained",
     "fusion.metrics.functional",
     "fusion.metrics.registry",
+    "fusion.metrics.temporal",
     "pipelines.datasets.prepare",
     "pipelines.datasets.splits",
     "pipelines.report.markdown",

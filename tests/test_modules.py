@@ -26,6 +26,7 @@ ROOMS = {
     "segmentation": ("fusion",),
     "pipelines/datasets": ("fusion", "detection", "segmentation"),
     "pipelines": ("fusion", "detection", "segmentation", "pipelines/datasets"),
+    "pipelines/runner": ("fusion", "pipelines"),
     "pipelines/report": ("fusion", "detection", "segmentation", "pipelines"),
     "pipelines/stages": ("fusion", "detection", "segmentation", "pipelines"),
     "pipelines/commands": ("fusion", "detection", "segmentation", "pipelines"),

@@ -24,7 +24,7 @@ _X86_64 = {
     "MKL_CBWR": "AVX2,STRICT",
     "OPENBLAS_CORETYPE": "Haswell",
     "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR",
-    "OPENCV_IPP": "disabled",
+    "OPENCV_IPP": "avx2",
     "OPENCV_CPU_DISABLE": "AVX512-SKX",
 }
 """Instructions that processors since 2015 share; newer ones round sums in another order."""

@@ -1,23 +1,56 @@
 """Files: atomic writes and SHA-256 digests."""
 
 import hashlib
+from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
 from stat import S_ISREG
 
-from fusion.core.errors import InputError, unreadable
+from fusion.core.errors import InputError, unreadable, unwritable
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file atomically: `path` is either unchanged or complete."""
+    """Write a file atomically: `path` is either unchanged or complete.
+
+    Raises:
+        OSError: it cannot be written; the error names `path`, not the temporary file.
+    """
     # A temporary name of its own: a name of 255 bytes leaves no room for an addition.
     temporary = path.with_name(f".{token_hex(8)}.writing")
     try:
         temporary.write_bytes(content)
         temporary.replace(path)
+    except OSError as error:
+        _remove(temporary)
+        if error.errno is None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        _remove(temporary)
         raise
+
+
+def require_writable(path: Path) -> None:
+    """Check that a file can be written, before the work whose result it receives.
+
+    Raises:
+        InputError: `path` is a folder or empty, or its folder is missing or cannot be written.
+    """
+    try:
+        if not path.name or path.is_dir():
+            raise InputError(path, "is a folder", "give the name of a file")
+        if not path.parent.is_dir():
+            raise InputError(path.parent, "is not a folder", "make it first")
+        temporary = path.with_name(f".{token_hex(8)}.writing")
+        temporary.touch()
+        temporary.unlink()
+    except OSError as error:
+        raise unwritable(path, error) from error
+
+
+def _remove(temporary: Path) -> None:
+    with suppress(OSError):  # its folder may not exist, or may not be entered
+        temporary.unlink()
 
 
 def read_bytes(path: Path, limit: int) -> bytes:

@@ -5,7 +5,11 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
+from fusion.core.errors import InputError
+
 LONGEST = 64
+"""Bytes: a folder is called after a task, a row and a data set, and has 255 at most."""
+
 _PATTERN = re.compile(r"[^\W_][\w-]*")
 _RESERVED = {
     "con",
@@ -33,11 +37,23 @@ def checked_name(name: str) -> str:
     if not _PATTERN.fullmatch(name):
         rule = "letters, digits, _ and - only, and starts with a letter or digit"
         raise ValueError(f"{name!r}: a name has {rule}")
-    if len(name) > LONGEST:
-        raise ValueError(f"{name!r}: a name has at most {LONGEST} characters, not {len(name)}")
+    if (length := len(name.encode())) > LONGEST:
+        raise ValueError(f"{name!r}: a name has at most {LONGEST} bytes in UTF-8, not {length}")
     if name.lower() in _RESERVED:
         raise ValueError(f"{name!r}: Windows reserves this name, choose another")
     return name
+
+
+def require_name(what: str, name: str) -> None:
+    """Check a name from a command line or a function call.
+
+    Raises:
+        InputError: as `checked_name`; `what` says what is named.
+    """
+    try:
+        checked_name(name)
+    except ValueError as error:
+        raise InputError(what, str(error), "choose another name") from error
 
 
 Name = Annotated[str, AfterValidator(checked_name)]

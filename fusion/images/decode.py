@@ -15,7 +15,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from fusion.core.errors import InputError
 from fusion.core.files import write_bytes
-from fusion.images.opening import DAMAGE, damage_reported, open_image
+from fusion.images.opening import DAMAGE, LARGEST, damage_reported, open_image
 
 MINIMUM_SIDE = 16
 DIM_BITS = 14
@@ -26,7 +26,10 @@ _ALPHA = "alpha dropped"
 COLORED_INFRARED = (
     "in color, only its luma is used: is it color-mapped, or are the folders exchanged?"
 )
-_FOURTH_CHANNEL = "fourth channel dropped: if it is the infrared image (MFNet), split it off first"
+_FOURTH_CHANNEL = (
+    "fourth channel dropped: if it is the infrared image (MFNet), name one folder for both"
+)
+_FROM_FOURTH = "read from the fourth channel"
 _COLOR_TOLERANCE = 8
 """Gray levels by which channels of a gray image differ after JPEG compression; a choice."""
 
@@ -48,16 +51,18 @@ class ImageRead:
     stored: bool = False
 
 
-def read_infrared(path: Path, declared_range: tuple[float, float] | None = None) -> ImageRead:
+def read_infrared(
+    path: Path, declared_range: tuple[float, float] | None = None, *, largest: int = LARGEST
+) -> ImageRead:
     """Read an infrared image as gray levels.
 
     Three channels are reduced by BT.601, rounded; a note says so where they differ. Values of more
     than 8 bits are scaled so that `declared_range` becomes 0..255, clipped; by default the full
-    range of the file's type.
+    range of the file's type. `largest` is that of `open_image`.
 
     Raises:
-        InputError: the file is missing, unreadable, truncated or too small, or the range is not two
-            finite numbers in order.
+        InputError: the file is missing, unreadable, truncated, too small or too large, or the range
+            is not two finite numbers in order.
 
     >>> write_image(folder / "infrared.png", np.full((20, 30), 7, np.uint8))
     >>> image = read_infrared(folder / "infrared.png")
@@ -66,7 +71,7 @@ def read_infrared(path: Path, declared_range: tuple[float, float] | None = None)
     """
     if declared_range:
         _require_range(declared_range)
-    image = _decode(path, declared_range)
+    image = _decode(path, declared_range, largest)
     if declared_range and not any(note.startswith(_SCALED) for note in image.notes):
         depth = "16-bit color" if _DEEP_COLOR in image.notes else "8 bits"
         image = replace(image, notes=(*image.notes, f"{depth}: the declared range is not used"))
@@ -75,27 +80,51 @@ def read_infrared(path: Path, declared_range: tuple[float, float] | None = None)
     return ImageRead(to_gray(image.pixels), _color_notes(image))
 
 
-def read_visible(path: Path) -> ImageRead:
+def read_visible(path: Path, *, largest: int = LARGEST) -> ImageRead:
     """Read a visible image as RGB, or as gray where it has no color (three equal channels).
 
     Raises:
         InputError: as `read_infrared`.
     """
-    image = _decode(path, None)
+    image = _decode(path, None, largest)
     pixels = image.pixels
     if pixels.ndim == 2 or (pixels != pixels[..., :1]).any():
         return image
     return ImageRead(np.ascontiguousarray(pixels[..., 0]), image.notes)
 
 
+def read_four_channels(path: Path) -> tuple[ImageRead, ImageRead]:
+    """Read an infrared and a visible image from one file: infrared is the fourth channel (MFNet).
+
+    Raises:
+        InputError: as `read_infrared`, or the file does not have four channels of 8 bits.
+    """
+    with open_image(path) as opened, damage_reported(path):
+        if opened.mode != "RGBA":
+            reason = f"has no fourth channel with the infrared image (mode {opened.mode})"
+            remedy = "give separate folders `infrared` and `visible`, or restore the file"
+            raise InputError(path, reason, remedy)
+        pixels = np.array(opened)
+    if min(pixels.shape[:2]) < MINIMUM_SIDE:
+        shown = f"{pixels.shape[1]}x{pixels.shape[0]}"
+        raise InputError(path, f"is only {shown}", f"sides must be at least {MINIMUM_SIDE}")
+    infrared, visible = (np.ascontiguousarray(part) for part in (pixels[..., 3], pixels[..., :3]))
+    return ImageRead(infrared, (_FROM_FOURTH,)), ImageRead(visible)
+
+
 def _color_notes(infrared: ImageRead) -> tuple[str, ...]:
     """The notes of an infrared image of three channels, and more if it has colors."""
-    red, green, blue = cv2.split(infrared.pixels)
-    spread = cv2.subtract(cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue))
-    if spread.max() <= _COLOR_TOLERANCE:
+    if not has_color(infrared.pixels):
         return infrared.notes
     others = (_FOURTH_CHANNEL if note == _ALPHA else note for note in infrared.notes)
     return (*others, COLORED_INFRARED)
+
+
+def has_color(pixels: NDArray[np.uint8]) -> bool:
+    """Whether the channels of H×W×3 differ by more than compression makes them differ."""
+    red, green, blue = cv2.split(pixels)
+    spread = cv2.subtract(cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue))
+    return int(spread.max()) > _COLOR_TOLERANCE
 
 
 def _require_range(values: tuple[float, float]) -> None:
@@ -118,13 +147,13 @@ def to_gray(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.rint(weighted).astype(np.uint8)
 
 
-def image_size(path: Path) -> tuple[int, int]:
-    """(height, width) as shown, from the file's header.
+def image_size(path: Path, *, largest: int = LARGEST) -> tuple[int, int]:
+    """(height, width) as shown, from the file's header; `largest` is that of `open_image`.
 
     Raises:
-        InputError: the file is missing or not an image.
+        InputError: the file is missing, not an image or too large.
     """
-    with open_image(path) as image, damage_reported(path):
+    with open_image(path, largest) as image, damage_reported(path):
         width, height = image.size
         if isinstance(image, TiffImageFile):  # its size may be turned already: the tags never are
             width, height = image.tag_v2[_WIDTH], image.tag_v2[_HEIGHT]
@@ -158,9 +187,9 @@ def encode_png(pixels: NDArray[np.uint8]) -> bytes:
     return data.tobytes()
 
 
-def _decode(path: Path, declared_range: tuple[float, float] | None) -> ImageRead:
+def _decode(path: Path, declared_range: tuple[float, float] | None, largest: int) -> ImageRead:
     """H×W or H×W×3; three equal channels stay three."""
-    with open_image(path) as opened:
+    with open_image(path, largest) as opened:
         layout = str([tile[3] for tile in opened.tile])
         deep_gray = "LA;16" in layout
         with damage_reported(path):
@@ -175,7 +204,7 @@ def _decode(path: Path, declared_range: tuple[float, float] | None) -> ImageRead
         if deep_gray:
             notes += (_ALPHA,)
         elif ";16" in layout and not _is_wide(opened):
-            notes += (_DEEP_COLOR,)
+            notes += (_DEEP_COLOR, *_dim_color(pixels))
         if frames > 1:
             notes += (f"only the first of {frames} frames is read",)
         if orientation is None:
@@ -187,6 +216,14 @@ def _decode(path: Path, declared_range: tuple[float, float] | None) -> ImageRead
         shown = f"{pixels.shape[1]}x{pixels.shape[0]}"
         raise InputError(path, f"is only {shown}", f"sides must be at least {MINIMUM_SIDE}")
     return ImageRead(pixels, notes, stored)
+
+
+def _dim_color(pixels: NDArray[np.uint8]) -> tuple[str, ...]:
+    """A note on 16-bit color, of which `pixels` are the high bytes, that is dark as stored."""
+    bits = 8 + int(pixels.max()).bit_length()
+    if bits > DIM_BITS:
+        return ()
+    return (f"dark, at most {bits} of 16 bits are used: store it scaled to 8 or 16 bits",)
 
 
 def _orientation(image: ImageFile.ImageFile) -> int | None:

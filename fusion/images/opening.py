@@ -1,6 +1,5 @@
 """Opens image files of five formats; anything else raises an `InputError`."""
 
-import re
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,12 @@ from fusion.core.files import require_file
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
 """Supported formats; the content of a file decides, not its suffix."""
 
+LARGEST = 179_000_000
+"""Pixels of the largest image that is decoded by default: Pillow's own limit."""
+
+# Pillow's limit is one number for the whole process; `open_image` has a limit for each call.
+Image.MAX_IMAGE_PIXELS = None
+
 DAMAGE = (
     OSError,
     SyntaxError,
@@ -28,31 +33,37 @@ DAMAGE = (
     MemoryError,
     struct.error,
     cv2.error,
-    Image.DecompressionBombError,
 )
 """Exceptions that decoders raise for files that are not images, are damaged or are too large."""
 
 
-def open_image(path: Path) -> ImageFile.ImageFile:
+def open_image(path: Path, largest: int = LARGEST) -> ImageFile.ImageFile:
     """Open an image file for reading; its header is decoded, its pixels are not.
+
+    Args:
+        largest: number of pixels above which the image is refused: a small file can claim any size.
 
     Raises:
         InputError: the file is missing, is not a regular file, cannot be read, is not an image in
-            one of `FORMATS`, or has more pixels than Pillow decodes (179 million).
+            one of `FORMATS`, or has more than `largest` pixels.
     """
     require_file(path)
     try:
-        return Image.open(path, formats=FORMATS)
+        image = Image.open(path, formats=FORMATS)
     except PermissionError as error:
         raise unreadable(path, error) from error
-    except Image.DecompressionBombError as error:
-        raise _too_large(path, error) from error
     except (*DAMAGE, ImportError) as error:  # ultralytics' Image.open asks for a HEIF decoder
         reason = "is not a readable image"
         if not isinstance(error, UnidentifiedImageError | ImportError):
             reason += f" ({error})"
         remedy = "replace it with a PNG, JPEG, BMP, TIFF or WebP image"
         raise InputError(path, reason, remedy) from error
+    if (pixels := image.width * image.height) > largest:
+        image.close()
+        reason = f"has {pixels / 1e6:.0f} megapixels and the limit is {largest / 1e6:.0f}"
+        remedy = "crop or downscale it, or raise the limit (pomai fuse --max-megapixels)"
+        raise InputError(path, reason, remedy)
+    return image
 
 
 @contextmanager
@@ -66,16 +77,7 @@ def damage_reported(path: Path) -> Iterator[None]:
         yield
     except InputError:
         raise
-    except Image.DecompressionBombError as error:
-        raise _too_large(path, error) from error
     except MemoryError as error:
         raise InputError(path, "does not fit into memory", "crop or downscale it") from error
     except DAMAGE as error:
         raise InputError(path, f"is truncated or damaged ({error})", "replace it") from error
-
-
-def _too_large(path: Path, error: Exception) -> InputError:
-    numbers = re.findall(r"(\d+) pixels", str(error))  # the size, and the limit
-    shown = [f"{int(number) / 1e6:.0f} megapixels" for number in numbers]
-    reason = f"has {' and the limit is '.join(shown)}" if shown else f"is too large ({error})"
-    return InputError(path, reason, "crop or downscale it")

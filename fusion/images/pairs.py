@@ -2,11 +2,13 @@
 
 import re
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from fusion.core.errors import InputError, list_names, unreadable
 from fusion.images.decode import image_size
+from fusion.images.opening import LARGEST
 
 EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
 
@@ -66,7 +68,21 @@ def find_pairs(infrared_folder: Path, visible_folder: Path) -> list[Pair]:
     >>> [pair.name for pair in find_pairs(folder / "ir", folder / "vi")]
     ['10', '9']
     """
-    infrared, visible = find_images(infrared_folder), find_images(visible_folder)
+    found = find_images(infrared_folder), find_images(visible_folder)
+    return match_pairs(*found, infrared_folder, visible_folder)
+
+
+def match_pairs(
+    infrared: Mapping[str, Path],
+    visible: Mapping[str, Path],
+    infrared_folder: Path,
+    visible_folder: Path,
+) -> list[Pair]:
+    """Match images by name, in the order of the infrared ones; the folders are for messages.
+
+    Raises:
+        InputError: an image has no partner.
+    """
     if infrared.keys() != visible.keys():
         lonely = (
             (infrared.keys() - visible.keys(), "infrared", visible_folder),
@@ -86,19 +102,19 @@ def find_pairs(infrared_folder: Path, visible_folder: Path) -> list[Pair]:
     return [Pair(name, infrared[name], visible[name]) for name in infrared]
 
 
-def check_same_size(pair: Pair) -> None:
-    """Refuse a pair whose images differ in size.
+def check_same_size(pair: Pair, *, largest: int = LARGEST) -> None:
+    """Refuse a pair whose images differ in size; `largest` is that of `open_image`.
 
     Raises:
         InputError: the sizes differ; pairs must be registered.
     """
-    sizes = [image_size(pair.infrared), image_size(pair.visible)]
+    sizes = [image_size(path, largest=largest) for path in (pair.infrared, pair.visible)]
     if sizes[0] != sizes[1]:
         shown = " and ".join(f"{width}x{height}" for height, width in sizes)
         raise InputError(
             pair.infrared,
             f"infrared and visible differ in size: {shown}",
-            "pairs must be aligned pixel by pixel: register and crop them first",
+            "pairs must be aligned pixel by pixel: see `pomai align`",
         )
 
 

@@ -15,9 +15,14 @@ from fusion.images.pairs import Pair
 SPLITS = ("train", "val", "test")
 """The splits that a data set can have, in this order."""
 
-Layout = Literal["msrs", "m3fd", "boxes", "pairs"]
+Layout = Literal["msrs", "masks", "m3fd", "boxes", "pairs"]
 
-LABEL_SUFFIXES: dict[Layout, str] = {"msrs": ".png", "m3fd": ".txt", "boxes": ".txt"}
+LABEL_SUFFIXES: dict[Layout, str] = {
+    "msrs": ".png",
+    "masks": ".png",
+    "m3fd": ".txt",
+    "boxes": ".txt",
+}
 """Label images of class indices, or YOLO text; a layout that is not here has no labels."""
 
 _MANIFEST = "dataset.json"
@@ -34,10 +39,14 @@ class PreparedSet(Config):
         layout: layout of the source; decides the kind of labels.
         classes: class names in the order of their indices; None without labels.
         splits: sorted names by split.
-        split_protocol: how it was split: "official", "random", "blocks" or "grouped".
+        split_protocol: how it was split: "official", "random", "blocks" or "grouped", or a
+            sentence about the lists or the draw that selected its pairs.
         checksum: SHA-256 of `splits`.
         notes: counts of the conversions and findings of preparation.
         night: sorted names of the pairs taken at night; None if unknown.
+        palette: RGB color of each class of label images; None for the classes' usual ones.
+        unlabeled: whether label images have pixels of value 255, which do not count.
+        background: whether class 0 of label images counts in the mean IoU.
 
     >>> example = PreparedSet(
     ...     name="street", layout="pairs", classes=None, splits={"test": ["00001D"]},
@@ -56,6 +65,9 @@ class PreparedSet(Config):
     checksum: str
     notes: dict[str, int]
     night: list[str] | None
+    palette: list[list[int]] | None = None
+    unlabeled: bool = False
+    background: bool = True
     _folder: Path = PrivateAttr(default=Path())
 
     @classmethod
@@ -91,6 +103,12 @@ class PreparedSet(Config):
     def folder(self) -> Path:
         """The folder it was loaded from."""
         return self._folder
+
+    @property
+    def selection(self) -> str | None:
+        """How the pairs were selected from those of the source; None if all of them are used."""
+        whole = {"official", "random", "blocks", "grouped"}
+        return None if self.split_protocol in whole else self.split_protocol
 
     def names(self, split: str) -> list[str]:
         """Sorted names of a split's pairs; empty if the data set does not have the split."""

@@ -17,6 +17,7 @@ from fusion.core.runtime import autocast, pick_device
 from fusion.images.batching import batches_of_one_size, read_ahead
 from fusion.images.color import restore_color, stretch
 from fusion.images.decode import read_infrared, read_visible, write_image
+from fusion.images.opening import LARGEST
 from fusion.images.pairs import Pair
 from fusion.inference.tiles import MemoryPlan, Tiling, WholeImageError, fuse_in_tiles, plan_memory
 from fusion.methods.base import FusionMethod
@@ -70,6 +71,7 @@ def fuse_pairs(
     infrared_range: tuple[float, float] | None = None,
     plan: MemoryPlan | None = None,
     suffix: str = ".png",
+    largest: int = LARGEST,
     on_note: Callable[[Path, str], None] = lambda _path, _note: None,
 ) -> None:
     """Fuse pairs into `output/<name><suffix>`; reading and writing overlap with the network.
@@ -77,9 +79,9 @@ def fuse_pairs(
     Pairs of one size share batches. An image that does not fit into `runtime.memory_gib` is fused
     in tiles. Files are PNG: 8-bit RGB, or gray if the result is gray. `infrared_range` is the
     declared range of `read_infrared`. `plan` is the method's memory plan, for callers that fuse
-    repeatedly; by default it is made from `runtime.memory_gib`. `on_note` is called with each file
-    that needed more than decoding, and the note (`ImageRead.notes`), in any order and from other
-    threads.
+    repeatedly; by default it is made from `runtime.memory_gib`. Images of more than `largest`
+    pixels are refused. `on_note` is called with each file that needed more than decoding, and the
+    note (`ImageRead.notes`), in any order and from other threads.
 
     Raises:
         InputError: an image cannot be read, memory runs out, or the fused image has undefined
@@ -101,7 +103,7 @@ def fuse_pairs(
     if runtime.channels_last:
         method = method.to(memory_format=torch.channels_last)
     output.mkdir(parents=True, exist_ok=True)
-    read = partial(_read, infrared_range=infrared_range, on_note=on_note)
+    read = partial(_read, infrared_range=infrared_range, largest=largest, on_note=on_note)
     with ThreadPoolExecutor(4) as pool, torch.inference_mode(), autocast(runtime, device):
         plan = plan or plan_memory(runtime.memory_gib, method, device)
         batches = batches_of_one_size(pairs, lambda pixels: plan.batch_size(pixels, batch_size))
@@ -156,10 +158,11 @@ def _out_of_memory(error: RuntimeError) -> bool:
 def _read(
     batch: Sequence[Pair],
     infrared_range: tuple[float, float] | None,
+    largest: int,
     on_note: Callable[[Path, str], None],
 ) -> tuple[Tensor, Tensor]:
-    infrared = [read_infrared(pair.infrared, infrared_range) for pair in batch]
-    visible = [read_visible(pair.visible) for pair in batch]
+    infrared = [read_infrared(pair.infrared, infrared_range, largest=largest) for pair in batch]
+    visible = [read_visible(pair.visible, largest=largest) for pair in batch]
     for pair, *images in zip(batch, infrared, visible, strict=True):
         for path, image in zip((pair.infrared, pair.visible), images, strict=True):
             for note in image.notes:

@@ -49,7 +49,7 @@ def match_streams(infrared: Stream, visible: Stream, rate: float | None = None) 
     if infrared.size != visible.size:
         reason = f"shows {shown_size(infrared.size)} and {visible.path} {shown_size(visible.size)}"
         raise InputError(
-            infrared.path, reason, "streams must be aligned pixel by pixel: register them first"
+            infrared.path, reason, "streams must be aligned pixel by pixel: see `pomai align`"
         )
     notes = tuple(
         f"{stream.path} ends before its header says; its readable frames are used"

@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 
 from fusion.core.errors import InputError
 from fusion.images.decode import (
+    COLORED_INFRARED,
     MINIMUM_SIDE,
+    has_color,
     image_size,
     read_infrared,
     read_visible,
@@ -96,10 +98,23 @@ class Stream:
     def visible(self, on_note: OnNote = lambda _: None) -> Iterator[Frame]:
         """Frames as uint8 RGB H×W×3; arguments and errors as for `infrared`."""
         if self.path.is_dir():
-            frames = ((path, to_rgb(read_visible(path).pixels)) for path in frame_files(self.path))
+            frames = self._visible_images(on_note)
         else:
-            frames = ((self.path, _rgb(frame)) for frame in _decode(self.path, on_note))
+            frames = self._visible_frames(on_note)
         return self._of_one_size(frames)
+
+    def _visible_images(self, on_note: OnNote) -> Iterator[tuple[Path, Frame]]:
+        for path in frame_files(self.path):
+            image = read_visible(path)
+            for note in image.notes:
+                on_note(note)
+            yield path, to_rgb(image.pixels)
+
+    def _visible_frames(self, on_note: OnNote) -> Iterator[tuple[Path, Frame]]:
+        for frame in _decode(self.path, on_note):
+            if _bits(frame) > 8:
+                on_note(f"{_bits(frame)}-bit visible video read as 8-bit")
+            yield self.path, _rgb(frame)
 
     def _infrared_images(
         self, declared_range: tuple[float, float] | None, on_note: OnNote
@@ -126,7 +141,10 @@ class Stream:
                 raise InputError(self.path, reason, remedy)
             if _bits(frame) > 8:
                 on_note(f"{_bits(frame)}-bit color video read as 8-bit")
-            yield self.path, to_gray(_rgb(frame))
+            pixels = _rgb(frame)
+            if has_color(pixels):
+                on_note(f"infrared: {COLORED_INFRARED}")
+            yield self.path, to_gray(pixels)
 
     def _of_one_size(self, frames: Iterator[tuple[Path, Frame]]) -> Iterator[Frame]:
         for path, frame in frames:

@@ -70,8 +70,9 @@ class MemoryPlan(NamedTuple):
         return Tiling(max(side, SMALLEST_TILE))
 
     def shortage(self, height: int, width: int) -> str:
-        """A sentence where an image needs more than the ceiling by itself; empty if not."""
-        needed = _IMAGE_BYTES * height * width / _GIB
+        """A sentence where an image needs more than the ceiling with any tiles; empty if not."""
+        tile = min(height * width, SMALLEST_TILE**2)
+        needed = (_IMAGE_BYTES * height * width + self.network_bytes * tile) / _GIB
         if needed <= self.gib:
             return ""
         return f"needs {needed:.1f} GiB whatever the tiles, more than the limit of {self.gib:g} GiB"

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ def evaluate_pairs(
     device: torch.device | None = None,
     group: Group = Group(),  # noqa: B008 - immutable
     on_pairs: Callable[[int, int], None] = lambda *_: None,
+    on_note: Callable[[Path, str], None] = lambda *_: None,
 ) -> pd.DataFrame:
     """Measure the fused image of every pair; files are matched by stem.
 
@@ -41,6 +43,8 @@ def evaluate_pairs(
         device: where to compute; the CPU by default.
         group: processes that share the pairs; each of them returns the rows of the whole set.
         on_pairs: called with this process's numbers of pairs: done, and in total.
+        on_note: called with each infrared image that needed more than decoding, and the note
+            (`ImageRead.notes`), from other threads.
 
     Returns:
         One row per pair, sorted by name: `name`, a column per metric (NaN: undefined), and `range`,
@@ -57,19 +61,25 @@ def evaluate_pairs(
     batches = batches_of_one_size(mine, lambda pixels: max(1, limit // pixels))
     rows: list[dict[str, Any]] = []
     with ThreadPoolExecutor(4) as pool, torch.inference_mode():
-        for batch, images in read_ahead(pool, lambda batch: _read(batch, found), batches, 4):
+        read = partial(_read, found=found, on_note=on_note)
+        for batch, images in read_ahead(pool, read, batches, 4):
             rows += _measure(batch, images.to(device), names)
             on_pairs(len(rows), len(mine))
     everyone = [row for rows in group.gather(rows) for row in rows]
     return pd.DataFrame(everyone).sort_values("name", ignore_index=True)
 
 
-def _read(batch: Sequence[Pair], found: dict[str, Path]) -> Tensor:
+def _read(
+    batch: Sequence[Pair], found: dict[str, Path], on_note: Callable[[Path, str], None]
+) -> Tensor:
     """uint8 3×B×1×H×W: fused, infrared, visible."""
     planes = []
     for pair in batch:
         paths = (found[pair.name], pair.infrared, pair.visible)
-        image, infrared, visible = (read_infrared(path).pixels for path in paths)
+        reads = [read_infrared(path) for path in paths]
+        image, infrared, visible = (read.pixels for read in reads)
+        for note in reads[1].notes:
+            on_note(pair.infrared, f"infrared: {note}")
         if infrared.shape != visible.shape:
             check_same_size(pair)
         if image.shape != infrared.shape:

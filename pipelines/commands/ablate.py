@@ -1,25 +1,16 @@
-"""`pomai ablate`: the paper's ablations (Table 2) as queued DVC experiments."""
+"""`pomai ablate`: the paper's ablations (Table 2) as DVC experiments."""
 
-import json
-import subprocess
-import sys
-import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from tempfile import TemporaryFile
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fusion.core.errors import InputError
+from pipelines.commands.repro import Gpus, Jobs, Slurm, report
 
 if TYPE_CHECKING:
     import pandas as pd
-
-WORKERLESS_SECONDS = 120.0
-"""Choice: a worker takes seconds to start, and answers late on a busy machine."""
-
-WORKER_LOGS = ".dvc/tmp/exps/celery/*.out"
 
 FUSION_ONLY = ("method=[pomai]", "detect_on=[]", "segment_on=[]")
 
@@ -32,7 +23,9 @@ def ablate(
     override: Annotated[
         list[str] | None, typer.Option("--set", help="Further override, profile=tiny; repeatable.")
     ] = None,
-    jobs: Annotated[int, typer.Option(min=1, help="Experiments at the same time.")] = 1,
+    jobs: Jobs = None,
+    gpus: Gpus = None,
+    slurm: Slurm = None,
     downstream: Annotated[
         bool, typer.Option(help="Detect and segment as well, with all methods.")
     ] = False,
@@ -40,37 +33,53 @@ def ablate(
 ) -> None:
     """Run the ablations of PoMAI with DVC and print SD, SF, AG and VIF.
 
-    Experiments that finished before (same commit, same overrides) are kept, not run again.
+    Experiments that finished before (same commit, same overrides) are kept, not run again. They
+    run one after another in the workspace, which gets its own parameters and outputs back.
     """
-    from pipelines.ablations import experiment_names, measured, states, table
+    from pipelines.ablations import experiment_names, finished, measured, table
+    from pipelines.runner import experiments, workspace
 
     if not Path("dvc.yaml").is_file():
         raise InputError("dvc.yaml", "is missing", "run from the project's root folder")
     overrides = _overrides(override or [], downstream)
     runs = experiment_names(_presets(presets), _seeds(seeds), overrides)
-    commit = _output("git", "rev-parse", "HEAD").strip()
-    shown = _show(commit)
-    if not table_only:
-        finished = {name for name, state in states(shown).items() if state != "failed"}
-        for (preset, seed), name in runs.items():
-            if name not in finished:
-                _queue(name, [f"ablation={preset}", f"seed={seed}", *overrides])
-        _dvc("queue", "start", "--jobs", str(jobs))
-        shown = _wait(commit, list(runs.values()))
+    experiments.require_free(None)
+    missing = {key: name for key, name in runs.items() if not experiments.is_saved(name)}
+    if missing and not table_only:
+        with workspace.kept():
+            _run(missing, overrides, jobs, gpus, slurm)
+    shown = experiments.of_commit()
     values = measured(shown, runs)
+    remedy = "give the command without --table-only" if table_only else "see the messages above"
     if values.empty:
-        reason, remedy = "no experiment of these overrides has finished", _remedy(table_only)
+        reason = "no experiment of these overrides has finished"
         raise InputError("dvc exp show", reason, remedy)
     _print(table(values))
-    now = states(shown)
-    if missing := [name for name in runs.values() if now.get(name) != "finished"]:
-        listed = ", ".join(f"{name} ({now.get(name, 'not run')})" for name in missing)
-        raise InputError("dvc queue", f"not in the table: {listed}", _remedy(table_only))
+    if absent := [name for name in runs.values() if name not in finished(shown)]:
+        raise InputError("dvc exp show", f"not in the table: {', '.join(absent)}", remedy)
 
 
-def _remedy(table_only: bool) -> str:
-    logs = "see why with `dvc queue logs NAME`"
-    return f"run without --table-only, or {logs}" if table_only else logs
+def _run(
+    runs: Mapping[tuple[str, int], str],
+    overrides: Sequence[str],
+    jobs: int | None,
+    gpus: str | None,
+    slurm: str | None,
+) -> None:
+    """Run and save each experiment; one that fails does not stop the others."""
+    from pipelines.compose import compose
+    from pipelines.runner import experiments
+    from pipelines.runner.repro import Places, reproduce
+    from pipelines.runner.stages import gpu_counts
+
+    for place, ((preset, seed), name) in enumerate(runs.items(), start=1):
+        typer.echo(f"experiment {place} of {len(runs)}: {name}", err=True)
+        compose(Path("params.yaml"), [f"ablation={preset}", f"seed={seed}", *overrides])
+        try:
+            report(reproduce([], Places(jobs, gpus, slurm, gpu_counts())))
+            experiments.save(name)
+        except InputError as error:
+            typer.echo(f"{name} is not saved: {error}", err=True)
 
 
 def _presets(given: str | None) -> list[str]:
@@ -99,78 +108,6 @@ def _overrides(given: Sequence[str], downstream: bool) -> list[str]:
         raise InputError("--set", f"{', '.join(reserved)} is varied", "use --presets or --seeds")
     defaults = () if downstream else FUSION_ONLY
     return [*(item for item in defaults if item.partition("=")[0] not in keys), *given]
-
-
-def _queue(name: str, overrides: Sequence[str]) -> None:
-    settings = [item for override in overrides for item in ("--set-param", override)]
-    _dvc("exp", "run", "--queue", "--name", name, *settings)
-
-
-def _wait(commit: str, names: Sequence[str]) -> list[dict[str, Any]]:
-    """Wait until no experiment is queued; poll less often in longer runs."""
-    from rich.console import Console
-
-    from pipelines.ablations import living_workers, states
-
-    began = alive = time.monotonic()
-    with Console(stderr=True).status("experiments") as status:
-        while True:
-            shown = _show(commit)
-            now = states(shown)
-            waiting = [name for name in names if now.get(name) == "waiting"]
-            if not waiting:
-                return shown
-            queue = _dvc("queue", "status")
-            if living_workers(queue):
-                alive = time.monotonic()
-            elif time.monotonic() - alive > WORKERLESS_SECONDS:
-                raise _abandoned(queue, waiting)
-            status.update(f"experiments: {len(names) - len(waiting)} of {len(names)} done")
-            time.sleep(min(30.0, 2 + (time.monotonic() - began) / 20))
-
-
-def _abandoned(queue: str, waiting: Sequence[str]) -> InputError:
-    """The error for queued experiments without a worker."""
-    from pipelines.ablations import begun
-
-    reason = f"has no worker, and {len(waiting)} experiments wait: {', '.join(waiting)}"
-    remedy = f"see {WORKER_LOGS} for why, then give the same command again: it starts a worker"
-    if lost := [name for name in begun(queue) if name in waiting]:
-        first = f"`dvc queue kill {' '.join(lost)}` until `dvc queue status` calls them failed"
-        remedy = f"{first}; {remedy}"
-    return InputError("dvc queue", reason, remedy)
-
-
-def _show(commit: str, attempts: int = 5) -> list[dict[str, Any]]:
-    """Experiments of the commit that was checked out at the start.
-
-    DVC fails if a worker removes an experiment's folder while DVC reads it, so this is retried.
-    """
-    try:
-        printed = _dvc("exp", "show", "--rev", commit, "--json")
-    except InputError:
-        if attempts == 1:
-            raise
-        time.sleep(2)
-        return _show(commit, attempts - 1)
-    shown: list[dict[str, Any]] = json.loads(printed)
-    return shown
-
-
-def _dvc(*arguments: str) -> str:
-    return _output(sys.executable, "-m", "dvc", *arguments)
-
-
-def _output(*command: str) -> str:
-    # files, not pipes: DVC's worker keeps them open for as long as it works
-    with TemporaryFile("w+") as printed, TemporaryFile("w+") as problems:
-        code = subprocess.run(command, stdout=printed, stderr=problems, check=False).returncode
-        printed.seek(0)
-        problems.seek(0)
-        if code:
-            reason = " ".join(problems.read().split()) or f"ended with code {code}"
-            raise InputError(" ".join(command), reason, "correct this first")
-        return printed.read()
 
 
 def _print(shown: "pd.DataFrame") -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from fusion.core.errors import InputError
+from fusion.core.errors import unwritable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -41,8 +41,8 @@ def analyze(
     from fusion.methods.files import load_model
     from pipelines.commands.terminal import console, progress
 
-    if out and not out.resolve().parent.is_dir():
-        raise InputError(out, "cannot be made", "its parent folder does not exist: make it first")
+    if out:
+        _require_folder(out)
     method = load_model(_folder(method_folder)) if method_folder else None
     pairs = find_pairs(ir, vi)
     chosen = pairs[:: -(-len(pairs) // cka_pairs)]
@@ -65,6 +65,17 @@ def analyze(
         _write(out, summary, similarity)
 
 
+def _require_folder(out: Path) -> None:
+    """Make the folder of results now: a mistake in its name must not cost the analysis."""
+    from fusion.core.files import require_writable
+
+    try:
+        out.mkdir(exist_ok=True)
+    except OSError as error:
+        raise unwritable(out, error) from error
+    require_writable(out / "analysis.json")
+
+
 def _folder(given: Path) -> Path:
     return given.parent if given.is_file() else given
 
@@ -73,7 +84,6 @@ def _write(out: Path, summary: dict[str, Any], similarity: "LayerSimilarity | No
     from fusion.analysis.plots import divergence_scatter, similarity_map, sparsity_bars
     from fusion.core.files import write_bytes
 
-    out.mkdir(exist_ok=True)
     sparsity_bars(summary, out / "sparsity.png")
     divergence_scatter(summary, out / "divergence.png")
     content = dict(summary)

@@ -1,11 +1,13 @@
 """`pomai evaluate`: fusion metrics of any three folders."""
 
+from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from fusion.core.errors import InputError
+from fusion.core.errors import InputError, list_names
+from pipelines.commands.evaluate_video import evaluate_video
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -14,18 +16,49 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    ir: Annotated[Path, typer.Option(help="Folder of infrared images.")],
-    vi: Annotated[Path, typer.Option(help="Folder of visible images.")],
-    fused: Annotated[Path, typer.Option(help="Folder of fused images.")],
-    out: Annotated[Path | None, typer.Option(help="CSV of every image's values.")] = None,
+    ir: Annotated[Path, typer.Option(help="Folder of infrared images, or a video.")],
+    vi: Annotated[Path, typer.Option(help="Folder of visible images, or a video.")],
+    fused: Annotated[Path, typer.Option(help="Folder of fused images, or a video.")],
+    out: Annotated[Path | None, typer.Option(help="CSV of each image's or frame's values.")] = None,
     metrics: Annotated[
         str, typer.Option(help="Names separated by commas; 'core': the twelve; 'all'.")
     ] = "core",
     accelerator: Annotated[
         Literal["auto", "cpu", "cuda"], typer.Option(help="Where to compute.")
     ] = "auto",
+    video: Annotated[
+        bool,
+        typer.Option("--video", help="Temporal consistency of videos, or of folders of frames."),
+    ] = False,
+    ir_range: Annotated[
+        tuple[float, float] | None,
+        typer.Option(help="With --video: values of deep infrared that are black and white."),
+    ] = None,
 ) -> None:
-    """Print the fusion metrics of a set of fused images: means with 95 % bootstrap intervals."""
+    """Print the fusion metrics of a set of fused images: means with 95 % bootstrap intervals.
+
+    With --video, print how steadily a fused video follows its sources instead.
+    """
+    from fusion.core.files import require_writable
+
+    if out:
+        require_writable(out)
+    if video:
+        evaluate_video(ir, vi, fused, out, ir_range)
+    elif ir_range:
+        raise InputError("--ir-range", "is for --video only", "add --video")
+    else:
+        _evaluate_images(ir, vi, fused, out, metric_names(metrics), accelerator)
+
+
+def _evaluate_images(
+    ir: Path,
+    vi: Path,
+    fused: Path,
+    out: Path | None,
+    names: list[str],
+    accelerator: Literal["auto", "cpu", "cuda"],
+) -> None:
     from fusion.core.config import RuntimeConfig
     from fusion.core.files import write_bytes
     from fusion.core.runtime import pick_device
@@ -34,10 +67,8 @@ def evaluate(
     from fusion.metrics.summary import summarize
     from pipelines.commands.terminal import console, progress
 
-    names = metric_names(metrics)
-    if out and not out.resolve().parent.is_dir():
-        raise InputError(out, "cannot be written", "its folder does not exist: make it first")
     device = pick_device(RuntimeConfig(accelerator=accelerator))
+    notes: defaultdict[str, set[str]] = defaultdict(set)
     with progress("pairs") as bars:
         bar = bars.add_task("pairs", total=None)
         frame = evaluate_pairs(
@@ -46,10 +77,13 @@ def evaluate(
             names,
             device=device,
             on_pairs=lambda done, total: bars.update(bar, completed=done, total=total),
+            on_note=lambda path, note: notes[note].add(str(path)),
         )
     if out:
         write_bytes(out, frame.to_csv(index=False).encode())
     console().print(_table(summarize(frame)))
+    for note, paths in notes.items():
+        print(f"note: {note}: {list_names(paths, 3)}")
 
 
 def metric_names(given: str) -> list[str]:

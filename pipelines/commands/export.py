@@ -33,10 +33,9 @@ def export(
     if out.suffix.lower() != suffix:
         remedy = f"give --out a name ending in {suffix}"
         raise InputError(out, f"is not a name for {format}", remedy)
-    if out.is_dir():
-        raise InputError(out, "is a folder", f"give --out a file's name ending in {suffix}")
-    if not out.parent.is_dir():
-        raise InputError(out.parent, "is not a folder", "make it first")
+    from fusion.core.files import require_writable
+
+    require_writable(out)
 
     from fusion.images.decode import MINIMUM_SIDE
 

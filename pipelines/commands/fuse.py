@@ -44,6 +44,9 @@ def fuse(
     memory: Annotated[
         float, typer.Option(min=0.1, help="GiB of tensors; larger images are fused in tiles.")
     ] = 10.0,
+    max_megapixels: Annotated[
+        float, typer.Option(min=1, max=10_000, help="Larger images are refused.")
+    ] = 179.0,
     video: Annotated[
         bool, typer.Option("--video", help="Streams: video files, or folders of frames.")
     ] = False,
@@ -62,6 +65,8 @@ def fuse(
         raise InputError("--ir-range", "is empty or not finite", "give the lower value first")
     if not memory <= MOST_MEMORY:  # not a number is neither
         raise InputError("--memory", f"is {memory:g}", f"give 0.1 to {MOST_MEMORY} GiB")
+    if not max_megapixels >= 1:
+        raise InputError("--max-megapixels", f"is {max_megapixels:g}", "give a number from 1 on")
     runtime = RuntimeConfig(accelerator=accelerator, memory_gib=memory)
     shared: Any = {"stretch": stretch, "ir_range": ir_range, "overwrite": overwrite}
     if video:
@@ -69,7 +74,8 @@ def fuse(
     elif fps is not None:
         raise InputError("--fps", "is for streams only", "add --video")
     else:
-        _fuse_images(ir, vi, out, weights, runtime=runtime, **shared)
+        largest = int(max_megapixels * 1e6)
+        _fuse_images(ir, vi, out, weights, runtime=runtime, largest=largest, **shared)
 
 
 def _fuse_images(
@@ -81,8 +87,10 @@ def _fuse_images(
     stretch: bool,
     ir_range: tuple[float, float] | None,
     overwrite: bool,
+    largest: int,
     runtime: "RuntimeConfig",
 ) -> None:
+    from fusion.alignment.survey import survey
     from fusion.core.runtime import pick_device
     from fusion.images.pairs import check_same_size
     from fusion.inference.fuse import fuse_pairs
@@ -99,12 +107,13 @@ def _fuse_images(
         "infrared_range": ir_range,
         "runtime": runtime,
         "suffix": job.suffix,
+        "largest": largest,
         "on_note": lambda path, note: notes[note].add(str(path)),
     }
     with progress("pairs") as bars:
         for pair in bars.track(wanted):
             try:
-                check_same_size(pair)
+                check_same_size(pair, largest=largest)
                 fuse_pairs(
                     fuser.method, [pair], job.folder, batch_size=1, plan=fuser.plan, **options
                 )
@@ -118,6 +127,8 @@ def _fuse_images(
     print(f"{done} fused into {place}{f', {skipped} already there' if skipped else ''}")
     for note, paths in notes.items():
         print(f"note: {note}: {list_names(paths, 3)}")
+    if wanted and (shift := survey(job.pairs, ir_range)):
+        print(f"note: {shift}")
     if problems:
         sys.exit("\n".join(f"error: {problem}" for problem in problems))
 

@@ -9,7 +9,7 @@ import typer
 def prepare(
     name: Annotated[str, typer.Argument(help="Name of the data set.")],
     layout: Annotated[
-        Literal["msrs", "m3fd", "boxes", "pairs"], typer.Option(help="How it is laid out.")
+        Literal["msrs", "masks", "m3fd", "boxes", "pairs"], typer.Option(help="How it is laid out.")
     ],
     source: Annotated[Path, typer.Option(help="Folder it lies in.")],
     split: Annotated[
@@ -27,7 +27,18 @@ def prepare(
     labels: Annotated[str | None, typer.Option(help="Name of the folder of labels.")] = None,
     classes: Annotated[
         str | None,
-        typer.Option(help="boxes, m3fd: names, comma-separated, as YOLO text numbers them."),
+        typer.Option(
+            help="boxes, m3fd: names, comma-separated, as YOLO text numbers them. masks: names in"
+            " the order of their indices, or msrs, mfnet or fmb."
+        ),
+    ] = None,
+    ignore: Annotated[int | None, typer.Option(help="masks: value of unlabeled pixels.")] = None,
+    without_background: Annotated[
+        bool, typer.Option(help="masks: leave class 0 out of the mean IoU.")
+    ] = False,
+    pair_list: Annotated[
+        list[str] | None,
+        typer.Option("--list", help="SPLIT=FILE with the names of its pairs; repeatable."),
     ] = None,
     protocol: Annotated[
         Literal["random", "blocks", "grouped"] | None,
@@ -53,21 +64,21 @@ def prepare(
     from pydantic import TypeAdapter, ValidationError
 
     from fusion.core.errors import InputError
-    from fusion.core.names import checked_name
+    from fusion.core.names import require_name
     from pipelines.datasets.config import DatasetConfig
     from pipelines.datasets.prepare import prepare as prepare_dataset
     from pipelines.validation import problems
 
-    try:
-        checked_name(name)
-    except ValueError as error:
-        raise InputError("NAME", str(error), "choose another name") from error
+    require_name("NAME", name)
     given = {
-        "splits": _folders(split) if split else None,
+        "splits": _folders(split, "--split") if split else None,
         "infrared": infrared,
         "visible": visible,
         "labels": labels,
-        "classes": [name.strip() for name in classes.split(",")] if classes else None,
+        "classes": _classes(layout, classes) if classes else None,
+        "ignore": ignore,
+        "background": False if without_background else None,
+        "lists": _folders(pair_list, "--list") if pair_list else None,
         "split": protocol,
         "fractions": fractions,
         "seed": seed,
@@ -85,10 +96,18 @@ def prepare(
     print(report)
 
 
-def _folders(options: list[str]) -> dict[str, str]:
+def _classes(layout: str, given: str) -> str | list[str]:
+    """A named list of classes (layout masks), or the names themselves."""
+    names = [name.strip() for name in given.split(",")]
+    return names[0] if layout == "masks" and len(names) == 1 else names
+
+
+def _folders(options: list[str], option: str) -> dict[str, str]:
     from fusion.core.errors import InputError
 
-    pairs = [option.partition("=") for option in options]
-    if wrong := [option for option, pair in zip(options, pairs, strict=True) if not pair[2]]:
-        raise InputError("--split", f"'{wrong[0]}' is not SPLIT=FOLDER", "write --split test=dev")
-    return {split: folder for split, _, folder in pairs}
+    pairs = [given.partition("=") for given in options]
+    if wrong := [given for given, pair in zip(options, pairs, strict=True) if not pair[2]]:
+        what = "FOLDER" if option == "--split" else "FILE"
+        remedy = f"write {option} test=dev"
+        raise InputError(option, f"'{wrong[0]}' is not SPLIT={what}", remedy)
+    return {split: place for split, _, place in pairs}

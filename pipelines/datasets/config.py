@@ -7,12 +7,16 @@ from pydantic import Field, FiniteFloat, field_validator, model_validator
 
 from detection.classes import CLASSES
 from fusion.core.config import Config
+from segmentation.classes import IGNORE, PRESETS, LabelClasses, as_colors, distinct_colors
 
 MSRS_SPLITS = {"train": "train", "test": "test"}
 """Split -> folder, as MSRS is published."""
 
 SPLIT_FIELD = "{split}"
 """Stands for a split's folder in the names of `infrared`, `visible` and `labels`."""
+
+NAME_FIELD = "{name}"
+"""Stands for a pair's name where files of one folder have additions: `JPEGImages/{name}_RGB`."""
 
 Split = Literal["train", "val", "test"]
 _Pair = Annotated[tuple[FiniteFloat, FiniteFloat], Field(strict=False)]  # YAML has lists
@@ -49,7 +53,9 @@ class DatasetBase(Config):
         infrared_range: values of infrared files of more than 8 bits that become 0 and 255; null
             is the full range of 16 bits.
         infrared: name of the folder of infrared images; null is the layout's own. The names of
-            folders may hold `{split}`, for sets that keep their splits below them.
+            folders may hold `{split}`, for sets that keep their splits below them, and end in
+            `/{name}` with additions, for files whose names say more than the pair's name. If
+            infrared and visible are one folder, each file has four channels: RGB and infrared.
         visible: name of the folder of visible images; null is the layout's own.
         license: terms of the data, as the report states them; null if you do not know.
     """
@@ -93,21 +99,93 @@ class PublishedSplits(DatasetBase):
     Attributes:
         splits: split -> folder under `source`, or what stands for `{split}` in the names of
             folders; null finds the layout's own.
+        lists: split -> file of the names of its pairs, one per line: below `source`, or one that
+            comes with the project (`pipelines/datasets/lists`). Pairs in no list are not used.
+        sample: split -> number of pairs, drawn from all of the split.
+        hold_out: share of the training pairs that becomes the split val, drawn.
+        sample_seed: draws `sample` and `hold_out`.
     """
 
     splits: dict[Split, str] | None = None
+    lists: dict[Split, str] | None = None
+    sample: dict[Split, Annotated[int, Field(ge=1)]] = Field({})
+    hold_out: float = Field(0.0, ge=0, lt=1)
+    sample_seed: int = Field(0, ge=0, lt=2**32)
 
-    @field_validator("splits")
+    @field_validator("splits", "lists")
     @classmethod
     def _some(cls, splits: dict[Split, str] | None) -> dict[Split, str] | None:
         if splits is not None and not splits:
             raise ValueError("names no split; leave it out to find the layout's own")
         return splits
 
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if self.hold_out and "val" in {**(self.splits or {}), **(self.lists or {})}:
+            raise ValueError("hold_out: the set has a split val already: leave one of them out")
+        return self
+
     def shortage(self, needed: Collection[str]) -> str | None:
-        if self.splits is not None and not set(needed) <= set(self.splits):
-            return super().shortage(needed) or f"splits: [{', '.join(self.splits)}]"
+        drawn = {"val"} if self.hold_out else set()
+        for key, named in (("splits", self.splits), ("lists", self.lists)):
+            if named is not None and not set(needed) <= {*named, *drawn}:
+                return super().shortage(needed) or f"{key}: [{', '.join(named)}]"
         return super().shortage(needed)
+
+
+class MasksConfig(PublishedSplits):
+    """{train,test}/{ir,vi,masks}: label images of any classes.
+
+    Attributes:
+        labels: name of the folder of label images.
+        classes: `msrs`, `mfnet` or `fmb`, or the names of the classes in the order of their
+            indices, at most 255.
+        palette: RGB color of each class, for labels painted in colors and for pictures; null is
+            that of the named list, or one of distinct colors.
+        ignore: value of pixels without a label, which count neither in training nor in testing.
+        background: whether class 0 counts in the mean IoU; papers differ.
+    """
+
+    layout: Literal["masks"]
+    labels: str | None = None
+    classes: str | list[str]
+    palette: list[list[Annotated[int, Field(ge=0, le=255)]]] | None = None
+    ignore: int | None = Field(None, ge=0, le=65535)
+    background: bool = True
+
+    @field_validator("classes")
+    @classmethod
+    def _known(cls, classes: str | list[str]) -> str | list[str]:
+        if isinstance(classes, list):
+            if len(classes) > IGNORE:
+                raise ValueError(f"has {len(classes)} names; at most {IGNORE} are possible")
+            return distinct_names(classes)
+        if classes not in PRESETS:
+            raise ValueError(f"'{classes}' is no class list; choose from {', '.join(PRESETS)}")
+        return classes
+
+    @model_validator(mode="after")
+    def _matching(self) -> Self:
+        classes = self.label_classes()
+        if self.palette is not None and (
+            len(self.palette) != len(classes) or any(len(color) != 3 for color in self.palette)
+        ):
+            raise ValueError(f"palette: has one color [R, G, B] for each of {len(classes)} classes")
+        if self.ignore is not None and self.ignore < len(classes):
+            named = classes.names[self.ignore]
+            raise ValueError(f"ignore: {self.ignore} is the index of class '{named}'")
+        if not self.background and len(classes) < 2:
+            raise ValueError("background: no class would count in the mean IoU")
+        return self
+
+    def label_classes(self) -> LabelClasses:
+        """The classes of the label files."""
+        preset = PRESETS[self.classes] if isinstance(self.classes, str) else None
+        names = preset.names if preset else tuple(self.classes)
+        palette = preset.palette if preset else distinct_colors(len(names))
+        if self.palette is not None and all(len(color) == 3 for color in self.palette):
+            palette = as_colors(self.palette)
+        return LabelClasses(names, palette, self.ignore, self.background)
 
 
 class MSRSConfig(PublishedSplits):
@@ -184,10 +262,12 @@ class BoxesConfig(PublishedSplits, DrawnSplits):
     Attributes:
         classes: names, in the order of YOLO text's numbers.
         splits: published splits; null draws them.
+        left_out: names of further classes in the label files, whose objects are dropped.
     """
 
     layout: Literal["boxes"]
     classes: list[str]
+    left_out: list[str] = Field([])
 
     @field_validator("classes")
     @classmethod
@@ -199,14 +279,16 @@ class BoxesConfig(PublishedSplits, DrawnSplits):
         drawn = self.model_fields_set & {"split", "fractions", "seed", "block"}
         if drawn and self.is_published:
             shown = ", ".join(sorted(drawn))
-            raise ValueError(f"{shown}: without effect where the splits are published (`splits`)")
+            published = "where the splits are published (`splits`, `lists`)"
+            raise ValueError(f"{shown}: without effect {published}")
         return self
 
     @property
     def is_published(self) -> bool:
         """Whether the set comes with its splits; else they are drawn."""
         folders = (self.infrared, self.visible, self.labels)
-        return self.splits is not None or any(SPLIT_FIELD in (name or "") for name in folders)
+        named = any(SPLIT_FIELD in (name or "") for name in folders)
+        return bool(self.splits or self.lists) or named
 
 
 def distinct_names(names: Sequence[str]) -> list[str]:
@@ -222,9 +304,9 @@ def distinct_names(names: Sequence[str]) -> list[str]:
     return list(names)
 
 
-_LAYOUTS = (MSRSConfig, M3FDConfig, BoxesConfig, PairsConfig)
+_LAYOUTS = (MSRSConfig, MasksConfig, M3FDConfig, BoxesConfig, PairsConfig)
 
 DatasetConfig = Annotated[
-    MSRSConfig | M3FDConfig | BoxesConfig | PairsConfig, Field(discriminator="layout")
+    MSRSConfig | MasksConfig | M3FDConfig | BoxesConfig | PairsConfig, Field(discriminator="layout")
 ]
 """A data set on disk and its use; `layout` selects the class of its settings."""

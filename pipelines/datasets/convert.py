@@ -3,17 +3,27 @@
 import hashlib
 import shutil
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detection.boxes import Annotation, read_annotation, write_yolo
+from fusion.alignment.shift import Agreement, measure_agreement
 from fusion.core.errors import InputError
-from fusion.images.decode import ImageRead, encode_png, read_infrared, read_visible
+from fusion.images.decode import (
+    ImageRead,
+    encode_png,
+    read_four_channels,
+    read_infrared,
+    read_visible,
+    to_gray,
+)
+from fusion.images.pairs import Pair
 from pipelines.datasets.duplicates import describe_pair
 from pipelines.datasets.layout import BOXES, Item, Source
+from segmentation.classes import IGNORE, MSRS
 from segmentation.labels import read_label
 
 BOX_NOTES = _CLIPPED, _DROPPED, _NEGATIVE = (
@@ -23,6 +33,7 @@ BOX_NOTES = _CLIPPED, _DROPPED, _NEGATIVE = (
 )
 _WITHOUT_FILE = "images without objects: no label file"
 GRAY_VISIBLE = "visible: gray"
+UNLABELED = "labels with unlabeled pixels"
 
 
 @dataclass(frozen=True)
@@ -33,12 +44,14 @@ class Converted:
     notes: findings and conversions.
     digest: digest of the pixels of both images.
     features: result of `describe_pair`; None if not needed.
+    agreement: result of `measure_agreement`; None if not needed.
     """
 
     item: Item
     notes: Counter[str]
     digest: bytes
     features: NDArray[np.float32] | None
+    agreement: Agreement | None
 
     @property
     def name(self) -> str:
@@ -47,7 +60,9 @@ class Converted:
 
 
 @dataclass(frozen=True)
-class _Decoded:
+class Decoded:
+    """A pair and its label as they are in memory."""
+
     infrared: ImageRead
     visible: ImageRead
     label: Annotation | NDArray[np.uint8] | None
@@ -60,12 +75,14 @@ class Converter:
     source: source of the pairs.
     infrared_range: declared range of `read_infrared`.
     described: whether to compute features of each pair.
+    measured: the pairs whose alignment is measured.
     work: receives `<split>/{ir,vi,labels}/<name>.{png,txt}`; the folders exist.
     """
 
     source: Source
     infrared_range: tuple[float, float] | None
     described: bool
+    measured: frozenset[Pair]
     work: Path
 
     def __call__(self, item: Item) -> Converted | InputError:
@@ -75,7 +92,7 @@ class Converter:
             OSError: a file cannot be written.
         """
         try:
-            decoded = self._read(item)
+            decoded = self.read(item)
         except InputError as problem:
             return problem
         self._write(item, decoded)
@@ -85,28 +102,36 @@ class Converter:
             self._notes(item, decoded),
             _digest(infrared, visible),
             describe_pair(infrared, visible) if self.described else None,
+            measure_agreement(infrared, to_gray(visible)) if item.pair in self.measured else None,
         )
 
-    def _read(self, item: Item) -> _Decoded:
-        infrared = read_infrared(item.pair.infrared, self.infrared_range)
-        visible = read_visible(item.pair.visible)
+    def read(self, item: Item) -> Decoded:
+        """Decode one pair and its label.
+
+        Raises:
+            InputError: a file cannot be used, or the three differ in size.
+        """
+        if item.pair.infrared == item.pair.visible:
+            infrared, visible = read_four_channels(item.pair.infrared)
+        else:
+            infrared = read_infrared(item.pair.infrared, self.infrared_range)
+            visible = read_visible(item.pair.visible)
         height, width = visible.pixels.shape[:2]
         if infrared.pixels.shape != (height, width):
             rows, columns = infrared.pixels.shape
             raise InputError(
                 item.pair.infrared,
                 f"is {columns}x{rows} but {item.pair.visible} is {width}x{height}",
-                "pairs must be aligned pixel by pixel: register and crop them first",
+                "pairs must be aligned pixel by pixel: see `pomai align`",
             )
-        return _Decoded(infrared, visible, self._label(item, height, width))
+        return Decoded(infrared, visible, self._label(item, height, width))
 
     def _label(self, item: Item, height: int, width: int) -> Annotation | NDArray[np.uint8] | None:
         if item.label is None:
             return Annotation([], np.zeros((0, 4))) if self.source.classes else None
         if item.label.suffix.lower() in BOXES:
-            classes = self.source.classes or ()
-            return read_annotation(item.label, classes, (width, height), self.source.numbered)
-        label = read_label(item.label)
+            return self._boxes(item.label, (width, height))
+        label = read_label(item.label, self.source.label_classes or MSRS)
         if label.shape != (height, width):
             raise InputError(
                 item.label,
@@ -115,7 +140,17 @@ class Converter:
             )
         return label
 
-    def _notes(self, item: Item, decoded: _Decoded) -> Counter[str]:
+    def _boxes(self, path: Path, image_size: tuple[int, int]) -> Annotation:
+        """The boxes of the classes that are used."""
+        left_out = list(self.source.left_out)
+        classes = [*(self.source.classes or ()), *left_out]
+        numbered = [*self.source.numbered, *left_out] if self.source.numbered else None
+        read = read_annotation(path, classes, image_size, numbered)
+        kept = [index < len(classes) - len(left_out) for index in read.labels]
+        labels = [index for index, keep in zip(read.labels, kept, strict=True) if keep]
+        return replace(read, labels=labels, boxes=read.boxes[np.array(kept, bool)])
+
+    def _notes(self, item: Item, decoded: Decoded) -> Counter[str]:
         notes = Counter(f"infrared: {note}" for note in decoded.infrared.notes)
         notes.update(f"visible: {note}" for note in decoded.visible.notes)
         notes[GRAY_VISIBLE] = int(decoded.visible.pixels.ndim == 2)
@@ -128,9 +163,10 @@ class Converter:
             notes[_WITHOUT_FILE] = int(item.label is None)
         elif label is not None:
             notes[_NEGATIVE] = int(not label.any())
+            notes[UNLABELED] = int((label == IGNORE).any())
         return +notes
 
-    def _write(self, item: Item, decoded: _Decoded) -> None:
+    def _write(self, item: Item, decoded: Decoded) -> None:
         base, name = self.work / item.split, item.pair.name
         _write_image(base / "ir" / f"{name}.png", item.pair.infrared, decoded.infrared)
         _write_image(base / "vi" / f"{name}.png", item.pair.visible, decoded.visible)

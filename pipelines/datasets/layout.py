@@ -2,29 +2,39 @@
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from detection.classes import CLASSES as M3FD_CLASSES
 from fusion.core.errors import InputError, list_names, unreadable
-from fusion.core.files import read_bytes
-from fusion.images.pairs import Pair, find_images, find_pairs, list_folder
+from fusion.images.pairs import Pair, list_folder
 from fusion.images.prepared import SPLITS
 from pipelines.datasets.config import (
     MSRS_SPLITS,
-    SPLIT_FIELD,
+    NAME_FIELD,
     BoxesConfig,
     DatasetConfig,
     M3FDConfig,
+    MasksConfig,
     MSRSConfig,
     PairsConfig,
     PublishedSplits,
 )
 from pipelines.datasets.night import is_night
+from pipelines.datasets.places import (
+    drawn_split,
+    images_at,
+    own_name,
+    pairs_at,
+    published,
+    read_names,
+    require_images_in,
+    unread,
+)
 from pipelines.datasets.problems import Problems
 from pipelines.datasets.splits import make_split
-from segmentation import labels as msrs
+from segmentation.classes import MSRS, LabelClasses
 
 BOXES = frozenset({".xml", ".txt"})
 """Suffixes of box annotations, in any case."""
@@ -58,6 +68,8 @@ class Source:
     protocol: how it was split.
     classes: of the labels; None without labels.
     numbered: the same names in the order of YOLO text's numbers, for boxes.
+    label_classes: of label images; None for boxes.
+    left_out: further classes of boxes that are read and dropped.
     night: names of the pairs taken at night; None where day and night are not known.
     notes: what was found in the folders and how often.
     """
@@ -65,6 +77,8 @@ class Source:
     protocol: str
     classes: Sequence[str] | None = None
     numbered: Sequence[str] | None = None
+    label_classes: LabelClasses | None = None
+    left_out: Sequence[str] = ()
     items: list[Item] = field(default_factory=list)
     night: list[str] | None = None
     notes: Counter[str] = field(default_factory=Counter)
@@ -92,6 +106,9 @@ def find_source(config: DatasetConfig, problems: Problems) -> Source:
         if not root.is_dir():
             raise InputError(root, "is not a folder", "set `source` to the data set's folder")
         source = _read(root, config, problems)
+        if isinstance(config, PublishedSplits) and not problems.found:
+            with problems.collected():
+                _select(source, config)
         with problems.collected():
             source.night = _night(root / NIGHT, [item.pair.name for item in source.items])
     except OSError as error:
@@ -99,9 +116,29 @@ def find_source(config: DatasetConfig, problems: Problems) -> Source:
     return source
 
 
+def _select(source: Source, config: PublishedSplits) -> None:
+    """Keep the sampled pairs, hold the validation pairs out, and say so."""
+    if not config.sample and not config.hold_out:
+        if config.lists:
+            listed = ", ".join(f"{split} {file}" for split, file in config.lists.items())
+            source.protocol = f"lists {listed}"
+        return
+    before = source.splits
+    split_of = drawn_split(before, config)
+    source.items = [
+        Item(split_of[key], item.pair, item.label)
+        for item in source.items
+        if (key := f"{item.split}/{item.pair.name}") in split_of
+    ]
+    drawn = [f"{count} of {len(before[split])} {split}" for split, count in config.sample.items()]
+    if config.hold_out:
+        drawn.append(f"{config.hold_out:.0%} of train as val")
+    source.protocol = f"official, drawn by seed {config.sample_seed}: {', '.join(drawn)}"
+
+
 def _read(root: Path, config: DatasetConfig, problems: Problems) -> Source:
-    if isinstance(config, MSRSConfig):
-        return _msrs(root, config, problems)
+    if isinstance(config, MSRSConfig | MasksConfig):
+        return _masks(root, config, problems)
     if isinstance(config, PairsConfig):
         return _pairs(root, config, problems)
     return _boxes(root, config, problems)
@@ -110,7 +147,7 @@ def _read(root: Path, config: DatasetConfig, problems: Problems) -> Source:
 def _night(listing: Path, names: Sequence[str]) -> list[str] | None:
     """Night pairs from the list (one name per line) or MSRS's names; None if neither covers all."""
     if os.path.lexists(listing):
-        listed = {line.strip() for line in _text(listing).splitlines()} - {""}
+        listed = set(read_names(listing))
         if unknown := listed.difference(names):
             raise InputError(listing, f"names no pair: {list_names(unknown)}", "correct the list")
         return sorted(listed)
@@ -118,32 +155,34 @@ def _night(listing: Path, names: Sequence[str]) -> list[str] | None:
     return None if None in told.values() else sorted(name for name in names if told[name])
 
 
-_LIST_LIMIT = 2**26
-"""Bytes of a list of names."""
-
-
-def _text(path: Path) -> str:
-    try:
-        text = read_bytes(path, _LIST_LIMIT).decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(path, "is not UTF-8 text", "save it as UTF-8") from error
-    if "\0" in text:
-        raise InputError(path, "is not a text file", "save it as UTF-8")
-    return text
-
-
-def _msrs(root: Path, config: MSRSConfig, problems: Problems) -> Source:
-    source = Source("official", msrs.CLASSES)
-    names = config.infrared or "ir", config.visible or "vi", config.labels or "Segmentation_labels"
-    for split, (infrared, visible, labels) in _published(root, config, names, MSRS_SPLITS).items():
-        pairs = _find(infrared, visible, problems)
+def _masks(root: Path, config: MSRSConfig | MasksConfig, problems: Problems) -> Source:
+    """Pairs with label images."""
+    published_by_msrs = isinstance(config, MSRSConfig)
+    source = Source("official", MSRS.names, label_classes=MSRS)
+    if isinstance(config, MasksConfig):
+        classes = config.label_classes()
+        source = Source("official", classes.names, label_classes=classes)
+    usual = "Segmentation_labels" if published_by_msrs else "masks"
+    official = MSRS_SPLITS if published_by_msrs else _ANY_SPLIT
+    names = config.infrared or "ir", config.visible or "vi", config.labels or usual
+    for split, folders in published(root, config, names, official).items():
+        pairs = _find(root, config, split, folders, problems)
         with problems.collected():
-            found = find_images(labels)
-            _require_labels(labels, pairs, found)
+            found = images_at(folders[2])
+            _require_labels(folders[2], pairs, found)
             _require_png([found[pair.name] for pair in pairs])
             source.items += [Item(split, pair, found[pair.name]) for pair in pairs]
-    source.notes.update(_unread(root, config, names, MSRS_SPLITS))
+    source.notes.update(unread(root, config, names, official))
     return source
+
+
+def _find(
+    root: Path, config: DatasetConfig, split: str, places: Sequence[Path], problems: Problems
+) -> list[Pair]:
+    listed = config if isinstance(config, PublishedSplits) else None
+    with problems.collected():
+        return pairs_at(listed, root, split, places)
+    return []
 
 
 def _require_png(labels: Sequence[Path]) -> None:
@@ -162,13 +201,15 @@ def _boxes(root: Path, config: M3FDConfig | BoxesConfig, problems: Problems) -> 
     source = Source(
         config.split, M3FD_CLASSES if config.layout == "m3fd" else classes, numbered=classes
     )
+    if isinstance(config, BoxesConfig):
+        source.left_out = config.left_out
     if isinstance(config, BoxesConfig) and config.is_published:
         source.protocol = "official"
-        for split, folders in _published(root, config, names, _ANY_SPLIT).items():
-            source.items += _labeled(split, folders, problems)
+        for split, folders in published(root, config, names, _ANY_SPLIT).items():
+            source.items += _labeled(root, config, split, folders, problems)
         return source
-    _require_images_in(root / names[0], names[0])
-    source.items = _labeled(UNDECIDED, [root / name for name in names], problems)
+    require_images_in(root / names[0], names[0])
+    source.items = _labeled(root, config, UNDECIDED, [root / name for name in names], problems)
     if config.split != "grouped":
         with problems.collected():
             draw(source, config)
@@ -194,9 +235,15 @@ def draw(source: Source, config: DatasetConfig, groups: Mapping[str, int] | None
     source.items = [Item(split_of[item.pair.name], item.pair, item.label) for item in source.items]
 
 
-def _labeled(split: str, folders: Sequence[Path], problems: Problems) -> list[Item]:
-    infrared, visible, labels = folders
-    pairs = _find(infrared, visible, problems)
+def _labeled(
+    root: Path,
+    config: M3FDConfig | BoxesConfig,
+    split: str,
+    folders: Sequence[Path],
+    problems: Problems,
+) -> list[Item]:
+    labels = folders[2]
+    pairs = _find(root, config, split, folders, problems)
     with problems.collected():
         found = _annotations(labels, [pair.name for pair in pairs])
         text_only = {path.suffix.lower() for path in found.values()} == {".txt"}
@@ -208,10 +255,13 @@ def _labeled(split: str, folders: Sequence[Path], problems: Problems) -> list[It
 
 def _annotations(folder: Path, names: Sequence[str]) -> dict[str, Path]:
     """VOC XML or YOLO text by stem; files with other stems than the images are ignored."""
+    pattern = folder.name if NAME_FIELD in folder.name else NAME_FIELD
+    folder = folder if pattern == NAME_FIELD else folder.parent
     found: defaultdict[str, list[Path]] = defaultdict(list)
     for path in list_folder(folder, "set `labels` to the folder of annotations"):
-        if path.suffix.lower() in BOXES:
-            found[path.stem].append(path)
+        name = own_name(path.stem, pattern)
+        if path.suffix.lower() in BOXES and name is not None:
+            found[name].append(path)
     if double := [path.name for name in names for path in found.get(name, ()) if found[name][1:]]:
         reason = f"has two annotations of one image: {list_names(double)}"
         raise InputError(folder, reason, "keep the one that is right")
@@ -221,67 +271,15 @@ def _annotations(folder: Path, names: Sequence[str]) -> dict[str, Path]:
 def _pairs(root: Path, config: PairsConfig, problems: Problems) -> Source:
     names = config.infrared or "ir", config.visible or "vi"
     source = Source("official")
-    if config.splits is None and (root / names[0]).is_dir():
-        _require_images_in(root / names[0], names[0])
+    if config.splits is config.lists is None and (root / names[0]).is_dir():
+        require_images_in(root / names[0], names[0])
         folders = {"test": [root / name for name in names]}
     else:
-        folders = _published(root, config, names, _ANY_SPLIT)
-    for split, (infrared, visible) in folders.items():
-        source.items += [Item(split, pair) for pair in _find(infrared, visible, problems)]
+        folders = published(root, config, names, _ANY_SPLIT)
+    for split, places in folders.items():
+        found = _find(root, config, split, places, problems)
+        source.items += [Item(split, pair) for pair in found]
     return source
-
-
-def _find(infrared: Path, visible: Path, problems: Problems) -> list[Pair]:
-    with problems.collected():
-        return find_pairs(infrared, visible)
-    return []
-
-
-def _published(
-    root: Path, config: PublishedSplits, names: Sequence[str], official: Mapping[str, str]
-) -> dict[str, list[Path]]:
-    """The folders `names` of every split: `<split>/<name>`, or `<name>` with `{split}` in it."""
-    if config.splits is not None:
-        if not any(SPLIT_FIELD in name for name in names):
-            _require_images_in(root / names[0], names[0])
-        return {split: _below(root, names, folder) for split, folder in config.splits.items()}
-    found = {split: _below(root, names, folder) for split, folder in official.items()}
-    if any(SPLIT_FIELD in name for name in names):
-        found = {split: folders for split, folders in found.items() if folders[0].is_dir()}
-    else:
-        found = {split: found[split] for split in official if (root / official[split]).is_dir()}
-    if not found:
-        _require_images_in(root / names[0], names[0])
-        wanted = ", ".join(official.values())
-        raise InputError(root, f"has none of the folders {wanted}", "check `source` and `layout`")
-    return found
-
-
-def _below(root: Path, names: Sequence[str], split: str) -> list[Path]:
-    if any(SPLIT_FIELD in name for name in names):
-        return [root / name.replace(SPLIT_FIELD, split) for name in names]
-    return [root / split / name for name in names]
-
-
-def _require_images_in(folder: Path, name: str) -> None:
-    """Reject a folder of splits in place of images, with the correct name in the message."""
-    if found := [split for split in SPLITS if (folder / split).is_dir()]:
-        reason = f"holds the splits {' and '.join(found)}, not images"
-        remedy = f"write `infrared: {name}/{SPLIT_FIELD}`, and {SPLIT_FIELD} in the other folders"
-        raise InputError(folder, reason, remedy)
-
-
-def _unread(
-    root: Path, config: PublishedSplits, names: Sequence[str], official: Mapping[str, str]
-) -> Iterator[str]:
-    """A note for every split in the folder that the layout does not have."""
-    for split in SPLITS:
-        if (
-            config.splits is None
-            and split not in official
-            and _below(root, names, split)[0].is_dir()
-        ):
-            yield f"{split} is not read: add it to `splits` (--split {split}={split})"
 
 
 def _require_labels(folder: Path, pairs: Sequence[Pair], found: Mapping[str, Path]) -> None:

@@ -1,7 +1,6 @@
 """Read a data set once, check it, and write it in the layout that all later stages read."""
 
 import os
-import re
 import shutil
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,11 +12,14 @@ from typing import TypeVar
 from rich.console import Console
 from rich.progress import track
 
+from fusion.alignment.shift import MOST, Shift, noted_shift
 from fusion.core.errors import InputError, list_names
+from fusion.core.names import require_name
 from fusion.core.protocol import protocol_digest
 from fusion.images.decode import COLORED_INFRARED
+from fusion.images.panels import spread
 from fusion.images.prepared import PreparedSet
-from pipelines.datasets.config import DatasetConfig
+from pipelines.datasets.config import DatasetConfig, MasksConfig
 from pipelines.datasets.convert import BOX_NOTES, GRAY_VISIBLE, Converted, Converter, boxes_of
 from pipelines.datasets.duplicates import near_duplicates
 from pipelines.datasets.layout import UNDECIDED, Source, draw, find_source
@@ -25,7 +27,6 @@ from pipelines.datasets.problems import Problems
 from pipelines.datasets.replace import replacing, require_own
 
 _BOXES = ("m3fd", "boxes")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 Result = TypeVar("Result")
 
 
@@ -37,6 +38,7 @@ class Report:
     night: number of pairs taken at night; None if unknown.
     notes: counts of findings and conversions.
     asked: notes that are shown first, even if their count is 0.
+    shift: how far the two images of its pairs seem to be shifted; None if they are not.
     """
 
     name: str
@@ -44,13 +46,15 @@ class Report:
     night: int | None = None
     notes: Counter[str] = field(default_factory=Counter)
     asked: Sequence[str] = ()
+    shift: Shift | None = None
 
     def __str__(self) -> str:
         pairs = ", ".join(f"{count} {split}" for split, count in self.splits.items())
         shown = dict.fromkeys([*self.asked, *sorted(self.notes)])
         notes = "".join(f"\n  {note}: {self.notes[note]}" for note in shown)
         night = "" if self.night is None else f", {self.night} at night"
-        return f"{self.name}: {pairs} pairs{night}{notes}"
+        shift = f"\n  {self.shift}" if self.shift else ""
+        return f"{self.name}: {pairs} pairs{night}{notes}{shift}"
 
 
 def prepare(
@@ -87,9 +91,7 @@ def prepare(
     >>> prepare("street", config, folder / "prepared", folder / "train").splits
     {'test': 1}
     """
-    if not _NAME.fullmatch(name):
-        remedy = "take up to 64 letters, digits, _ and -, and begin with a letter or digit"
-        raise InputError(name, "cannot name a data set", remedy)
+    require_name("data set", name)
     require_own(output, train_output)
     problems = Problems()
     source = find_source(config, problems)
@@ -108,7 +110,8 @@ def prepare(
         prepared.save(work)
         if train_fusion:
             _link_training_pairs(prepared.names("train"), work / "train", train)
-    return _report(prepared)
+    agreements = [pair.agreement for pair in pairs if pair.agreement]
+    return _report(prepared, noted_shift(agreements))
 
 
 def _convert(
@@ -117,7 +120,8 @@ def _convert(
     """Write all valid pairs below `work`; the problems of the others go to `problems`."""
     _make_folders(source, source.splits, work)
     described = UNDECIDED in source.splits
-    converter = Converter(source, config.infrared_range, described, work)
+    measured = frozenset(item.pair for item in spread(source.items, MOST))
+    converter = Converter(source, config.infrared_range, described, measured, work)
     converted = []
     with ThreadPoolExecutor() as pool:
         results = pool.map(converter, source.items)
@@ -201,7 +205,16 @@ def _describe(
         checksum=protocol_digest(source.splits),
         notes=dict(notes),
         night=source.night,
+        palette=_palette(config),
+        unlabeled=isinstance(config, MasksConfig) and config.ignore is not None,
+        background=not isinstance(config, MasksConfig) or config.background,
     )
+
+
+def _palette(config: DatasetConfig) -> list[list[int]] | None:
+    if not isinstance(config, MasksConfig):
+        return None
+    return [list(color) for color in config.label_classes().palette]
 
 
 def _link_training_pairs(names: Sequence[str], split: Path, train: Path) -> None:
@@ -216,7 +229,7 @@ def _link_training_pairs(names: Sequence[str], split: Path, train: Path) -> None
                 shutil.copyfile(source, target)
 
 
-def _report(prepared: PreparedSet) -> Report:
+def _report(prepared: PreparedSet, shift: Shift | None) -> Report:
     has_boxes = prepared.layout in _BOXES
     return Report(
         prepared.name,
@@ -224,6 +237,7 @@ def _report(prepared: PreparedSet) -> Report:
         None if prepared.night is None else len(prepared.night),
         Counter(prepared.notes),
         [*map(boxes_of, prepared.classes or ()), *BOX_NOTES] if has_boxes else (),
+        shift,
     )
 
 

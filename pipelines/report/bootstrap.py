@@ -1,23 +1,22 @@
-"""Is a difference between two methods real? Resampling the test images."""
+"""Is a difference between two methods real? Resampling of test images and training seeds."""
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-Statistic = Callable[[NDArray[np.int64]], NDArray[np.float64]]
-"""R×N counts, how often each of N images is in each of R samples -> one value a sample."""
+Values = NDArray[np.float64]
+"""A statistic in every draw; the first is of the images and seeds as they are."""
 
 
 class Difference(NamedTuple):
     """A statistic of one method minus another's.
 
     Attributes:
-        difference: on the test images as they are.
+        difference: on the test images and seeds as they are.
         low: lower end of the confidence interval.
         high: upper end of the confidence interval.
-        p_value: two-sided share of resamples on the other side of zero.
+        p_value: two-sided share of draws on the other side of zero.
     """
 
     difference: float
@@ -26,33 +25,64 @@ class Difference(NamedTuple):
     p_value: float
 
 
-def compare(
-    method: Statistic,
-    reference: Statistic,
-    images: int,
-    resamples: int,
-    confidence: float = 0.95,
-    seed: int = 0,
-) -> Difference:
-    """Percentile bootstrap of a paired difference (Efron, 1979).
+def draw_images(images: int, draws: int, seed: int = 0) -> NDArray[np.int64]:
+    """How often each image is in each draw with replacement.
 
-    Test images are drawn with replacement, the same draw for both methods. The interval is about
-    the choice of test images; it says nothing about training seeds.
-
-    Args:
-        method: statistic of one method; a draw with NaN is ignored.
-        reference: the same statistic of the other method, on the same images.
-        images: number of images.
-        resamples: number of draws.
-        confidence: coverage of the interval.
-        seed: seed of the draws.
+    Returns:
+        (draws + 1)×N counts; the first row is the images as they are.
     """
     rng = np.random.default_rng(seed)
-    drawn = rng.multinomial(images, np.full(images, 1 / images), size=resamples)
-    counts = np.vstack([np.ones(images, np.int64), drawn])
-    differences = method(counts) - reference(counts)
-    resampled = differences[1:][~np.isnan(differences[1:])]
+    drawn = rng.multinomial(images, np.full(images, 1 / images), size=draws)
+    return np.vstack([np.ones(images, np.int64), drawn])
+
+
+def draw_seeds(seeds: int, draws: int, rng: np.random.Generator) -> Values:
+    """The weight of each training seed in each draw with replacement.
+
+    The mean of S drawn values varies less than the mean of S new ones, by a factor of
+    sqrt((S - 1) / S). Weights are spread to make up for it (Rao and Wu, 1988).
+
+    Returns:
+        (draws + 1)×S, rows with a sum of 1; the first row is the seeds as they are. A single seed
+        always has the weight 1: nothing is known about its spread.
+    """
+    even = np.full((draws + 1, seeds), 1 / seeds)
+    if seeds == 1:
+        return even
+    drawn = rng.multinomial(seeds, even[0], size=draws) / seeds
+    even[1:] += np.sqrt(seeds / (seeds - 1)) * (drawn - 1 / seeds)
+    return even
+
+
+def over_seeds(values: NDArray[np.float64], rng: np.random.Generator) -> Values:
+    """Resample the seeds of a statistic whose images are resampled already.
+
+    Seeds and images are crossed: every seed has the same images in a draw.
+
+    Args:
+        values: (draws + 1)×S, the statistic of each seed's network.
+        rng: generator of the draws, which should differ between methods: their networks have
+            nothing to do with each other, even with equal seeds.
+    """
+    weights = draw_seeds(values.shape[1], len(values) - 1, rng)
+    means: Values = (values * weights).sum(1)
+    return means
+
+
+def interval(values: Values, confidence: float = 0.95) -> tuple[float, float]:
+    """Percentile interval of the draws (Efron, 1979); draws with NaN are left out."""
+    drawn = values[1:][~np.isnan(values[1:])]
+    if not drawn.size:
+        return np.nan, np.nan
     tail = (1 - confidence) / 2
-    low, high = np.quantile(resampled, [tail, 1 - tail]).tolist()
-    beyond = min((resampled <= 0).mean(), (resampled >= 0).mean())
-    return Difference(float(differences[0]), low, high, min(1.0, 2 * float(beyond)))
+    low, high = np.quantile(drawn, [tail, 1 - tail]).tolist()
+    return low, high
+
+
+def compare(method: Values, reference: Values, confidence: float = 0.95) -> Difference:
+    """Bootstrap of a paired difference: the draws of both methods have the same images."""
+    differences = method - reference
+    low, high = interval(differences, confidence)
+    drawn = differences[1:][~np.isnan(differences[1:])]
+    beyond = min((drawn <= 0).mean(), (drawn >= 0).mean()) if drawn.size else np.nan
+    return Difference(float(differences[0]), low, high, float(np.minimum(1, 2 * beyond)))

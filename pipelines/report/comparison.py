@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy.stats import kendalltau, wilcoxon
 
 LEVEL = 0.05
@@ -75,3 +76,19 @@ def rank_agreement(metric: pd.Series, target: pd.Series) -> Agreement:
         return Agreement(float("nan"), float("nan"), len(both))
     result = kendalltau(both.iloc[:, 0], both.iloc[:, 1])
     return Agreement(float(result.statistic), float(result.pvalue), len(both))
+
+
+def rank_correlations(
+    metric: NDArray[np.float64], target: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Kendall's τ_b of every column of two M×R arrays, M methods in R draws.
+
+    Returns:
+        R values; NaN where a value is undefined or one of the two is constant.
+    """
+    first, second = np.triu_indices(len(metric), 1)
+    one, other = (np.sign(values[first] - values[second]) for values in (metric, target))
+    pairs = np.sqrt((one**2).sum(0) * (other**2).sum(0))
+    found: NDArray[np.float64] = np.full(pairs.shape, np.nan)
+    np.divide((one * other).sum(0), pairs, out=found, where=pairs > 0)
+    return found

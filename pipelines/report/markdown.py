@@ -8,6 +8,7 @@ import pandas as pd
 from fusion.metrics.names import LOWER_IS_BETTER
 from pipelines.report.board import Board
 from pipelines.report.day_night import ALL
+from pipelines.report.gains import worth_of
 from pipelines.report.leaderboard import Column, Leaderboard
 from pipelines.report.significance import as_good_as_best
 from pipelines.report.tables import Results
@@ -138,20 +139,25 @@ def _bar(table: Leaderboard, column: Column, trivial: Collection[str]) -> str:
 
 
 def _gains(gains: pd.DataFrame) -> str:
-    """One column per score, one row per method; several seeds below each other."""
+    """One column per score, one row per method."""
     if gains.empty:
         return ""
-    header = list(dict.fromkeys(gains["dataset"] + " " + gains["score"]))
+    titles = [_with_seeds(*row) for row in gains[["dataset", "score", "seeds"]].to_numpy()]
+    header = list(dict.fromkeys(titles))
     lines = []
-    for (method, seed), rows in gains.groupby(["method", "seed"], sort=False):
-        cells = dict(zip(rows["dataset"] + " " + rows["score"], _intervals(rows), strict=True))
-        label = f"{method}, seed {seed}" if gains["seed"].nunique() > 1 else str(method)
-        lines.append([label, *(cells.get(name, "–") for name in header)])
+    for method, rows in gains.assign(title=titles).groupby("method", sort=False):
+        cells = dict(zip(rows["title"], _intervals(rows), strict=True))
+        lines.append([method, *(cells.get(name, "–") for name in header)])
     title = (
-        "**Gain over the visible image alone** with 95 % bootstrap intervals over the test images; "
-        "\\* where the interval leaves out 0"
+        "**Gain over the visible image alone** with 95 % bootstrap intervals over test images and "
+        "training seeds; \\* where the interval leaves out 0"
     )
     return f"{title}\n\n" + markdown_table(["method", *header], lines)
+
+
+def _with_seeds(dataset: str, score: str, seeds: int) -> str:
+    """The header of a score's column, which says what its intervals are worth."""
+    return f"{dataset} {score} ({worth_of(seeds)})"
 
 
 def _intervals(rows: pd.DataFrame) -> list[str]:
@@ -186,19 +192,25 @@ def _agreement(agreement: pd.DataFrame) -> str:
     lines = []
     for name, rows in defined.groupby("metric", sort=False):
         found = rows.set_index(["dataset", "score"])
-        cells = [
-            f"{found.loc[score, 'tau']:+.2f} (p = {found.loc[score, 'p']:.2f})"
-            if score in found.index
-            else "–"
-            for score in scores
-        ]
+        cells = [_tau(found.loc[score]) if score in found.index else "–" for score in scores]
         lines.append([name, *cells])
     methods = int(defined["methods"].max())
     title = (
         f"**Does a metric rank the {methods} methods as the task does?** Kendall's τ: 1 alike, "
-        "0 unrelated, −1 the other way round"
+        "0 unrelated, −1 the other way round; in brackets 95 % bootstrap intervals over test "
+        "images and training seeds"
     )
-    return f"{title}\n\n" + markdown_table(["metric", *map(" ".join, scores)], lines)
+    known = defined.dropna(subset="seeds")
+    worth = dict(
+        zip(zip(known["dataset"], known["score"], strict=True), known["seeds"], strict=True)
+    )
+    header = [_with_seeds(*s, worth[s]) if s in worth else " ".join(s) for s in scores]
+    return f"{title}\n\n" + markdown_table(["metric", *header], lines)
+
+
+def _tau(found: pd.Series) -> str:
+    bounds = "" if isnan(found["low"]) else f" [{found['low']:+.2f}, {found['high']:+.2f}]"
+    return f"{found['tau']:+.2f}{bounds} (p = {found['p']:.2f})"
 
 
 def _header(name: str) -> str:

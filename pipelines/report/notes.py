@@ -26,7 +26,8 @@ def notes(board: Board, precomputed: Collection[str]) -> list[str]:
 def conditions(board: Board) -> list[str]:
     """How every data set's scores were measured; each sentence once."""
     found = [
-        f"{dataset}: fusion metrics are means over {row.summary.images} test images, protocol "
+        f"{dataset}: fusion metrics are means over {row.summary.images} test images"
+        f"{f' ({row.selection})' if row.selection else ''}, protocol "
         f"`{row.summary.protocol}`, stretch {'on' if row.stretch else 'off'}"
         for dataset, measured in board.fusion.items()
         for row in measured.values()

@@ -15,6 +15,7 @@ from pipelines.report.costs import RowCost, cost_table, sizes, times
 from pipelines.report.day_night import day_night
 from pipelines.report.gains import task_differences
 from pipelines.report.leaderboard import Leaderboard, leaderboard
+from pipelines.report.resampling import resample
 from pipelines.report.significance import agreement, significance
 
 
@@ -44,12 +45,13 @@ class Results:
 def assess(board: Board, costs: Mapping[str, RowCost] = MappingProxyType({})) -> Results:
     """Make every table from the scores and costs."""
     table = replace(leaderboard(board), costs=sizes(costs))
+    resampled = resample(board)
     return Results(
         board=board,
         table=table,
         tests=significance(board),
-        ranks=agreement(table),
-        gains=task_differences(board),
+        ranks=agreement(table, resampled),
+        gains=task_differences(resampled),
         parts=day_night(board),
         costs=costs,
     )

@@ -17,18 +17,21 @@ class FusionScores(Scores):
 
     summary: means over the images, with intervals.
     stretch: whether the fused images were stretched to their full range.
+    selection: how the test pairs were selected from those of the data set; None for all of them.
     images: what `fusion.metrics.folders.evaluate_pairs` returns, a row an image.
     """
 
     stage: ClassVar[Stage] = "evaluate"
     summary: FusionSummary
     stretch: bool
+    selection: str | None = None
     images: InstanceOf[pd.DataFrame] = Field(default_factory=pd.DataFrame, exclude=True, repr=False)
 
     @classmethod
-    def of(cls, images: pd.DataFrame, stretch: bool) -> Self:
+    def of(cls, images: pd.DataFrame, stretch: bool, selection: str | None = None) -> Self:
         """Summarize measured images."""
-        return cls(summary=summarize(images), stretch=stretch, images=images)
+        summary = summarize(images)
+        return cls(summary=summary, stretch=stretch, selection=selection, images=images)
 
     def _save_files(self, folder: Path) -> None:
         write_bytes(folder / "images.csv", self.images.to_csv(index=False).encode())

@@ -108,6 +108,12 @@ class SegmentationScores(Scores):
             **{name: getattr(result, name) for name in others},
         )
 
+    @property
+    def background_counts(self) -> bool:
+        """Whether class 0 counts in the mean IoU."""
+        data = self.protocol.get("data")
+        return not isinstance(data, dict) or data.get("background") is not False
+
     def _save_files(self, folder: Path) -> None:
         self.confusions.save(folder / _FILE)
         PredictedLabels.save(folder / _LABELS, self.predicted)

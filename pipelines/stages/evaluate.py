@@ -19,12 +19,13 @@ def main(method: str, dataset: str) -> None:
     if not settings.has_images(method, dataset):
         return
     group = join_group(settings.runtime)
+    prepared = PreparedSet.load(PREPARED / dataset)
     frame = evaluate_pairs(
-        PreparedSet.load(PREPARED / dataset).pairs("test"),
+        prepared.pairs("test"),
         FUSED / f"{method}-{dataset}" / "test",
         names=settings.evaluation.metrics,
         device=pick_device(settings.runtime),
         group=group,
     )
     if not group.rank:
-        FusionScores.of(frame, settings.fusion.stretch).save(output)
+        FusionScores.of(frame, settings.fusion.stretch, prepared.selection).save(output)

@@ -54,6 +54,6 @@ def _check_weights(row: Row, source: Path) -> None:
     methods.get(row.kind)
     if not source.exists():
         raise InputError(source, "does not exist", f"train {row.name} first")
-    if (found := read_card(source)["method"]) != row.kind:
+    if (found := read_card(source).get("method")) != row.kind:
         reason = f"has weights of {found}, not of {row.kind}"
         raise InputError(source, reason, f"correct `kind` or `source` of methods.{row.name}")

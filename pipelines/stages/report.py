@@ -1,6 +1,6 @@
 """Stage: all scores -> the leaderboard and what its differences are worth."""
 
-from detection.protocol import conditions as detected_by
+from fusion.core.protocol import Protocol
 from pipelines import params
 from pipelines.paths import RESULTS
 from pipelines.report.board import read_board
@@ -9,7 +9,6 @@ from pipelines.report.costs import read_costs
 from pipelines.report.markdown import to_markdown
 from pipelines.report.notes import notes
 from pipelines.report.tables import assess, write_results
-from segmentation.protocol import conditions as segmented_by
 
 
 def main() -> None:
@@ -24,12 +23,21 @@ def main() -> None:
         settings.segment_seeds,
         settings.has_images,
     )
-    present = {
-        "detect": lambda: detected_by(settings.detection, settings.runtime),
-        "segment": lambda: segmented_by(settings.segmentation, settings.runtime),
-    }
+    present = {"detect": lambda: _detected_by(settings), "segment": lambda: _segmented_by(settings)}
     require_comparable(board, present)
     results = assess(board, read_costs(settings.methods.values(), settings.fuse_on))
     text = to_markdown(results, settings.trivial(), notes(board, settings.precomputed()))
     write_results(RESULTS, results, text)
     print(text)
+
+
+def _detected_by(settings: params.Params) -> Protocol:
+    from detection.protocol import conditions  # imports torch, which the report never needs else
+
+    return conditions(settings.detection, settings.runtime)
+
+
+def _segmented_by(settings: params.Params) -> Protocol:
+    from segmentation.protocol import conditions
+
+    return conditions(settings.segmentation, settings.runtime)

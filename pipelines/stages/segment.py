@@ -9,7 +9,6 @@ from pipelines.plots import live_curves, plot_classes, thousandths
 from pipelines.scores.base import score_folder
 from pipelines.scores.segmentation import SegmentationScores
 from segmentation.experiment import train_and_test
-from segmentation.labels import CLASSES
 
 
 def main(method: str, dataset: str, seed: int) -> None:
@@ -35,6 +34,7 @@ def _segment(settings: params.Params, method: str, dataset: str, seed: int) -> N
         )
     precision = result.protocol["precision"]
     conditions = f"{config.architecture} ({config.encoder}), precision `{precision}`"
+    conditions = f"{conditions}, {result.classes.in_words()}"
     SegmentationScores.of(result, conditions).save(folder(root=SCORES))
     counts = thousandths(result.per_image.sum(0))
-    plot_classes(plots, result.test.iou, "iou", counts, CLASSES)
+    plot_classes(plots, result.test.iou, "iou", counts, result.classes.names)

@@ -24,6 +24,7 @@ def test_the_plain_formulation_computes_what_the_network_computes(memory_format,
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_setting_is_measured_against_the_plain_one(tmp_path):
     rows = {
         setting: [inference.measure("pomai-tiny", setting, 32, 48, tmp_path, first=True)]

@@ -82,6 +82,7 @@ def test_yolo_as_published_with_doubled_and_trailing_blanks(tmp_path):
         ("0 0.5 0.5 inf 0.1", "got inf"),
         ("0 -1 0.5 0.1 0.1", "got -1"),
         ("0 0.5 0.5 -0.05 0.1", "line 1 has a negative size"),
+        ("0 0.1 0.1 0.9 0.9", "line 1 has a box far beyond the image"),
     ],
 )
 def test_bad_yolo_lines_are_refused(tmp_path, text, reason):
@@ -106,6 +107,7 @@ def test_yolo_boxes_just_over_the_border_are_clipped(tmp_path):
         ((0, 0, 1, 1), "in shares of the image"),
         ((120, 10, 130, 30), "wholly outside the image of 100x80, in another unit"),
         ((10, -30, 20, -10), "wholly outside"),
+        ((10, 10, 160, 40), "far beyond the image of 100x80, in another unit: 10 10 160 40"),
     ],
 )
 def test_voc_corners_that_are_no_pixels_of_the_image_are_refused(tmp_path, corners, reason):

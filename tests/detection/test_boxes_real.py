@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from detection.boxes import CLASSES, read_annotation
+from detection.boxes import read_annotation
+from detection.classes import CLASSES
 from fusion.core.protocol import protocol_digest
 from fusion.images.decode import write_image
-from pipelines.datasets.config import DatasetConfig
+from pipelines.datasets.config import BoxesConfig, M3FDConfig
 from pipelines.datasets.prepare import prepare
 
 DATA = Path(os.environ.get("FUSION_DATA", "unset"))
@@ -86,7 +87,7 @@ def test_every_published_box_is_inside_its_image(annotations):
 def test_the_whole_set_validates_splits_and_keeps_every_box(
     whole, annotations, tmp_path, protocol, sizes
 ):
-    config = DatasetConfig(layout="m3fd", source=str(whole), labels="Annotation", split=protocol)
+    config = M3FDConfig(layout="m3fd", source=str(whole), labels="Annotation", split=protocol)
     report = prepare("m3fd", config, tmp_path / "set", tmp_path / "train")
     assert report.splits == dict(zip(("train", "val", "test"), sizes, strict=True))
     assert counts(report.notes) == PUBLISHED
@@ -104,7 +105,7 @@ def test_the_whole_set_validates_splits_and_keeps_every_box(
 @pytest.mark.parametrize("protocol", ["random", "blocks", "grouped"])
 def test_real_pairs_load_validate_split_and_round_trip(tmp_path, protocol):
     source = DATA / "m3fd_sample"
-    config = DatasetConfig(
+    config = M3FDConfig(
         layout="m3fd",
         source=str(source),
         labels="labels_yolo",
@@ -134,7 +135,7 @@ def test_yolo_numbers_of_another_order_are_mapped_by_name(tmp_path):
         lines = [line.split() for line in path.read_text().splitlines() if line.split()]
         text = "".join(f"{5 - int(label)} {' '.join(box)}\n" for label, *box in lines)
         (other / "txt" / path.name).write_text(text)
-    config = DatasetConfig(
+    config = BoxesConfig(
         layout="boxes",
         source=str(other),
         infrared="Ir",

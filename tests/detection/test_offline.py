@@ -3,8 +3,12 @@
 import subprocess
 import sys
 
+import pytest
+
 ULTRALYTICS_FIRST = """
 import sys
+
+import pytest
 from pathlib import Path
 import ultralytics.utils  # replaces PIL.Image.open
 from PIL import Image, UnidentifiedImageError
@@ -24,6 +28,7 @@ except UnidentifiedImageError:
 """
 
 
+@pytest.mark.slow
 def test_an_unknown_image_format_installs_nothing_even_if_ultralytics_came_first(tmp_path):
     (tmp_path / "damaged.png").write_bytes(b"neither PNG nor anything else")
     command = [sys.executable, "-c", ULTRALYTICS_FIRST, str(tmp_path)]

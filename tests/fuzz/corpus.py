@@ -4,8 +4,10 @@ import json
 import shutil
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
+from onnx import TensorProto, helper
 from PIL import Image
 
 from fusion.methods import get
@@ -53,8 +55,42 @@ def build(folder: Path) -> None:
     for suffix, name in (("safetensors", "weights.safetensors"), ("json", "card.json")):
         source = ROOT / f"fusion/weights/pomai-tiny.{suffix}"
         (learned / name).write_bytes(source.read_bytes())
+    _write_streams(folder / "streams", random)
+    (folder / "network.onnx").write_bytes(_program())
     shutil.copytree(ROOT / "conf", folder / "conf")
     compose(folder / "params.yaml", ["profile=tiny"], folder / "conf")
+
+
+def _write_streams(folder: Path, random: np.random.Generator) -> None:
+    """Six frames in deep gray, and in color in the containers that cameras write."""
+    folder.mkdir()
+    deep = random.integers(7000, 9000, (6, HEIGHT, WIDTH), dtype=np.uint16)
+    color = random.integers(0, 256, (6, HEIGHT, WIDTH, 3), dtype=np.uint8)
+    _write_video(folder / "ir.mkv", deep, "gray16le", "ffv1", "gray16le")
+    _write_video(folder / "vi.mp4", color, "rgb24", "mpeg4", "yuv420p")
+    _write_video(folder / "vi.avi", color, "rgb24", "mjpeg", "yuvj420p")
+
+
+def _write_video(path: Path, frames: np.ndarray, given: str, codec: str, stored: str) -> None:
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=10)
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, stored
+        for pixels in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format=given)))
+        container.mux(stream.encode(None))
+
+
+def _program() -> bytes:
+    """The mean of two gray images as an ONNX file."""
+    shape = ["batch", 1, "height", "width"]
+    ports = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+        for name in ("infrared", "visible", "fused")
+    ]
+    node = helper.make_node("Mean", ["infrared", "visible"], ["fused"])
+    graph = helper.make_graph([node], "mean", ports[:2], ports[2:])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    return bytes(model.SerializeToString())
 
 
 def _write_pair(
@@ -70,6 +106,8 @@ PREPARE = ["prepare", "x", "--output", "out", "--layout"]
 DRAWN = ["--classes", "person,car", "--fractions", "0.5", "0.25", "0.25"]
 VOC_SET = [*PREPARE, "boxes", "--source", "voc", *DRAWN]
 YOLO_SET = [*PREPARE, "boxes", "--source", "yolo", *DRAWN]
+STREAMS = ["fuse", "--video", "--weights", "model", "--out", "out.mp4", "--ir", "streams/ir.mkv"]
+ONNX = ["fuse", "--ir", "voc/ir", "--vi", "voc/vi", "--out", "out", "--weights", "network.onnx"]
 COMMANDS = {
     "pairs/ir/*": [FUSE, [*PREPARE, "pairs", "--source", "pairs"]],
     "pairs/vi/*": [
@@ -93,6 +131,10 @@ COMMANDS = {
     "model/card.json": [FUSE],
     "learned/card.json": [LEARNED],
     "learned/weights.safetensors": [LEARNED],
+    "streams/ir.mkv": [[*STREAMS, "--vi", "streams/vi.mp4"]],
+    "streams/vi.mp4": [[*STREAMS, "--vi", "streams/vi.mp4"]],
+    "streams/vi.avi": [[*STREAMS, "--vi", "streams/vi.avi"]],
+    "network.onnx": [ONNX],
     "params.yaml": [["check"]],
     "conf/profile/tiny.yaml": [["params", "profile=tiny", "--output", "out.yaml"]],
     "conf/config.yaml": [["params", "profile=tiny", "--output", "out.yaml"]],

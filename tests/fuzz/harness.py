@@ -12,7 +12,7 @@ import resource
 import signal
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ class Limits:
     plain_user: whether root's right to read and write everything is given up.
     encoding: of its standard streams.
     environment: additions to it.
+    ends_by: what is sent to it when the time is over.
     """
 
     seconds: float = SECONDS
@@ -37,6 +38,7 @@ class Limits:
     plain_user: bool = False
     encoding: str = "utf-8"
     environment: Mapping[str, str] = field(default_factory=dict)
+    ends_by: signal.Signals = signal.SIGKILL
 
 
 @dataclass(frozen=True)
@@ -87,14 +89,21 @@ def run(
     outputs: tuple[str, ...] = ("out",),
     limits: Limits = Limits(),
 ) -> Outcome:
-    """Run `pomai ARGUMENTS` in `folder`; only what begins with a name in `outputs` may change."""
+    """Run `pomai ARGUMENTS` in `folder`; only what begins with a name in `outputs` may change.
+
+    Arguments that begin with `stage` run a stage, as `python -m pipelines.stages` does.
+    """
     before = _state(folder, outputs)
     streams = folder.parent / f"{folder.name}-printed", folder.parent / f"{folder.name}-errors"
+    for path in streams:
+        path.touch()  # a process may be killed before it opens them
     process = context.Process(target=_call, args=(arguments, folder, *streams, limits))
     process.start()
     process.join(limits.seconds)
     code = process.exitcode
     if code is None:
+        os.kill(process.pid or 0, limits.ends_by)
+        process.join(SECONDS)
         process.kill()
         process.join()
     printed, errors = (path.read_bytes().decode(errors="replace") for path in streams)
@@ -133,11 +142,19 @@ def _drop_capabilities() -> None:
         raise OSError(ctypes.get_errno(), "capset")
 
 
-def _status() -> int:
+def _program() -> Callable[[], object]:
     from pipelines import cli
+    from pipelines.entry import guard, run_stage
 
+    if sys.argv[1:2] == ["stage"]:
+        del sys.argv[1]
+        return lambda: guard(run_stage)
+    return cli.main
+
+
+def _status() -> int:
     try:
-        cli.main()
+        _program()()
     except SystemExit as stop:
         if isinstance(stop.code, str):
             print(stop.code, file=sys.stderr)

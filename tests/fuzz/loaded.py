@@ -1,16 +1,29 @@
 """Imports what commands import late, so that the processes that fork from here start at once."""
 
-import cv2  # noqa: F401
-import dvc.utils.hydra  # noqa: F401
-import pandas  # noqa: F401
-import rich.table  # noqa: F401
-import torch  # noqa: F401
+from importlib import import_module
 
-import pipelines.cli
-import pipelines.compose
-import pipelines.datasets.prepare
-import pipelines.params  # noqa: F401
 from fusion import methods
 
+SLOW = (
+    "av",
+    "cv2",
+    "dvc.utils.hydra",
+    "fusion.inference.video",
+    "onnx",
+    "onnxruntime",
+    "pandas",
+    "pipelines.cli",
+    "pipelines.compose",
+    "pipelines.datasets.prepare",
+    "pipelines.preflight",
+    "pipelines.stages.segment",
+    "pipelines.stages.train",
+    "rich.table",
+    "segmentation.named_weights",
+    "torch",
+)
+
+for _name in SLOW:
+    import_module(_name)
 for _kind in methods.names():
     methods.get(_kind)

@@ -26,6 +26,7 @@ def test_valid_inputs_work(server, valid, tmp_path, pattern):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(0)  # hours, if `--fuzz-seconds` says so
 def test_damaged_files_end_in_clear_messages(server, valid, tmp_path, pytestconfig):
     seed, seconds = pytestconfig.getoption("fuzz_seed"), pytestconfig.getoption("fuzz_seconds")
     findings, number, ends = [], 0, {}
@@ -41,9 +42,9 @@ def test_damaged_files_end_in_clear_messages(server, valid, tmp_path, pytestconf
         path.write_bytes(mutate(path.read_bytes(), chance, is_text(path)))
         outcome = run(server, chance.choice(COMMANDS[pattern]), folder)
         if fault := outcome.fault():
-            findings.append(
-                f"{seed}-{number} {path.relative_to(folder)}: {fault}\n{outcome.errors[-1500:]}"
-            )
+            what = f"{seed}-{number} {path.relative_to(folder)}: {fault}"
+            findings.append(f"{what}\n{outcome.errors[-1500:]}")
+            print(findings[-1], flush=True)
         ends[outcome.code] = ends.get(outcome.code, 0) + 1
         shutil.rmtree(folder)
         number += 1

@@ -47,5 +47,5 @@ def _clone(project):
     run(project, "pomai", "params", *PROFILE)
     run(project, "git", "init", "-q")
     commit(project)
-    run(project, "dvc", "repro")
+    run(project, "pomai", "repro", "--jobs", "2")
     commit(project)

@@ -30,6 +30,7 @@ def data(monkeypatch):
     monkeypatch.setenv("FUSION_DATA", "/somewhere")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("profile", options("profile"))
 def test_every_profile_with_every_ablation_and_method_is_valid(profile):
     rows = options("method")
@@ -116,6 +117,7 @@ def test_a_profile_of_ones_own_is_one_file_of_differences(conf, tmp_path):
         (MINE.encode("utf-16"), "mine.yaml: is not UTF-8; save it as UTF-8"),
         (b"# @package _global_\nseed:\n\t- 1\n", "mine.yaml: line 3: a tab"),
         (b"# @package _global_\nseed: [1\nfuse_on: x\n", "mine.yaml: line 3: is not valid YAML"),
+        (b"# @package _global_\nseed: " + b"[" * 3000, "mine.yaml: is nested too deeply"),
         (b"# @package _global_\nseed: 1\nseed: 2\n", "mine.yaml: line 3: the key 'seed' is there"),
     ],
 )

@@ -9,7 +9,7 @@ import pytest
 
 from fusion.core.code import ROOT
 
-BEGIN = "import sys, errno\nfrom pipelines.entry import guard, run\n"
+BEGIN = "import sys, errno\nfrom pipelines.entry import guard\n"
 
 
 @pytest.fixture
@@ -112,24 +112,10 @@ def test_without_an_output_nothing_is_lost_unseen(ends, body, expected):
     assert ends("sys.exit('error: x')", preexec_fn=lambda: os.close(2)) == (1, "", "")
 
 
-def test_threads_wait_passively_unless_the_user_says_otherwise(ends):
-    body = "import os, pipelines.cli\nprint(os.environ['OMP_WAIT_POLICY'])"
-    free = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
-    set_by = subprocess.run(
-        [sys.executable, "-c", body],
-        cwd=ROOT,
-        env=free,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert set_by.stdout == "PASSIVE\n"
-    assert ends(body, env={"OMP_WAIT_POLICY": "ACTIVE"})[1] == "ACTIVE\n"
-
-
 @pytest.mark.parametrize(
     ("command", "message"),
     [
+        ("evalute", "stage 'evalute': does not exist; choose from generate, prepare, "),
         ("prepare nope", "params.yaml: has no data set 'nope'; it has m3fd, msrs"),
         ("fuse pomia msrs", "params.yaml: has no row of methods 'pomia'; it has average, "),
         ("train pomai-stage1", "params.yaml: has no training phase 'pomai-stage1'; it has pomai-"),

@@ -1,4 +1,4 @@
-"""The real `dvc exp run`, one by one and queued, in a temporary clone, on the tiny profile."""
+"""The real `dvc exp run` and `pomai ablate` in a temporary clone, on the tiny profile."""
 
 import shutil
 
@@ -47,7 +47,7 @@ def test_another_seed_gives_another_network_the_same_seed_the_same(project):
     assert run(project, "git", "status", "--short", "dvc.lock") == "", "same seed, other weights"
 
 
-def test_queued_ablations_complete_and_compare(project):
+def test_ablations_complete_and_compare(project):
     settings = [item for value in PROFILE for item in ("--set", value)]
     command = ("pomai", "ablate", "--presets", "no_ngmm,no_freeze", "--seeds", "0", *settings)
     rows = cells_of(run(project, *command))

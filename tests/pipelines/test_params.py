@@ -423,3 +423,36 @@ def test_settings_of_weights_trained_before_are_refused(composed):
     override = "+methods.pomai_tiny.config.channels=8"
     with pytest.raises(InputError, match=r"methods.pomai_tiny.config: nothing trains 'pomai_tiny'"):
         params.load(composed("method=[average,pomai_tiny]", override))
+
+
+AVERAGE = "{kind: average, source: fusion/methods/average.py}"
+PAIRS = "{layout: pairs, source: data/sample/MSRS}"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "reason"),
+    [
+        (
+            (f"+methods.a={AVERAGE}", f"+methods.a-b={AVERAGE}", f"+datasets.b-c={PAIRS}",
+             f"+datasets.c={PAIRS}", "fuse_on=[msrs,m3fd,b-c,c]"),
+            "'a on b-c' and 'a-b on c' would share the folder a-b-c: rename one",
+        ),
+        ((f"+methods.Average={AVERAGE}",), "'average' and 'Average' would share the folder"),
+        ((f"+datasets.MSRS={PAIRS}",), "'msrs' and 'MSRS' would share the folder MSRS"),
+        ((f"+methods.pomai-stage_one={AVERAGE}",), "pomai-stage_one: is the name of a training"),
+        (("datasets.msrs.source=../MSRS",), "datasets.msrs.source: '../MSRS' is outside"),
+        (("datasets.msrs.source=data/../../MSRS",), "give the absolute path"),
+        (("+methods.x={kind: precomputed, source: ../x}",), "methods.x.source: '../x' is outside"),
+        (("detection.weights=../x.pt",), "detection.weights: '../x.pt' is outside"),
+    ],
+)  # fmt: skip
+def test_names_that_share_a_folder_and_paths_that_leave_are_refused(composed, overrides, reason):
+    with pytest.raises(InputError, match=re.escape(reason)):
+        params.load(composed("profile=tiny", *overrides))
+
+
+def test_the_papers_data_lie_where_the_environment_says(composed):
+    sources = {
+        name: s.source for name, s in params.load(composed("profile=paper")).datasets.items()
+    }
+    assert sources == {"msrs": "/somewhere/MSRS", "m3fd": "/somewhere/M3FD_Detection"}

@@ -1,4 +1,4 @@
-"""The real `dvc repro`, in a temporary clone, on the tiny profile."""
+"""The real `pomai repro` and `dvc repro`, in a temporary clone, on the tiny profile."""
 
 import json
 import re
@@ -11,7 +11,7 @@ import pytest
 from fusion.inference.pretrained import load
 from fusion.methods.files import WEIGHTS
 from fusion.metrics import CORE
-from tests.pipelines.clones import IDENTITY, metrics, overrides, ran, restore, run, table
+from tests.pipelines.clones import IDENTITY, lock, metrics, overrides, ran, restore, run, table
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]  # stages import slow libraries
 
@@ -40,6 +40,13 @@ def test_a_second_run_does_nothing(project):
     output = run(project, "dvc", "repro")
     assert "Running stage" not in output
     assert "up to date" in output
+
+
+def test_stages_ran_side_by_side_each_with_a_log_of_its_own(project):
+    """`pomai repro` made the clone; the test above shows that DVC has nothing to add."""
+    logs = {file.stem: file.read_text() for file in (project / ".dvc/tmp/pomai").glob("*.log")}
+    assert logs.keys() == lock(project).keys()
+    assert all(f"Running stage '{stage}'" in text for stage, text in logs.items())
 
 
 def test_a_new_seed_trains_that_seed_alone(project):

@@ -41,6 +41,7 @@ def test_the_files_of_the_page_are_in_the_wheel(wheel):
             assert packed == path.read_bytes()
 
 
+@pytest.mark.slow
 def test_the_command_of_the_wheel_fuses_anywhere(wheel, tmp_path):
     with zipfile.ZipFile(wheel) as content:
         content.extractall(tmp_path / "installed")

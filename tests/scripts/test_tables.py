@@ -32,7 +32,7 @@ def results(tmp_path):
         for method in ("visible", "average")
     ]
     pd.DataFrame(parts, columns=COLUMNS).to_csv(tmp_path / "day_night.csv", index=False)
-    gains = [("set", "mAP@0.5", "average", seed, 0.25, -0.1, 0.3, 0.1) for seed in (0, 1)]
+    gains = [("set", "mAP@0.5", "average", 2, 0.25, -0.1, 0.3, 0.1)]
     pd.DataFrame(gains, columns=GAINS).to_csv(tmp_path / "task_differences.csv", index=False)
     return tmp_path
 
@@ -52,7 +52,7 @@ def test_detection_is_written_between_the_markers_again_and_again(results, page)
         "| car, day (5) | car, night (0) |\n"
         "|---|---|---|---|---|---|---|\n"
         "| visible | 0.250 | – | **0.750** | 0.500 | 0.200 | – |\n"
-        f"| average | **0.500** | {interval}<br>{interval} | 0.125 | **0.625** | **0.300** | – |\n"
+        f"| average | **0.500** | {interval} | 0.125 | **0.625** | **0.300** | – |\n"
         "<!-- detection:end -->\nb\n"
     )
     for _ in range(2):

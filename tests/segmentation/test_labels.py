@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from fusion.core.errors import InputError
-from segmentation.labels import CLASSES, PALETTE, colorize, read_label
+from segmentation.classes import MSRS
+from segmentation.labels import CLASSES, colorize, read_label
 
 
 @pytest.fixture
@@ -19,7 +20,9 @@ def label():
 def test_index_palette_and_painted_labels_read_the_same(tmp_path, label):
     Image.fromarray(label).save(tmp_path / "gray.png")
     indexed = Image.fromarray(label)
-    indexed.putpalette(PALETTE[::-1].tobytes())  # the map is for viewers, the indices count
+    indexed.putpalette(
+        bytes(sum(MSRS.palette[::-1], ()))
+    )  # the map is for viewers, the indices count
     indexed.save(tmp_path / "indexed.png")
     Image.fromarray(colorize(label)).save(tmp_path / "painted.png")
 

@@ -7,6 +7,7 @@ from math import isnan
 import pandas as pd
 
 from pipelines.report.day_night import ALL
+from pipelines.report.gains import worth_of
 from pipelines.report.leaderboard import Column, higher_is_better
 from pipelines.report.page import svg
 from pipelines.report.page.ranks import mean_ranks
@@ -159,21 +160,18 @@ def _gains(results: Results) -> Iterator[Figure]:
         table = rows.iloc[::-1]
         limits = [*table["low"], *table["high"], 0.0]
         x = svg.padded(f"difference in {score}", limits)
-        charts.append(_forest(f"{score} on {dataset}", table, x, list(results.table.rows)))
+        title = f"{score} on {dataset} ({worth_of(rows['seeds'].iloc[0])})"
+        charts.append(_forest(title, table, x, list(results.table.rows)))
     yield Figure(
         "Gain over the visible image alone",
         "Score of each method less that of the visible images, with the 95 % interval of a paired "
-        "bootstrap over the test images.",
+        "bootstrap over test images and training seeds.",
         charts,
     )
 
 
 def _forest(title: str, table: pd.DataFrame, x: svg.Axis, methods: Sequence[str]) -> str:
-    several = table["seed"].nunique() > 1 if "seed" in table else False
-    names = [
-        f"{row['method']} (seed {row['seed']})" if several else str(row["method"])
-        for row in table.to_dict("records")
-    ]
+    names = table["method"].tolist()
     width, line, left = 390, 24, 120
     height = 34 + line * len(table) + 42
     scale = svg.Chart(x, svg.Axis("", 0, 1), width, height)

@@ -17,6 +17,7 @@ from fusion.images.pairs import Pair
 from fusion.metrics.names import LOWER_IS_BETTER
 from pipelines.report.page import overlays
 from pipelines.report.page.images import ImageStore
+from segmentation.classes import MSRS, LabelClasses
 from segmentation.labels import read_label
 
 Labels = Callable[[str, str], NDArray[np.uint8] | None]
@@ -42,10 +43,12 @@ class LabelMaps:
 
     truth: stem -> file of the truth.
     predicted: method -> stem -> class indices H×W.
+    classes: the classes of both.
     """
 
     truth: Mapping[str, Path]
     predicted: Mapping[str, Any]
+    classes: LabelClasses = MSRS
 
 
 @dataclass(frozen=True)
@@ -125,7 +128,7 @@ def build_gallery(source: Source, store: ImageStore, count: int | None) -> Galle
         "metrics": metrics,
         "lower": sorted(LOWER_IS_BETTER & metrics.keys()),
         "classes": list(source.boxes.classes) if source.boxes else [],
-        "labels": overlays.label_legend() if source.labels else [],
+        "labels": overlays.label_legend(source.labels.classes) if source.labels else [],
     }
     first = [(pair.name, _named(source, pair, known)) for pair in pairs[:STATIC]]
     return Gallery(source.name, len(pairs), len(source.pairs), first, data)
@@ -188,7 +191,7 @@ def _short(box: overlays.Box) -> list[int]:
 def _labels(
     labels: LabelMaps, stem: str, methods: Sequence[str], store: ImageStore
 ) -> dict[str, Any]:
-    truth = read_label(labels.truth[stem])
+    truth = read_label(labels.truth[stem], labels.classes)
     rows: list[list[str] | None] = []
     for method in methods:
         if method not in labels.predicted:
@@ -196,8 +199,10 @@ def _labels(
             continue
         predicted = labels.predicted[method][stem]
         errors = overlays.paint_errors(truth, predicted)
-        rows.append([store.add_label(overlays.paint(predicted)), store.add_label(errors)])
-    return {"t": store.add_label(overlays.paint(truth)), "r": rows}
+        rows.append(
+            [store.add_label(overlays.paint(predicted, labels.classes)), store.add_label(errors)]
+        )
+    return {"t": store.add_label(overlays.paint(truth, labels.classes)), "r": rows}
 
 
 def _metrics(source: Source, stems: Sequence[str]) -> dict[str, list[list[float | None]]]:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detection.matches import Matches
-from segmentation.labels import CLASSES
+from segmentation.classes import IGNORE, MSRS, LabelClasses
 
 SHOWN_CONFIDENCE = 0.25
 """Detections above it are drawn, as in the confusion matrix."""
@@ -27,7 +27,7 @@ LABEL_COLORS: NDArray[np.uint8] = np.array(
     ],
     dtype=np.uint8,
 )
-"""RGB of each class, after Okabe and Ito (2008): brighter than the palette of MSRS, whose colors
+"""RGB of each class of MSRS, after Okabe and Ito (2008): brighter than its palette, whose colors
 vanish over night images."""
 
 _ERROR = (255, 45, 85, 190)
@@ -83,26 +83,33 @@ def objects(boxes: NDArray[np.float64], labels: list[int]) -> list[Box]:
     return [_box(box, label, 100, True) for box, label in zip(boxes, labels, strict=True)]
 
 
-def paint(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Class indices H×W as an overlay RGBA H×W×4; background is transparent."""
-    alpha = np.where(labels > 0, _OPACITY, 0).astype(np.uint8)
-    painted: NDArray[np.uint8] = np.dstack([LABEL_COLORS[labels], alpha])
+def paint(labels: NDArray[np.uint8], classes: LabelClasses) -> NDArray[np.uint8]:
+    """Class indices H×W as an overlay RGBA H×W×4; background and unlabeled are transparent."""
+    alpha = np.where((labels > 0) & (labels != IGNORE), _OPACITY, 0).astype(np.uint8)
+    colors = _colors(classes)[np.where(labels == IGNORE, 0, labels)]
+    painted: NDArray[np.uint8] = np.dstack([colors, alpha])
     return painted
 
 
 def paint_errors(truth: NDArray[np.uint8], predicted: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Pixels of another class than the truth, as an overlay RGBA H×W×4."""
     painted = np.zeros((*truth.shape, 4), np.uint8)
-    painted[truth != predicted] = _ERROR
+    painted[(truth != predicted) & (truth != IGNORE)] = _ERROR
     return painted
 
 
-def label_legend() -> list[tuple[str, str]]:
+def label_legend(classes: LabelClasses) -> list[tuple[str, str]]:
     """Class and CSS color."""
     return [
         (name, "#" + bytes(color.tolist()).hex())
-        for name, color in zip(CLASSES[1:], LABEL_COLORS[1:], strict=True)
+        for name, color in zip(classes.names[1:], _colors(classes)[1:], strict=True)
     ]
+
+
+def _colors(classes: LabelClasses) -> NDArray[np.uint8]:
+    if classes.names == MSRS.names:
+        return LABEL_COLORS
+    return np.array(classes.palette, np.uint8)
 
 
 def _box(corners: NDArray[np.floating], label: int, confidence: int, good: bool) -> Box:

@@ -22,7 +22,7 @@ from pipelines.report.page.render import Content, Facts, PageFolder
 from pipelines.report.page.standings import standings
 from pipelines.report.tables import Results
 from pipelines.scores.base import score_folder
-from segmentation.labels import CLASSES
+from segmentation.prepared import classes_of
 
 _LIBRARIES = ("pomai", "torch", "torchmetrics", "ultralytics", "segmentation-models-pytorch")
 
@@ -79,7 +79,7 @@ def _source(board: Board, prepared: PreparedSet) -> Source:
         boxes = Boxes(prepared.classes or [], truth, first)
     if labeled:
         predicted = {m: next(iter(runs.values())).predicted for m, runs in labeled.items()}
-        labels = LabelMaps(truth, predicted)
+        labels = LabelMaps(truth, predicted, classes_of(prepared))
     return Source(
         name=name,
         pairs=prepared.pairs("test"),
@@ -112,10 +112,11 @@ def _confusions(results: Results) -> list[Confusion]:
             counts = table.reindex(index=names, columns=names, fill_value=0).to_numpy()
             found.append(Confusion(f"{method}, detection on {dataset}", names, counts))
     for dataset, labeled in results.board.segmentation.items():
+        names = PreparedSet.load(PREPARED / dataset).classes or []
         for method, by_seed in labeled.items():
             counts = next(iter(by_seed.values())).confusions.matrices.sum(0)
             title = f"{method}, segmentation on {dataset}"
-            found.append(Confusion(title, CLASSES, np.asarray(counts)))
+            found.append(Confusion(title, names, np.asarray(counts)))
     return found
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from math import isnan
 
 from pipelines.report.costs import RowCost
+from pipelines.report.gains import worth_of
 from pipelines.report.leaderboard import Column, higher_is_better
 from pipelines.report.significance import as_good_as_best
 from pipelines.report.tables import Results
@@ -173,7 +174,7 @@ def _gain(results: Results, column: Column, method: str) -> Iterator[str]:
     for row in found.to_dict("records"):
         yield (
             f"{row['difference']:+.3f} against visible "
-            f"(95 % interval {row['low']:+.3f} to {row['high']:+.3f})"
+            f"(95 % interval {row['low']:+.3f} to {row['high']:+.3f}; {worth_of(row['seeds'])})"
         )
 
 

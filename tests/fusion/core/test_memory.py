@@ -31,6 +31,7 @@ def page_faults(mode):
     return int(subprocess.run(command, capture_output=True, check=True, text=True).stdout)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's allocator is meant")
 def test_a_large_tensor_takes_the_pages_of_the_one_before():
     assert page_faults("keep") < page_faults("default") / 3

@@ -357,3 +357,14 @@ def test_pairs_of_different_size_are_refused_from_their_headers(tmp_path):
     Image.new("RGB", (16, 20)).save(pair.visible)
     with pytest.raises(InputError, match=r"ir\.png: .*differ in size: 20x16 and 16x20"):
         check_same_size(pair)
+
+
+@pytest.mark.parametrize(("bits", "dark"), [(10, True), (12, True), (14, True), (16, False)])
+def test_color_of_few_bits_in_16_is_said_to_be_dark(tmp_path, bits, dark):
+    levels = np.linspace(0, 2**bits - 1, 20 * 30 * 3).astype(np.uint16).reshape(20, 30, 3)
+    cv2.imwrite(str(tmp_path / "deep.png"), levels)
+    notes = read_visible(tmp_path / "deep.png").notes
+    assert notes[0] == "16-bit color read as 8-bit"
+    assert [note.partition(":")[0] for note in notes[1:]] == (
+        [f"dark, at most {bits} of 16 bits are used"] if dark else []
+    )

@@ -61,8 +61,9 @@ def test_an_image_above_the_limit_is_told_by_its_size(tmp_path):
     path = tmp_path / "huge.png"
     Image.new("1", (30000, 10000)).save(path)
     for read in (read_visible, image_size):
-        with pytest.raises(InputError, match=r"has 300 megapixels and the limit is 179 .*; crop"):
+        with pytest.raises(InputError, match="has 300 megapixels and the limit is 179; crop"):
             read(path)
+    assert image_size(path, largest=300_000_000) == (10000, 30000)
 
 
 @pytest.mark.parametrize("tag", [256, 257, 258, 259, 262, 273, 277, 278, 279, 339])

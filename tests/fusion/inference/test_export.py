@@ -64,6 +64,7 @@ def onnx_file(program, tmp_path_factory):
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(1, 16, 16), *SIZES])
 def test_both_agree_with_the_network_at_three_sizes(program, onnx_file, size):
     images = pair(*size)

@@ -78,6 +78,7 @@ KINDS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_imported_model_draws_what_the_network_does(kind, write, images, tmp_path):
     checkpoint = build(kind)
@@ -196,6 +197,7 @@ def test_files_of_equal_names_say_which_part_they_are(tmp_path):
         import_published("mmaunet", [f"visible={file}"])
 
 
+@pytest.mark.slow
 @needs_pairs
 def test_published_weights_draw_the_published_picture_once_imported(tmp_path):
     weights = reference("seafusion") / "weights.safetensors"

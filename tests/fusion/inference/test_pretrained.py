@@ -97,6 +97,7 @@ def test_one_file_with_its_card_beside_it(folder, pair, tmp_path):
     np.testing.assert_array_equal(load(tmp_path / "mine.safetensors")(*pair), load(folder)(*pair))
 
 
+@pytest.mark.slow
 def test_loading_is_the_package_s_front_door_and_costs_nothing_before_it_is_used():
     script = "import sys, fusion; assert 'torch' not in sys.modules; fusion.load"
     subprocess.run([sys.executable, "-c", script], check=True)

@@ -197,3 +197,9 @@ def test_a_4k_pair_needs_at_most_2_gib(tmp_path):
     printed = subprocess.run([*command, "0.8"], check=True, capture_output=True, text=True).stdout
     assert float(printed) <= 2.0
     assert (tmp_path / "out/big.png").is_file()
+
+
+def test_a_limit_below_the_smallest_tile_is_said():
+    plan = MemoryPlan(gib=0.1, network_bytes=20_000.0)
+    assert plan.shortage(300, 300).startswith("needs 1.2 GiB whatever the tiles")
+    assert MemoryPlan(gib=2.0, network_bytes=20_000.0).shortage(300, 300) == ""

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fusion.core.errors import InputError
-from fusion.images.decode import read_visible, write_image
+from fusion.images.decode import COLORED_INFRARED, read_visible, write_image
 from fusion.inference.matching import match_streams
 from fusion.inference.pretrained import Fuser
 from fusion.inference.streams import Stream, open_stream
@@ -239,6 +239,19 @@ def test_sixteen_bit_gray_video_takes_a_declared_range(tmp_path):
     assert notes == ["scaled from 7000..9000"]
     next(open_stream(path).infrared(on_note=notes.append))
     assert "dark, only 13 of 16 bits are used" in notes[-1]
+
+
+def test_what_a_video_is_read_as_is_noted(tmp_path):
+    color = np.zeros((32, 48, 3), np.uint8)
+    color[:, 24:] = 200, 30, 30
+    notes = []
+    for name, frame in {"color": color, "gray": flat(90)}.items():
+        path = encode(tmp_path / f"{name}.mp4", [frame] * 2, [0, 0.1])
+        next(open_stream(path).infrared(on_note=notes.append))
+    deep = [np.full((32, 48), 8000, np.uint16)] * 2
+    path = encode(tmp_path / "deep.mkv", deep, [0, 0.1], "ffv1", "gray16le", "gray16le")
+    next(open_stream(path).visible(notes.append))
+    assert notes == [f"infrared: {COLORED_INFRARED}", "16-bit visible video read as 8-bit"]
 
 
 def test_a_video_that_is_cut_off_gives_what_can_be_read_and_a_note(tmp_path):

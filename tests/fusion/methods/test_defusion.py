@@ -235,6 +235,7 @@ def test_loss_is_its_equation():
     torch.testing.assert_close(losses["loss"], sum(expected.values()) + 0.7 * whole)
 
 
+@pytest.mark.slow
 def test_one_batch_is_learned_and_the_network_is_saved(tmp_path):
     phase = start(schedule_updates=1)
     before = state(phase.method)

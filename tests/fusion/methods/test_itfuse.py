@@ -49,6 +49,7 @@ def test_network_under_the_rule_gives_the_published_numbers():
 
 
 @needs_pairs
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["tno-03", "msrs-00004N"])
 def test_published_weights_draw_the_published_picture(name):
     network = load_converted(ITFuse, convert(stored("itfuse", "weights")))

@@ -93,6 +93,7 @@ def expected(images):
     return Tiny(Tiny.config_class())(*planes(*images))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("variant", "config"),
     [

@@ -19,6 +19,7 @@ from fusion.methods.pomai.config import (
 from fusion.methods.pomai.context import ContextAwareModeling
 from fusion.methods.pomai.method import PoMAI
 from fusion.methods.pomai.neighbor_groups import NeighborGroupMatching
+from tests.fusion import toys
 
 SCHEDULE = {"epochs": 1, "batch_size": 2, "crop": 16, "learning_rate": 1e-2}
 TINY = PoMAIConfig(channels=8, heads=2, blocks=1, ngmm=NGMMConfig(group_size=20))
@@ -222,6 +223,16 @@ def test_stage_two_trains_micm_alone_and_leaves_the_rest_bit_identical():
     assert all(not torch.equal(after[f"micm.{name}"], value) for name, value in micm.items())
     assert phase.method.training is False
     assert phase.method.micm.training is True
+
+
+def test_both_stages_overfit_one_batch():
+    first = PoMAI.start_phase("stage_one", TINY, PoMAIStageOnePhaseConfig(**SCHEDULE), None)
+    losses = toys.train_briefly(first, steps=20)
+    assert losses[-1] < 0.6 * losses[0]
+    settings = PoMAIStageTwoPhaseConfig(**SCHEDULE)
+    second = PoMAI.start_phase("stage_two", TINY, settings, first.method.eval())
+    losses = toys.train_briefly(second, steps=20)
+    assert losses[-1] < 0.95 * losses[0]
 
 
 def test_without_freezing_stage_two_changes_stage_ones_weights():

@@ -133,6 +133,7 @@ print(json.dumps([name for name in ("torch", "ultralytics", "lightning") if name
     assert run(project, code) == []
 
 
+@pytest.mark.slow
 def test_a_users_file_is_found_and_broken_ones_stop_their_own_rows_only(project):
     code = """
 import json, sys

@@ -63,6 +63,7 @@ def test_network_under_the_rule_gives_the_published_output():
     torch.testing.assert_close(fused, fixture["fused"], atol=1e-5, rtol=0)
 
 
+@pytest.mark.slow
 @needs_pairs
 @pytest.mark.parametrize("name", ["tno-03", "msrs-00004N"])
 def test_published_weights_draw_the_published_picture(name):

@@ -64,6 +64,7 @@ def test_network_under_the_rule_gives_the_published_output(statistics, name):
     torch.testing.assert_close(fused, fixture[name], atol=1e-5, rtol=0)
 
 
+@pytest.mark.slow
 @needs_pairs
 @pytest.mark.parametrize(
     ("weights", "folder", "variant", "statistics"),

@@ -37,6 +37,7 @@ def start(kind, name, previous=None):
     return method.start_phase(name, config, method.phases[name](**SCHEDULE), previous)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", TINY)
 def test_every_phase_overfits_one_batch_and_leaves_a_model(kind, tmp_path):
     previous = None

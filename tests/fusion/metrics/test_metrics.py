@@ -167,6 +167,7 @@ def test_images_of_different_sizes_are_refused():
         compute(first, second, first)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(DATA is None, reason="FUSION_DATA is not set: no reference images")
 def test_the_published_evaluators_values():
     root = Path(DATA)

@@ -263,6 +263,7 @@ def test_nothing_to_train_is_nothing_done(folder, tmp_path):
     assert same(weights, fresh_phase(schedule()).method.state_dict())
 
 
+@pytest.mark.slow
 def test_bfloat16_trains_to_nearly_the_same_fusion(folder, tmp_path):
     """Metrics of what is fused afterwards, in float32, differ by less than one per cent."""
     store = load_pairs([folder], 24)

@@ -1,7 +1,6 @@
 """`pomai ablate` without running experiments.
 
 exp_show.json: entries that DVC 3.67 printed in three runs, shortened, two of them renamed.
-queue_status_*.txt: what it printed while a worker ran, and after `kill -9` of the worker.
 """
 
 import json
@@ -11,10 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from fusion.core.errors import InputError
 from pipelines import cli
-from pipelines.ablations import begun, experiment_names, living_workers, measured, states, table
-from pipelines.commands import ablate
+from pipelines.ablations import experiment_names, measured, table
 
 OVERRIDES = [
     "method=[pomai]",
@@ -41,20 +38,6 @@ def runs():
 def results(shown, name):
     (entry,) = (e for base in shown for e in base["experiments"] or [] if e["name"] == name)
     return entry["revs"][0]["data"]["metrics"]["results/metrics.json"]["data"]["pomai"]["msrs"]
-
-
-def test_states(shown, runs):
-    found = {key: states(shown).get(name) for key, name in runs.items()}
-    assert found == {
-        **dict.fromkeys(runs),
-        ("none", 0): "finished",
-        ("none", 1): "finished",
-        ("no_camn", 0): "finished",
-        ("no_ngmm", 0): "waiting",
-        ("no_micm", 0): "waiting",
-        # DVC gives a failed experiment no name of its own, only its revision
-        ("no_freeze", 0): "failed",
-    }
 
 
 def test_only_finished_experiments_count_although_others_carry_their_commits_numbers(shown, runs):
@@ -88,49 +71,6 @@ def test_other_overrides_are_other_experiments(runs):
     other = experiment_names(PRESETS, [0, 1], [*OVERRIDES, "fusion.stretch=true"])
     assert not {*runs.values()} & {*other.values()}
     assert len({*runs.values()}) == 10
-
-
-def test_a_failed_experiment_that_was_queued_again_is_waiting(shown, runs):
-    failed, queued = runs["no_freeze", 0], runs["no_micm", 0]
-    again = json.loads(json.dumps(shown[1]).replace(queued, failed))
-    assert states([shown[1], again])[failed] == "waiting"
-
-
-def status(name):
-    return (Path(__file__).parent / f"queue_status_{name}.txt").read_text()
-
-
-def test_workers_and_what_they_began():
-    assert living_workers(status("alive")) == 1
-    assert living_workers(status("dead")) == 0
-    assert living_workers("\nWorker status: 2 active, 1 idle\n") == 3
-    assert begun(status("dead")) == ["ablate-f66e9b6c-no_ngmm-seed0"]
-    assert begun("No experiment tasks in the queue.\n\nWorker status: 0 active, 0 idle\n") == []
-    with pytest.raises(InputError, match="does not count workers; install the DVC"):
-        living_workers("Workers: none\n")
-
-
-def test_experiments_without_a_worker_are_not_waited_for(monkeypatch, shown, runs):
-    """DVC's answers are recorded ones; time passes without sleeping."""
-    asked, clock = [], iter(range(0, 1000, 50))
-
-    def dvc(*arguments):
-        asked.append(arguments[:2])
-        if arguments[:2] == ("exp", "show"):
-            return json.dumps(shown)
-        return status("alive" if asked.count(("queue", "status")) == 1 else "dead")
-
-    monkeypatch.setattr(ablate, "_dvc", dvc)
-    monkeypatch.setattr(ablate.time, "monotonic", lambda: next(clock))
-    monkeypatch.setattr(ablate.time, "sleep", lambda _: None)
-    running, queued = runs["no_ngmm", 0], runs["no_micm", 0]
-    with pytest.raises(InputError) as stopped:
-        ablate._wait("HEAD", [runs["none", 0], running, queued])
-    assert asked.count(("queue", "status")) > 2, "a worker may be slow to answer"
-    message = str(stopped.value)
-    assert f"dvc queue: has no worker, and 2 experiments wait: {running}, {queued}" in message
-    assert f"`dvc queue kill {running}` until" in message
-    assert "give the same command again" in message
 
 
 @pytest.mark.parametrize(

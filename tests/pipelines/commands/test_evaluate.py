@@ -88,3 +88,25 @@ def test_what_is_wrong_is_said_in_one_line(monkeypatch, capsys, folders, damage,
     code, printed = run(monkeypatch, capsys, folders, *options)
     assert code not in (0, None)
     assert message in printed
+
+
+def test_infrared_with_colors_is_said(monkeypatch, capsys, folders):
+    color = np.zeros((45, 50, 3), np.uint8)
+    color[:, 20:] = 200, 40, 40
+    write_image(folders / "ir/1.png", color)
+    code, printed = run(monkeypatch, capsys, folders, "--metrics=SD")
+    assert code == 0
+    assert "note: infrared: in color, only its luma is used" in printed
+    assert printed.count("note: ") == 1
+
+
+@pytest.mark.parametrize(
+    ("place", "reason"), [("", "is a folder"), ("no/x.csv", "is not a folder")]
+)
+def test_an_output_that_cannot_be_written_is_refused_first(
+    monkeypatch, capsys, folders, place, reason
+):
+    (folders / "fused/1.png").write_bytes(b"measuring would end here")
+    code, printed = run(monkeypatch, capsys, folders, f"--out={folders / place}")
+    assert code == "error: " + str(printed.split("error: ")[1])
+    assert reason in printed

@@ -13,6 +13,7 @@ from fusion.methods.files import save_model
 from fusion.methods.pomai.config import NGMMConfig, PoMAIConfig
 from fusion.methods.pomai.method import PoMAI
 from pipelines import cli
+from tests.fusion.alignment.scenes import shifted_scene
 
 
 @pytest.fixture
@@ -183,3 +184,17 @@ def test_infrared_of_twelve_bits_is_hinted_at_unless_its_range_is_declared(
     printed = run(monkeypatch, capsys, folder, "ir", "vi", "out", *options)[1]
     assert "dark" not in printed
     assert f"note: scaled from 0..4095: {folder / 'ir/a.png'}" in printed
+
+
+def test_pairs_that_are_shifted_are_noted_and_aligned_ones_are_not(monkeypatch, capsys, folder):
+    for right, kinds in ((7, ("ir7", "vi7")), (0, ("ir0", "vi0"))):
+        for kind in kinds:
+            (folder / kind).mkdir()
+        for seed in range(6):
+            for kind, image in zip(kinds, shifted_scene(seed, right, 0), strict=True):
+                write_image(folder / kind / f"{seed}.png", np.ascontiguousarray(image))
+    printed = run(monkeypatch, capsys, folder, "ir7", "vi7", "out7")[1]
+    assert "note: the infrared images lie about 7 pixels to the right of the visible" in printed
+    assert "in 6 of 6 pairs" in printed
+    assert "note" not in run(monkeypatch, capsys, folder, "ir7", "vi7", "out7")[1], "all is there"
+    assert "note" not in run(monkeypatch, capsys, folder, "ir0", "vi0", "out0")[1]

@@ -17,6 +17,7 @@ from pipelines.datasets.duplicates import near_duplicates
 from pipelines.datasets.prepare import prepare
 from pipelines.datasets.sample import generate
 from segmentation.labels import read_label
+from tests.fusion.alignment.scenes import shifted_scene
 from tests.pipelines.datasets.test_duplicates import described
 
 MSRS = {"layout": "msrs", "train_fusion": True}
@@ -632,7 +633,7 @@ def test_names_that_are_paths_or_commands_are_refused(source, tmp_path, name):
             "seed: without",
         ),
         ({"layout": "boxes"}, "classes"),
-        ({"layout": "folders"}, "'msrs', 'm3fd', 'boxes', 'pairs'"),
+        ({"layout": "folders"}, "'msrs', 'masks', 'm3fd', 'boxes', 'pairs'"),
     ],
 )
 def test_impossible_settings_are_refused(settings, message):
@@ -664,3 +665,17 @@ def test_real_pairs_are_prepared(run, tmp_path, name, settings, expected):
     )
     gray = sum(Image.open(path).mode == "L" for path in out.rglob("vi/*.png"))
     assert report.notes["visible: gray"] == gray == (25 if name == "tno" else 0)
+
+
+@pytest.mark.parametrize("right", [6, 0])
+def test_shifted_pairs_are_noted_and_written_all_the_same(run, tmp_path, right):
+    for kind in ("ir", "vi"):
+        (tmp_path / "raw" / kind).mkdir(parents=True)
+    for seed in range(6):
+        for kind, image in zip(("ir", "vi"), shifted_scene(seed, right, 0), strict=True):
+            write_image(tmp_path / "raw" / kind / f"{seed}.png", np.ascontiguousarray(image))
+    report = run(tmp_path / "raw", layout="pairs")
+    assert report.splits == {"test": 6}
+    note = "the infrared images lie about 6 pixels to the right of the visible ones in 6 of 6"
+    assert (note in str(report)) == bool(right)
+    assert "shift" not in (tmp_path / "out/set/dataset.json").read_text()

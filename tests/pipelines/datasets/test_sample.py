@@ -87,6 +87,7 @@ def test_layouts_are_the_official_ones(small):
         assert (annotation.clipped, annotation.dropped) == (0, 0)
 
 
+@pytest.mark.slow
 def test_every_class_is_frequent_enough_to_be_learned(scenes):
     present = np.array([np.bincount(label.ravel(), minlength=9) > 30 for *_, label in scenes])
     assert (present.mean(0) > 0.2).all(), dict(zip(MSRS, present.mean(0), strict=True))

@@ -3,9 +3,15 @@ from math import isnan
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import wilcoxon
+from scipy.stats import kendalltau, wilcoxon
 
-from pipelines.report.comparison import holm, pairwise, rank_agreement, signed_rank
+from pipelines.report.comparison import (
+    holm,
+    pairwise,
+    rank_agreement,
+    rank_correlations,
+    signed_rank,
+)
 
 
 def test_holm_by_hand():
@@ -46,3 +52,14 @@ def test_rank_agreement_sees_order_only():
     assert rank_agreement(metric, score).methods == 3
     score["b"] = np.nan
     assert isnan(rank_agreement(metric, score).tau), "two methods have no ranking to speak of"
+
+
+def test_rank_correlations_are_those_of_scipy_for_every_draw():
+    metric, target = np.random.default_rng(2).integers(0, 4, (2, 6, 50)).astype(float)
+    metric[:, 0] = 1.0
+    expected = [kendalltau(*columns).statistic for columns in zip(metric.T, target.T, strict=True)]
+    np.testing.assert_allclose(rank_correlations(metric, target), expected)
+    target[2, 1] = np.nan
+    found = rank_correlations(metric, target)
+    assert np.isnan(found[:2]).all()
+    assert np.isfinite(found[2:]).all()

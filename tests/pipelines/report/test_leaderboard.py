@@ -21,7 +21,15 @@ from pipelines.report.notes import conditions
 from pipelines.report.significance import agreement, as_good_as_best, significance
 from pipelines.report.tables import assess, write_results
 from pipelines.scores.base import score_folder
-from tests.pipelines.report.boards import detection, fusion, results, segmentation, two_rows
+from tests.pipelines.report.boards import (
+    confusions,
+    detection,
+    fusion,
+    labeled,
+    results,
+    segmentation,
+    two_rows,
+)
 
 
 def test_results_are_utf_8_wherever_they_are_written(tmp_path, monkeypatch):
@@ -35,7 +43,7 @@ def test_results_are_utf_8_wherever_they_are_written(tmp_path, monkeypatch):
 
 
 def test_a_stage_prints_where_there_are_no_arrows():
-    script = "from pipelines.entry import run; run(lambda: print('SD ↓'))"
+    script = "from pipelines.entry import guard; guard(lambda: print('SD ↓'))"
     command = [sys.executable, "-c", script]
     environment = os.environ | {"PYTHONIOENCODING": "cp1252"}
     assert subprocess.run(command, env=environment, capture_output=True).stdout == b"SD ?\n"
@@ -106,6 +114,31 @@ def test_agreement_with_the_task_counts_lower_is_better_downwards():
     assert table.loc["SD", "tau"] == pytest.approx(1)
     assert table.loc["MSE", "tau"] == pytest.approx(-1)
     assert table.loc["SD", "methods"] == 3
+
+
+def ranked(seeds):
+    """Three rows in the same order by SD and by mIoU, the first two of which are close."""
+    shares = {"a": 0.50, "b": 0.51, "c": 0.90}
+    stems = confusions(0, 0.5).stems
+    fused, tested = {}, {}
+    for place, (name, share) in enumerate(shares.items()):
+        row = fusion({"SD": [10 * place + i for i in range(12)]})
+        fused[name] = row.model_copy(update={"images": row.images.assign(name=stems)})
+        found = [confusions(9 * place + seed, share) for seed in range(seeds)]
+        tested[name] = segmentation(*({"confusions": f, "test": labeled(share)} for f in found))
+    return assess(Board(list(shares), {"s": fused}, {}, {"s": tested}))
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_rank_agreement_has_an_interval_over_images_and_seeds(seeds):
+    found = ranked(seeds)
+    (row,) = found.ranks.to_dict("records")
+    assert (row["tau"], row["high"], row["seeds"]) == (pytest.approx(1), pytest.approx(1), seeds)
+    assert row["low"] == pytest.approx(1 / 3), "which of the close ones is better is open"
+    worth = "one seed: training noise not included" if seeds == 1 else "2 seeds"
+    text = to_markdown(found, [], [])
+    assert f"| metric | s mIoU ({worth}) |" in text
+    assert "| SD | +1.00 [+0.33, +1.00] (p = 0.33) |" in text
 
 
 @pytest.mark.parametrize(

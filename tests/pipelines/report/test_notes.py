@@ -30,6 +30,14 @@ def test_every_condition_is_told_once():
     ]
 
 
+def test_a_selection_of_pairs_is_told():
+    row = fusion({"SD": 1.0}).model_copy(
+        update={"selection": "official, drawn by seed 0: 20 of 25"}
+    )
+    (sentence,) = conditions(Board(["a"], {"tno": {"a": row}}))
+    assert "means over 3 test images (official, drawn by seed 0: 20 of 25), protocol" in sentence
+
+
 def test_classes_without_an_object_are_named_once():
     values = {"Car": 0.5, "Bus": None, "Lamp": None}
     assert absent_classes(detected(a=values, b=values)) == [

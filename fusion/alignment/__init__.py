@@ -1,0 +1,1 @@
+"""Alignment of infrared and visible images: measure it, estimate it, apply it."""

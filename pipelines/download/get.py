@@ -1,0 +1,172 @@
+"""Fetching a known data set: once, verified, and moved to its place when it is complete."""
+
+import shutil
+from collections.abc import Callable
+from logging import WARNING
+from pathlib import Path
+
+import pooch
+from pydantic import ValidationError
+
+from fusion.core.config import Config
+from fusion.core.errors import InputError
+from fusion.core.files import file_digest, read_bytes, write_bytes
+from fusion.core.locks import exclusive
+from pipelines.download import drive, http
+from pipelines.download.archives import unpack
+from pipelines.download.clone import clone
+from pipelines.download.registry import (
+    DriveFolderOrigin,
+    DriveOrigin,
+    GitOrigin,
+    HttpOrigin,
+    KnownSet,
+    ManualOrigin,
+)
+from pipelines.download.verify import find_root, require_complete, tree_digest
+
+_LIMIT = 2**20
+_UNPACKED = "unpacked"
+Archive = HttpOrigin | DriveOrigin | DriveFolderOrigin
+
+
+class Record(Config):
+    """What was fetched, in `<into>/<name>.lock`; later copies must agree with it.
+
+    Attributes:
+        address: where it came from.
+        version: the archive's checksum, `sha256:…` or `md5:…`, or the commit, `git:…`.
+        files: SHA-256 over the names and contents of all files.
+    """
+
+    address: str
+    version: str
+    files: str
+
+    @classmethod
+    def load(cls, path: Path) -> "Record | None":
+        """Read a record; None if there is none.
+
+        Raises:
+            InputError: the file is damaged.
+        """
+        if not path.exists():
+            return None
+        try:
+            return cls.model_validate_json(read_bytes(path, _LIMIT))
+        except ValidationError as error:
+            remedy = "remove it to record the data set again"
+            raise InputError(path, "is not a record of a fetched data set", remedy) from error
+
+
+def get(name: str, known: KnownSet, into: Path, *, accept: bool = False) -> tuple[Path, bool]:
+    """Fetch, verify and unpack a known data set.
+
+    A complete copy in its place is verified and not fetched again. An interrupted download is
+    continued. The checksum, where one is known, decides whether the archive is the right one;
+    where none is, the first fetch records it and later ones must agree.
+
+    Args:
+        name: name of the data set.
+        known: what is known of it.
+        into: folder of all official data.
+        accept: record what arrives, although it differs from what was published or recorded.
+
+    Returns:
+        The data set's folder, and whether it was fetched now.
+
+    Raises:
+        InputError: no program can fetch the data set, fetching it failed, or
+            what is there or arrives is damaged, incomplete or changed.
+    """
+    place, record = into / known.folder, into / f"{name}.lock"
+    recorded = Record.load(record)
+    if place.exists():
+        require_complete(name, known, place)
+        _require_unchanged(place, recorded)
+        return place, False
+    if isinstance(known.origin, ManualOrigin):
+        raise InputError(
+            name, f"cannot be fetched by a program: {known.origin.how}", by_hand(known)
+        )
+    work = into / f".{name}"
+    with exclusive(work):
+        if isinstance(known.origin, GitOrigin):
+            version = _clone(known.origin, work, None if accept else recorded)
+        else:
+            expected = None if accept else (recorded and recorded.version) or known.origin.checksum
+            version = _unpack(name, known, known.origin, work, expected)
+        root = find_root(known, work / _UNPACKED)
+        require_complete(name, known, root)
+        made = Record(address=known.address(), version=version, files=tree_digest(root))
+        place.parent.mkdir(parents=True, exist_ok=True)
+        root.rename(place)
+        write_bytes(record, f"{made.model_dump_json(indent=1)}\n".encode())
+    shutil.rmtree(work)
+    return place, True
+
+
+def by_hand(known: KnownSet) -> str:
+    """How to bring a data set to its place by hand, as a sentence."""
+    return (
+        f"open {known.page}, put the data into a folder {known.folder} with {known.layout()}, "
+        f"and run `pomai data check {known.folder}`"
+    )
+
+
+def _require_unchanged(place: Path, recorded: Record | None) -> None:
+    if recorded and tree_digest(place) != recorded.files:
+        reason = "has changed since it was fetched"
+        raise InputError(place, reason, "move it away and fetch it again, or remove its .lock file")
+
+
+def _clone(origin: GitOrigin, work: Path, recorded: Record | None) -> str:
+    """Check the repository's folders out, and return the commit as a version."""
+    locked = recorded.version.removeprefix("git:") if recorded else None
+    commit = clone(origin.url, locked or origin.commit, origin.paths, work / "clone")
+    shutil.rmtree(work / _UNPACKED, ignore_errors=True)
+    (work / "clone").rename(work / _UNPACKED)
+    shutil.rmtree(work / _UNPACKED / ".git")
+    return f"git:{commit}"
+
+
+def _unpack(name: str, known: KnownSet, origin: Archive, work: Path, expected: str | None) -> str:
+    """Fetch and unpack the archive, and return its checksum as a version."""
+    archive = work / f"{name}.archive"
+    if expected or not archive.exists():
+        _retrieve(known, origin, archive, expected)
+    shutil.rmtree(work / _UNPACKED, ignore_errors=True)
+    unpack(archive, work / _UNPACKED)
+    return expected or f"sha256:{file_digest(archive)}"
+
+
+def _retrieve(known: KnownSet, origin: Archive, archive: Path, expected: str | None) -> None:
+    downloader = _downloader(known, origin, archive.with_suffix(".part"))
+    pooch.get_logger().setLevel(WARNING)
+    try:
+        pooch.retrieve(
+            known.address(), expected, archive.name, archive.parent, downloader=downloader
+        )
+    except InputError:
+        raise
+    except ValueError as error:  # pooch's error for another checksum
+        reason = f"the file that arrived is not the one with checksum {expected}"
+        remedy = f"run the command again; if that does not help, compare with {known.page}"
+        raise InputError(known.address(), reason, f"{remedy} and --accept the file") from error
+
+
+def _downloader(
+    known: KnownSet, origin: Archive, part: Path
+) -> Callable[[str, str | Path, object], None]:
+    """A downloader for pooch that keeps what has arrived in `part`, to continue there."""
+
+    def download(url: str, output: str | Path, _: object) -> None:
+        if isinstance(origin, HttpOrigin):
+            http.fetch(url, part, known.page)
+        elif isinstance(origin, DriveOrigin):
+            drive.fetch(origin.id, part)
+        else:
+            drive.fetch(drive.find_in_folder(origin.id, origin.file), part)
+        part.replace(output)
+
+    return download

@@ -1,0 +1,62 @@
+"""`pomai data`, as a user runs it."""
+
+import sys
+
+import pytest
+
+from fusion.images.decode import image_size
+from pipelines import cli
+from tests.pipelines import standins
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    def once(*arguments):
+        monkeypatch.setattr(sys, "argv", ["pomai", "data", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            cli.main()
+        printed = capsys.readouterr()
+        return stop.value.code, f"{printed.out}{printed.err}"
+
+    return once
+
+
+@pytest.fixture
+def tno(tmp_path):
+    """A complete copy of TNO's 25 pairs, without pictures."""
+    for kind in ("ir", "vi"):
+        (tmp_path / "TNO" / kind).mkdir(parents=True)
+        for number in range(25):
+            (tmp_path / "TNO" / kind / f"{number}.png").write_bytes(b"a")
+    return tmp_path / "TNO"
+
+
+def test_list_names_terms_and_origin_of_every_set(run):
+    code, printed = run("list")
+    assert not code
+    assert all(
+        printed.count(f"\n  {word} ") == 13 for word in ("terms", "cite", "fetched", "checksum")
+    )
+    assert run("list", "llvip")[1].startswith("llvip: LLVIP")
+    assert "non-commercial" in run("list", "llvip")[1]
+
+
+def test_a_complete_copy_is_not_fetched_again(run, tno):
+    code, printed = run("get", "tno", "--into", tno.parent)
+    assert not code
+    assert "cite     Toet" in printed
+    assert "is there already, and verified" in printed
+    assert "profile=paper" in printed
+
+
+def test_check_counts_what_is_missing(run, tno):
+    (tno / "ir/3.png").unlink()
+    assert "ir has 24 of 25 files" in run("check", tno, "--set", "tno")[0]
+
+
+def test_check_writes_a_contact_sheet(run, tmp_path):
+    standins.pairs(tmp_path, "TNO", 25)
+    code, printed = run("check", tmp_path / "TNO", "--sheet", tmp_path / "a.png", "--pictures", 3)
+    assert not code
+    assert "TNO: a complete tno, ir (25), vi (25)\n25 test pairs, day and night unknown" in printed
+    assert image_size(tmp_path / "a.png") == (3 * (256 + 18 + 4), 2 * 320 + 4)

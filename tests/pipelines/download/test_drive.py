@@ -1,0 +1,71 @@
+"""Google Drive, whose addresses lead to a local server here."""
+
+import pytest
+import requests
+
+from fusion.core.errors import InputError
+from pipelines.download.drive import fetch, find_in_folder
+
+QUOTA = '<p class="uc-error-subcaption">Too many users have viewed this file recently.</p>'
+ENTRY = '<a href="https://drive.google.com/file/d/{}/view"><div>{}</div></a>'
+FOLDER = "<title>set – Google Drive</title>" + "".join(
+    ENTRY.format(f"{name[0]}-file-of-the-shared-folder", name) for name in ("a.zip", "b.zip")
+)
+
+
+@pytest.fixture
+def drive(server, monkeypatch):
+    """Requests to Drive go to the local server; `pages` are its HTML answers by file id."""
+    pages = {}
+    send = requests.Session.send
+
+    def locally(session, request, **settings):
+        if "drive.google.com" not in request.url:
+            return send(session, request, **settings)
+        asked = request.url
+        key = next((key for key in pages if key in asked), None)
+        if key is not None:
+            response = requests.Response()
+            response.status_code, response._content = 200, pages[key].encode()
+            response.headers["Content-Type"] = "text/html; charset=utf-8"
+            response.url, response.request = asked, request
+            return response
+        request.url = f"{server.url}/{asked.rpartition('id=')[2].partition('&')[0]}"
+        response = send(session, request, **settings)
+        response.headers["Content-Disposition"] = 'attachment; filename="set.zip"'
+        return response
+
+    monkeypatch.setattr(requests.Session, "send", locally)
+    server.pages = pages
+    return server
+
+
+def test_a_file_by_its_id(drive, tmp_path):
+    drive.files["abc"] = b"content" * 1000
+    fetch("abc", tmp_path / "part")
+    assert (tmp_path / "part").read_bytes() == b"content" * 1000
+
+
+def test_too_many_downloads(drive, tmp_path):
+    drive.pages["abc"] = QUOTA
+    with pytest.raises(InputError, match=r"no more downloads today; try again tomorrow, or open"):
+        fetch("abc", tmp_path / "part")
+
+
+def test_a_file_that_is_not_shared(drive, tmp_path):
+    drive.pages["abc"] = "<html>Sign in</html>"
+    with pytest.raises(
+        InputError, match="Drive refuses: Cannot retrieve the public link of the file; open"
+    ):
+        fetch("abc", tmp_path / "part")
+
+
+def test_a_file_in_a_folder(drive, tmp_path, monkeypatch):
+    drive.pages["folder"] = FOLDER
+    monkeypatch.chdir(tmp_path)
+    assert find_in_folder("folder", "b.zip") == "b-file-of-the-shared-folder"
+    with pytest.raises(InputError, match=r"has 2 files \*.zip; it has a.zip, b.zip; open"):
+        find_in_folder("folder", "*.zip")
+    with pytest.raises(InputError, match=r"has 0 files c.zip; it has a.zip, b.zip"):
+        find_in_folder("folder", "c.zip")
+    assert not list(tmp_path.iterdir())

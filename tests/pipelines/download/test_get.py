@@ -1,0 +1,130 @@
+"""Fetching whole data sets from local servers, and the record of what arrived."""
+
+import hashlib
+import json
+
+import pytest
+
+from fusion.core.errors import InputError
+from pipelines.download.get import get
+from pipelines.download.registry import KnownSet, known_set, known_sets
+from pipelines.download.verify import recognize, require_complete
+
+FILES = {f"wrapped/{kind}/{i}.png": f"{kind}{i}".encode() for kind in ("ir", "vi") for i in "12"}
+
+
+def known(origin, **facts):
+    given = {
+        "title": "a set",
+        "pairs": "2",
+        "labels": "none",
+        "size": "4 bytes",
+        "terms": "none stated",
+        "citation": "nobody",
+        "page": "https://example.org/set",
+        "folder": "Street",
+        "holds": {"ir": 2, "vi": 2},
+    }
+    return KnownSet.model_validate({**given, **facts, "origin": origin})
+
+
+def web(server, content, path="set.zip", checksum=None):
+    server.files["set.zip"] = content
+    url = f"{server.url}/{path}"
+    return {"kind": "http", "url": url, "file": "set.zip", "checksum": checksum}
+
+
+def sha256(content):
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+def test_fetched_once_and_then_verified(server, zipped, tmp_path):
+    content = zipped(FILES)
+    street = known(web(server, content, checksum=sha256(content)))
+    assert get("street", street, tmp_path) == (tmp_path / "Street", True)
+    assert (tmp_path / "Street/ir/1.png").read_bytes() == b"ir1"
+    assert json.loads((tmp_path / "street.lock").read_text())["version"] == sha256(content)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["Street", "street.lock"]
+    requests = len(server.asked)
+    assert get("street", street, tmp_path) == (tmp_path / "Street", False)
+    assert len(server.asked) == requests
+
+
+def test_a_cut_download_continues(server, zipped, tmp_path):
+    content = zipped({**FILES, "wrapped/more": bytes(10**6)})
+    street = known(web(server, content, "cut/set.zip", sha256(content)))
+    with pytest.raises(InputError, match="continues where it stopped"):
+        get("street", street, tmp_path)
+    assert not (tmp_path / "Street").exists()
+    assert get("street", street, tmp_path)[1]
+    assert server.asked[-1][1]
+
+
+def test_another_checksum(server, zipped, tmp_path):
+    content = zipped(FILES)
+    street = known(web(server, content, checksum=sha256(b"published")))
+    with pytest.raises(InputError, match=r"not the one with checksum .*--accept"):
+        get("street", street, tmp_path)
+    assert not (tmp_path / "Street").exists()
+    get("street", street, tmp_path, accept=True)
+    assert json.loads((tmp_path / "street.lock").read_text())["version"] == sha256(content)
+
+
+def test_the_first_fetch_decides_where_nothing_is_published(server, zipped, tmp_path):
+    street = known(web(server, zipped(FILES)))
+    get("street", street, tmp_path)
+    (tmp_path / "Street").rename(tmp_path / "away")
+    server.files["set.zip"] = zipped({**FILES, "wrapped/ir/1.png": b"new"})
+    with pytest.raises(InputError, match="not the one with checksum"):
+        get("street", street, tmp_path)
+
+
+def test_a_copy_that_is_incomplete_or_changed(server, zipped, tmp_path):
+    street = known(web(server, zipped(FILES)))
+    get("street", street, tmp_path)
+    (tmp_path / "Street/vi/1.png").write_bytes(b"other")
+    with pytest.raises(InputError, match="has changed since it was fetched; move it away"):
+        get("street", street, tmp_path)
+    (tmp_path / "Street/vi/1.png").write_bytes(b"")
+    with pytest.raises(InputError, match=r"not a complete street: vi has 1 of 2 files; .*ir \(2\)"):
+        get("street", street, tmp_path)
+
+
+def test_an_archive_of_something_else(server, zipped, tmp_path):
+    street = known(web(server, zipped({"readme.txt": b"a"})))
+    with pytest.raises(InputError, match="not a complete street: ir has 0 of 2 files"):
+        get("street", street, tmp_path)
+    assert not (tmp_path / "Street").exists()
+
+
+def test_what_no_program_can_fetch_names_address_and_layout(tmp_path):
+    street = known({"kind": "manual", "how": "its authors send it after a form"})
+    wanted = r"after a form; open https://example.org/set, .* folder Street with ir \(2\), vi \(2\)"
+    with pytest.raises(InputError, match=wanted):
+        get("street", street, tmp_path)
+
+
+def test_a_damaged_record(server, zipped, tmp_path):
+    (tmp_path / "street.lock").write_text("{}")
+    with pytest.raises(InputError, match="is not a record of a fetched data set; remove it"):
+        get("street", known(web(server, zipped(FILES))), tmp_path)
+
+
+def test_the_registry_is_valid_and_names_what_it_lacks():
+    assert {"msrs", "m3fd", "roadscene", "tno", "llvip", "fmb", "mfnet"} < known_sets().keys()
+    for facts in known_sets().values():
+        assert facts.page.startswith("http")
+        assert facts.terms
+    with pytest.raises(InputError, match="is not a known data set; choose from msrs, m3fd"):
+        known_set("kitti")
+
+
+def test_a_folder_tells_which_set_it_is(tmp_path):
+    for place in ("Ir", "Vis", "Annotation"):
+        (tmp_path / place).mkdir()
+        (tmp_path / place / "00000.png").write_bytes(b"a")
+    assert recognize(tmp_path, known_sets()) == "m3fd"
+    with pytest.raises(InputError, match="Ir has 1 of 4200 files"):
+        require_complete("m3fd", known_set("m3fd"), tmp_path)
+    with pytest.raises(InputError, match="has the folders of no known data set"):
+        recognize(tmp_path / "Ir", known_sets())
