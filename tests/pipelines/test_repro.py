@@ -24,6 +24,8 @@ def test_a_leaderboard_of_every_method_and_every_kind_of_number(project):
         "m3fd mAP@0.5",
         "m3fd mAP@0.5:0.95",
         "msrs mIoU",
+        "parameters",
+        "GFLOP",
     ]
     assert shown.notna().all(axis=None)
     tests = pd.read_csv(project / "results/significance.csv")

@@ -33,6 +33,14 @@ def test_every_released_network_is_in_the_wheel(wheel):
             assert content.read(name) == (ROOT / name).read_bytes()
 
 
+def test_the_files_of_the_page_are_in_the_wheel(wheel):
+    assets = ROOT / "pipelines/report/page/assets"
+    with zipfile.ZipFile(wheel) as content:
+        for path in assets.iterdir():
+            packed = content.read(f"pipelines/report/page/assets/{path.name}")
+            assert packed == path.read_bytes()
+
+
 @pytest.mark.slow
 def test_the_command_of_the_wheel_fuses_anywhere(wheel, tmp_path):
     with zipfile.ZipFile(wheel) as content:

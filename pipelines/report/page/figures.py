@@ -172,7 +172,7 @@ def _gains(results: Results) -> Iterator[Figure]:
 
 def _forest(title: str, table: pd.DataFrame, x: svg.Axis, methods: Sequence[str]) -> str:
     names = table["method"].tolist()
-    width, line, left = 390, 24, 120
+    width, line, left = 460, 24, 130
     height = 34 + line * len(table) + 42
     scale = svg.Chart(x, svg.Axis("", 0, 1), width, height)
 
@@ -219,7 +219,7 @@ def _day_night(results: Results) -> Iterator[Figure]:
 
 def _dumbbell(title: str, values: pd.DataFrame, methods: Sequence[str]) -> str:
     x = svg.padded(title, [*values["day"], *values["night"]])
-    width, line, left = 390, 24, 120
+    width, line, left = 460, 24, 130
     height = 20 + line * len(values) + 42
     bottom = height - 40
     parts = []

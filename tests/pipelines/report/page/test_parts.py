@@ -82,8 +82,10 @@ def test_places_follow_the_direction_of_each_metric():
 def test_a_missing_cost_says_why():
     shown = standings(assess(board(), costs()), [])
     row = next(row for row in shown.rows if row.method == HOSTILE)
-    assert row.cells[-1].text == "–"
-    assert row.cells[-1].detail.endswith("fused elsewhere")
+    cost = shown.groups.index("Cost")
+    cells = [c for c, head in zip(row.cells, shown.heads, strict=True) if head.group == cost]
+    assert [cell.text for cell in cells] == ["–"] * 4
+    assert all(cell.detail.endswith("fused elsewhere") for cell in cells)
 
 
 def test_the_choice_of_images_is_seeded_and_keeps_their_order():
