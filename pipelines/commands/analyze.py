@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from fusion.core.errors import unwritable
+from fusion.core.errors import InputError, unwritable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -69,6 +69,8 @@ def _require_folder(out: Path) -> None:
     """Make the folder of results now: a mistake in its name must not cost the analysis."""
     from fusion.core.files import require_writable
 
+    if not out.absolute().parent.is_dir():
+        raise InputError(out.parent, "is not a folder", "make it first")
     try:
         out.mkdir(exist_ok=True)
     except OSError as error:

@@ -59,7 +59,7 @@ def test_they_are_refused_before_anything_is_trained(saved, shapes, tmp_path):
     config = DetectionConfig(model="yolov5n", weights=str(saved("yolov8n")), image_size=64)
     with pytest.raises(InputError, match=r"of another model \(yolov8n\); give weights of yolov5n"):
         train_and_test(workspace, tmp_path / "run", config, 0, RuntimeConfig(accelerator="cpu"))
-    assert not (tmp_path / "run").exists()
+    assert not (tmp_path / "run/train").exists()
 
 
 def text(path):

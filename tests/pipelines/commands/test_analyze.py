@@ -74,7 +74,7 @@ def test_without_a_method_or_a_folder_it_only_prints(monkeypatch, capsys, folder
     [
         (lambda f: (f / "vi/3.png").unlink(), (), "without a partner"),
         (lambda f: (f / "ir/1.png").write_bytes(b"no"), (), "1.png: is not a readable image"),
-        (lambda _: None, ("--out=/nowhere/x",), "its parent folder does not exist"),
+        (lambda _: None, ("--out=/nowhere/x",), "/nowhere: is not a folder; make it first"),
         (lambda _: None, ("--method-folder=/nowhere",), "card.json: is missing"),
     ],
 )

@@ -80,7 +80,7 @@ def test_chosen_metrics(monkeypatch, capsys, folders):
             "infrared and visible differ in size",
         ),
         (lambda _: None, ("--metrics=SD,SSMI",), "SSMI unknown; choose from EN, SD"),
-        (lambda _: None, ("--out=/nowhere/x.csv",), "its folder does not exist"),
+        (lambda _: None, ("--out=/nowhere/x.csv",), "/nowhere: is not a folder; make it first"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(monkeypatch, capsys, folders, damage, options, message):
