@@ -20,6 +20,7 @@ ROOMS = {
     "fusion/methods": ("fusion/core", "fusion/images", "fusion/blocks"),
     "fusion/training": ("fusion/core", "fusion/images", "fusion/blocks", "fusion/methods"),
     "fusion/inference": ("fusion/core", "fusion/images", "fusion/blocks", "fusion/methods"),
+    "fusion/alignment": ("fusion/core", "fusion/images"),
     "fusion/analysis": ("fusion/core", "fusion/images", "fusion/methods"),
     "fusion": ("fusion/inference",),
     "detection": ("fusion",),

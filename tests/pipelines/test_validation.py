@@ -17,7 +17,8 @@ from pipelines.validation import problems
         ),
         (
             {"layout": "folders"},
-            "datasets.mine.layout: 'folders' is not one of 'msrs', 'masks', 'm3fd', 'boxes', 'pairs'",
+            "datasets.mine.layout: 'folders' is not one of 'msrs', 'masks', 'm3fd', "
+            "'boxes', 'pairs'",
         ),
         (
             {"layout": "msrs", "fuse": ["dev"]},

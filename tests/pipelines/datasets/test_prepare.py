@@ -611,7 +611,7 @@ def test_an_output_that_cannot_be_written_is_said_in_one_line(source, tmp_path):
 @pytest.mark.parametrize("name", ["../x", "", ".hidden", "a/b", "x;y", "$(x)", "n" * 65, "-x"])
 def test_names_that_are_paths_or_commands_are_refused(source, tmp_path, name):
     config = checked(source=str(source / "MSRS"), layout="msrs")
-    with pytest.raises(InputError, match="cannot name a data set"):
+    with pytest.raises(InputError, match=r"data set: .*: a name has"):
         prepare(name, config, tmp_path / "out/set", tmp_path / "train/set")
     assert not (tmp_path / "out").exists()
 
