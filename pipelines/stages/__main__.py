@@ -2,4 +2,5 @@
 
 from pipelines.entry import guard, run_stage
 
-guard(run_stage)
+if __name__ == "__main__":
+    guard(run_stage)
