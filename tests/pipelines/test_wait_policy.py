@@ -30,7 +30,16 @@ ARGUMENTS = {
     "pipelines.cli": ["fuse", "--ir", "a", "--vi", "b", "--out", "c"],
     "pipelines.stages": ["train", "pomai-stage_one"],
 }
-LIGHT = {"pipelines.runner.child", "pipelines.dependencies", "benchmarks.prepare", "scripts.tables"}
+LIGHT = {
+    "benchmarks.page",
+    "benchmarks.prepare",
+    "benchmarks.scaling",
+    "benchmarks.waiting",
+    "pipelines.dependencies",
+    "pipelines.runner.child",
+    "scripts.screenshots",
+    "scripts.tables",
+}
 """They never load torch."""
 
 
@@ -47,5 +56,6 @@ def test_threads_wait_passively_unless_the_user_says_otherwise(program, policy):
         capture_output=True,
         text=True,
         check=False,
+        timeout=120,
     )
     assert done.stdout == f"torch {policy or 'PASSIVE'}\n", done.stderr
