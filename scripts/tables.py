@@ -79,7 +79,7 @@ def replace(text: str, name: str, content: str) -> str:
 def board_table(results: Path) -> str:
     """The leaderboard, cut to the papers' four fusion metrics and the score of each task."""
     board = pd.read_csv(results / "leaderboard.csv", index_col="method")
-    wanted = [name for name in board.columns if name.split(" ")[1] in (*USUAL, *TASKS)]
+    wanted = [name for name in board.columns if name.split(" ")[-1] in (*USUAL, *TASKS)]
     return _markdown(_marked({name: board[name] for name in wanted}, list(board.index)))
 
 

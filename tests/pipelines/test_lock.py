@@ -30,15 +30,16 @@ def outdated(root):
         for stage in stages:
             if stage.name not in recorded:
                 continue
-            kept = [dep for dep in stage.deps if not _is_within(Path(dep.fs_path), made)]
+            kept = [dep for dep in stage.deps if not _is_made(Path(dep.fs_path), made)]
             kept += [out for out in stage.outs if not out.use_cache]
             changed = {str(what) for item in kept for what in item.workspace_status()}
             found += [f"{stage.name} ran with another {what}" for what in sorted(changed)]
     return found
 
 
-def _is_within(path, folders):
-    return any(path == folder or folder in path.parents for folder in folders)
+def _is_made(path, made):
+    """Whether stages make it: an output, what is in one, or a folder of outputs."""
+    return any(path == out or out in path.parents or path in out.parents for out in made)
 
 
 def test_the_lock_records_this_very_state():
