@@ -28,6 +28,9 @@ FAILED, BUG = 1, 70
 _EXHAUSTED = ("out of memory", "can't allocate memory", "Insufficient memory", "not enough memory")
 """Messages of libraries without an exception class for this error: torch, OpenCV."""
 
+_LINK_LOOP = "Symlink loop from"
+"""What `Path.resolve` says before Python 3.13, which has no error for it."""
+
 
 STAGES = (
     "generate",
@@ -153,6 +156,9 @@ def _line_of(error: Exception) -> str:
         return "memory: is exhausted; take smaller images or batches, or a smaller memory limit"
     if isinstance(error, RecursionError):
         return "input: is nested too deeply; simplify it"
+    if isinstance(error, RuntimeError) and words.startswith(_LINK_LOOP):
+        place = words.removeprefix(_LINK_LOOP).strip(" '")
+        return f"{place}: is a link that leads back to itself; replace it"
     if isinstance(error, ValueError) and words == "embedded null byte":
         return "path: has a zero byte in its name; correct it"
     if isinstance(error, OSError) and error.strerror:
