@@ -115,7 +115,7 @@ def test_a_method_is_one_file_and_its_block_of_parameters(project):
     (project / "conf/method/toy.yaml").write_text(TOY_PARAMETERS.lstrip())
     settings = overrides("method=[average,pomai,toy]", "fuse_on=[msrs]", *FUSION_ONLY)
     output = run(project, "dvc", "exp", "run", *settings)
-    stages = {"train@toy-only", "model@toy", "fuse@toy-msrs", "evaluate@toy-msrs", "report"}
+    stages = {"train@toy-only", "model@toy", "fuse@toy-msrs", "evaluate@toy-msrs", "report", "page"}
     cards = {"model@average", "model@pomai"}  # look whether their method's code is among the new
     assert ran(output) == stages | cards, "the toy's own stages, nothing of the others"
     assert "Stage 'train@pomai-stage_one' didn't change, skipping" in output

@@ -54,7 +54,7 @@ def test_a_new_seed_trains_that_seed_alone(project):
     scores = {seed: project / f"scores/detect-pomai-m3fd-{seed}/scores.json" for seed in (0, 1)}
     settings = overrides("detect_seeds=[0,1]")
     output = run(project, "dvc", "exp", "run", *settings)
-    assert ran(output) == {"detect@average-m3fd-1", "detect@pomai-m3fd-1", "report"}
+    assert ran(output) == {"detect@average-m3fd-1", "detect@pomai-m3fd-1", "report", "page"}
     found = [json.loads(path.read_text())["map50"] for path in scores.values()]
     after = table(project)
     assert after.loc["pomai", "m3fd mAP@0.5"] == pytest.approx(np.mean(found), rel=1e-4)
