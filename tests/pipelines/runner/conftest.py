@@ -1,6 +1,7 @@
 """A small DVC project: `start`, then `train@a` to `train@d` side by side, then `end`."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -114,6 +115,11 @@ class Project:
             if info["cwd"] == str(self.folder) and info["status"] != psutil.STATUS_ZOMBIE:
                 found.append(process)
         return found
+
+    def holders(self):
+        """Processes that hold DVC's locks, or held them and have not been waited for by init."""
+        numbers = re.findall(r'"pid": (\d+)', (self / ".dvc/tmp/rwlock").read_text())
+        return [number for number in map(int, numbers) if psutil.pid_exists(number)]
 
     def is_free(self):
         """Whether nothing holds DVC's locks."""

@@ -78,7 +78,7 @@ def test_an_end_leaves_no_process_no_lock_and_every_finished_stage(project, numb
     process.send_signal(number)
     printed, _ = process.communicate()
     assert process.returncode, printed
-    wait_until(lambda: not project.processes())
+    wait_until(lambda: not project.processes() and not project.holders())
     if number == signal.SIGINT:
         assert project.is_free()
     (project / "hang-d").unlink()
