@@ -4,12 +4,11 @@
 and nothing else.
 """
 
-import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 from fusion.core.errors import InputError
+from pipelines.git import git
 from pipelines.params import Params
 from pipelines.paths import SAMPLE
 
@@ -54,9 +53,4 @@ def _is_in_dvc(path: Path) -> bool:
 
 def _is_in_git(path: str) -> bool:
     """Whether Git tracks a file at or below a path; true where Git cannot tell."""
-    command = ["git", "ls-files", "--", os.fspath(path)]
-    try:
-        found = subprocess.run(command, capture_output=True, check=False)
-    except OSError:
-        return True
-    return bool(found.stdout) or found.returncode != 0
+    return git("ls-files", "--", path) != ""

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from fusion.core.protocol import Protocol
+from pipelines.params import Params
 from pipelines.paths import SCORES
 from pipelines.scores.base import Scores, Stage, score_folder
 from pipelines.scores.detection import DetectionScores
@@ -52,6 +53,23 @@ class Board:
             yield "detect", dataset, _conditions(found)
         for dataset, labeled in self.segmentation.items():
             yield "segment", dataset, _conditions(labeled)
+
+
+def board_of(settings: Params) -> Board:
+    """Read the scores of everything that params.yaml measures.
+
+    Raises:
+        InputError: as `read_board`.
+    """
+    return read_board(
+        settings.methods,
+        settings.fuse_on,
+        settings.detect_on,
+        settings.segment_on,
+        settings.detect_seeds,
+        settings.segment_seeds,
+        settings.has_images,
+    )
 
 
 def read_board(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fusion.core.errors import InputError
-from pipelines.runner.git import git
+from pipelines.git import git
 
 
 def require_free(name: str | None) -> None:

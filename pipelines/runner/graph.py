@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import yaml
 
 from fusion.core.errors import InputError
-from pipelines.runner.git import git
+from pipelines.git import git
 
 if TYPE_CHECKING:
     from dvc.repo import Repo

@@ -3,7 +3,7 @@
 from fusion.core.protocol import Protocol
 from pipelines import params
 from pipelines.paths import RESULTS
-from pipelines.report.board import read_board
+from pipelines.report.board import board_of
 from pipelines.report.comparability import require_comparable
 from pipelines.report.costs import read_costs
 from pipelines.report.markdown import to_markdown
@@ -14,15 +14,7 @@ from pipelines.report.tables import assess, write_results
 def main() -> None:
     """Write the leaderboard as CSV, Markdown and metrics, and the tables of comparisons."""
     settings = params.load()
-    board = read_board(
-        settings.methods,
-        settings.fuse_on,
-        settings.detect_on,
-        settings.segment_on,
-        settings.detect_seeds,
-        settings.segment_seeds,
-        settings.has_images,
-    )
+    board = board_of(settings)
     present = {"detect": lambda: _detected_by(settings), "segment": lambda: _segmented_by(settings)}
     require_comparable(board, present)
     results = assess(board, read_costs(settings.methods.values(), settings.fuse_on))

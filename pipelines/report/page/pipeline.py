@@ -1,7 +1,6 @@
 """The page of a pipeline's results."""
 
 import platform
-import subprocess
 from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from fusion.images.prepared import PreparedSet
+from pipelines.git import git
 from pipelines.params import Params
 from pipelines.paths import FUSED, PAGE, PLOTS, PREPARED
 from pipelines.report.board import Board
@@ -166,16 +166,5 @@ def _version(library: str) -> str:
 
 def _commit() -> list[tuple[str, str]]:
     """The commit that the pipeline ran at, and its date; nothing outside a Git repository."""
-    try:
-        found = subprocess.run(
-            ["git", "log", "-1", "--format=%H%n%cs"],  # noqa: S607
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    except FileNotFoundError:
-        return []
-    if found.returncode:
-        return []
-    commit, date = found.stdout.split()
-    return [("commit", commit), ("of", date)]
+    found = git("log", "-1", "--format=%H%n%cs")
+    return [] if found is None else list(zip(("commit", "of"), found.split(), strict=True))

@@ -1,12 +1,11 @@
 """The page's HTML, with style sheet and script inside."""
 
 import json
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
-from secrets import token_hex
+from types import TracebackType
 from typing import Any
 
 import pandas as pd
@@ -15,6 +14,7 @@ from markupsafe import Markup
 
 from fusion.core.errors import InputError
 from fusion.core.files import write_bytes
+from pipelines.datasets.replace import replacing
 from pipelines.report.page import svg
 from pipelines.report.page.figures import Figure
 from pipelines.report.page.gallery import Gallery
@@ -89,19 +89,19 @@ class PageFolder:
     def __init__(self, folder: Path) -> None:
         folder = folder.absolute()
         _require_replaceable(folder)
-        self._folder = folder
-        self.path = folder.with_name(f".{token_hex(8)}.writing")
+        self._replacing = replacing(folder)
 
     def __enter__(self) -> "PageFolder":
-        self.path.mkdir(parents=True)
+        (self.path,) = self._replacing.__enter__()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            self.path.replace(self._folder)
-        else:
-            shutil.rmtree(self.path, ignore_errors=True)
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._replacing.__exit__(kind, error, trace)
 
     def write(self, content: Content) -> None:
         """Write the page; its images are there already."""
