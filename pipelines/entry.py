@@ -47,6 +47,10 @@ STAGES = (
 )
 """The modules of `pipelines.stages`."""
 
+_BEFORE_SOURCES_ARE_READ = frozenset({"generate", "prepare", "train", "teach", "model"})
+_BEFORE_SEGMENTATION = _BEFORE_SOURCES_ARE_READ | {"detect", "segment"}
+"""Stages that may start a run of hours; the others also work where only their inputs are."""
+
 
 def run_stage() -> None:
     """Run the stage that the command line names, with its arguments.
@@ -65,16 +69,19 @@ def run_stage() -> None:
     name = sys.argv[1] if len(sys.argv) > 1 else ""
     if name not in STAGES:
         raise InputError(f"stage '{name}'", "does not exist", f"choose from {', '.join(STAGES)}")
-    settings = params.load()
-    require_sources(settings)
-    if settings.runtime.reproducible:
-        fix_arithmetic()
+    content = params.read()
+    if reproducible := params.is_reproducible(content):
+        fix_arithmetic()  # first: to validate a user's method imports it, and what it imports
+    settings = params.validate(content)
+    if name in _BEFORE_SOURCES_ARE_READ:
+        require_sources(settings)
     module = import_module(f"pipelines.stages.{name}")
-    if settings.runtime.reproducible and "torch" in sys.modules:
+    if reproducible and "torch" in sys.modules:
         from fusion.core.runtime import use_deterministic_algorithms
 
         use_deterministic_algorithms()
-    require_possible(settings)
+    if name in _BEFORE_SEGMENTATION:
+        require_possible(settings)
     app = new_app(add_completion=False)
     app.command(name)(_with_known_names(module.main, settings))
     app(sys.argv[2:], prog_name=f"python -m pipelines.stages {name}")

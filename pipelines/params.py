@@ -24,6 +24,8 @@ from pipelines.strict_yaml import read_yaml
 from pipelines.validation import nested, problems, require
 from segmentation.config import SegmentationConfig
 
+PARAMS = Path("params.yaml")
+
 
 class TrainingParams(Config):
     """One training phase, a DVC stage of its own; its key in params.yaml is `<method>-<phase>`.
@@ -336,25 +338,50 @@ class Params(Config):
                 row.method_config()
 
 
-def load(path: Path = Path("params.yaml")) -> Params:
+def load(path: Path = PARAMS) -> Params:
     """Read and validate params.yaml.
 
     A method that cannot be imported is not an error here; it fails where its rows are used.
 
     Raises:
-        InputError: the file is missing, empty or not YAML; a key is unknown, missing or repeated;
-            a value has the wrong type or is invalid. The message names each key, its value and
-            the allowed values.
+        InputError: as `read` and `validate`.
+    """
+    return validate(read(path), path)
+
+
+def read(path: Path = PARAMS) -> dict[str, Any]:
+    """The content of params.yaml, not yet validated.
+
+    Raises:
+        InputError: the file is missing, empty or not YAML, or repeats a key.
     """
     if not path.is_file():
         raise InputError(path, "is missing", "run from the project's root folder")
     content = read_yaml(path)
     if not isinstance(content, dict):
         raise InputError(path, "is not a YAML mapping", "regenerate it with `pomai params`")
+    return content
+
+
+def validate(content: dict[str, Any], path: Path = PARAMS) -> Params:
+    """Content of params.yaml as typed objects.
+
+    Raises:
+        InputError: a key is unknown or missing; a value has the wrong type or is invalid. The
+            message names each key, its value and the allowed values.
+    """
     try:
         return Params.model_validate(content)
     except ValidationError as error:
         raise InputError(path, problems(error), "correct these keys") from error
+
+
+def is_reproducible(content: dict[str, Any]) -> bool:
+    """Whether `runtime.reproducible` is on; false where `validate` will reject the runtime."""
+    try:
+        return RuntimeConfig.model_validate(content.get("runtime")).reproducible
+    except ValidationError:
+        return False
 
 
 _TASKS = {

@@ -13,14 +13,12 @@ from pipelines.paths import MODELS
 from pipelines.rows import Pretrained, Published
 from pipelines.sources import local_sources, require_sources
 
-_PLAIN_ENCODERS = frozenset({"resnet18", "resnet34", "resnet50", "mobilenet_v2"})
-"""Encoders that every architecture but DPT takes (see the tests)."""
-
-_PLAIN_OPTIONS = frozenset({"decoder_channels", "decoder_use_norm"})
+PLAIN_ENCODERS = frozenset({"resnet18", "resnet34", "resnet50", "mobilenet_v2"})
+"""Encoders that every architecture but DPT takes."""
 
 
 def require_possible(settings: Params) -> None:
-    """Check in the first seconds of a stage what the last ones need, once libraries may be loaded.
+    """Check in the first seconds of a run what its last stages need.
 
     Raises:
         InputError: the segmentation network or its weights are not to be had.
@@ -54,14 +52,31 @@ def inspect(settings: Params) -> list[str]:
 
 
 def _is_plain(settings: Params) -> bool:
-    """Whether the segmentation network is one that certainly can be built, from random weights."""
+    """Whether the segmentation network certainly can be built, from random weights.
+
+    It is asked first, because the library that knows of all networks takes seconds to import.
+    """
     config = settings.segmentation
-    return (
-        config.encoder in _PLAIN_ENCODERS
-        and config.architecture != "DPT"
-        and config.encoder_weights is None
-        and config.own_options().keys() <= _PLAIN_OPTIONS
-    )
+    if config.encoder not in PLAIN_ENCODERS or config.encoder_weights is not None:
+        return False
+    options = config.own_options()
+    if config.architecture != "DeepLabV3Plus":
+        return not options and config.architecture != "DPT"
+    return all(_is_sound(name, value) for name, value in options.items())
+
+
+def _is_sound(name: str, value: object) -> bool:
+    """Whether DeepLabV3+ takes this value of an option; false where it is not known."""
+    match name, value:
+        case "encoder_depth", 4 | 5:
+            return True
+        case "decoder_channels", int(channels):
+            return channels > 0
+        case "decoder_aspp_dropout", int(rate) | float(rate):
+            return 0 <= rate <= 1
+        case "decoder_atrous_rates", [int(first), int(second), int(third)]:
+            return min(first, second, third) > 0
+    return False
 
 
 def _rows_of_weights(settings: Params) -> None:

@@ -142,19 +142,15 @@ def repeatable() -> Iterator[None]:
     """
     workspace = os.environ.get(_WORKSPACE)
     fill: Any = torch.utils.deterministic  # has no types
-    before = (
-        torch.are_deterministic_algorithms_enabled(),
-        torch.is_deterministic_algorithms_warn_only_enabled(),
-        fill.fill_uninitialized_memory,
-    )
+    before = torch.get_deterministic_debug_mode(), fill.fill_uninitialized_memory
     os.environ[_WORKSPACE] = ":4096:8"
     use_deterministic_algorithms()
     try:
         with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
             yield
     finally:
-        torch.use_deterministic_algorithms(before[0], warn_only=before[1])
-        fill.fill_uninitialized_memory = before[2]
+        torch.set_deterministic_debug_mode(before[0])
+        fill.fill_uninitialized_memory = before[1]
         os.environ.pop(_WORKSPACE)
         if workspace is not None:
             os.environ[_WORKSPACE] = workspace

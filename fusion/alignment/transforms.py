@@ -39,8 +39,8 @@ def resizing(source: tuple[int, int], target: tuple[int, int]) -> Matrix:
     Args:
         source, target: (height, width).
 
-    >>> resizing((10, 20), (5, 10)) @ np.array([0.5, 0.5, 1.0])
-    array([0., 0., 1.])
+    >>> resizing((10, 20), (5, 10)).tolist()
+    [[0.5, 0.0, -0.25], [0.0, 0.5, -0.25], [0.0, 0.0, 1.0]]
     """
     down, right = (to / of for of, to in zip(source, target, strict=True))
     offsets = (right - 1) / 2, (down - 1) / 2

@@ -58,7 +58,8 @@ def device_name(device: torch.device) -> str:
 def use_deterministic_algorithms() -> None:
     """Let torch choose algorithms that repeat their results, where it has them."""
     fill: Any = torch.utils.deterministic  # has no types
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    # `use_deterministic_algorithms` sets the same, and imports the compiler: three seconds
+    torch.set_deterministic_debug_mode("warn")
     fill.fill_uninitialized_memory = False  # a search for bugs, and slow
 
 

@@ -200,7 +200,7 @@ def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     """
     remedy = "convert it, or give a folder of frames"
     try:
-        container = av.open(str(path))
+        container = av.open(str(path), metadata_errors="replace")
     except av.FFmpegError as error:
         reason = f"is not a video that can be decoded here ({_words(error)})"
         raise InputError(path, reason, remedy) from error

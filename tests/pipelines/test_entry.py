@@ -120,7 +120,7 @@ def test_without_an_output_nothing_is_lost_unseen(ends, body, expected):
         ("fuse pomia msrs", "params.yaml: has no row of methods 'pomia'; it has average, "),
         ("train pomai-stage1", "params.yaml: has no training phase 'pomai-stage1'; it has pomai-"),
         ("model nope", "params.yaml: has no row of methods 'nope'"),
-        ("detect pomai nope", "params.yaml: has no data set 'nope'; it has m3fd, msrs"),
+        ("detect pomai nope 0", "params.yaml: has no data set 'nope'; it has m3fd, msrs"),
     ],
 )
 @pytest.mark.slow
