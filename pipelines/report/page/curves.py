@@ -1,6 +1,6 @@
 """The plots of training and of the tasks: curves and confusion matrices."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,7 +38,7 @@ def task_figures(
     for dataset, rows in board.detection.items():
         yield Figure(
             f"Precision and recall on {dataset}",
-            "By class, at IoU 0.5, first training seed; the area below a line is the class's "
+            "By class, at IoU 0.5, mean over training seeds; the area below a line is the class's "
             "average precision.",
             _precision_recall(rows, list(board.methods)),
             legend=True,
@@ -46,7 +46,8 @@ def task_figures(
     if confusions:
         yield Figure(
             "Confusion matrices",
-            "Share of each true class (row) that was given each class (column), in percent.",
+            "Share of each true class (row) that was given each class (column), in percent, of all "
+            "training seeds together.",
             [_heat_map(confusion) for confusion in confusions],
             folded=True,
         )
@@ -62,12 +63,12 @@ def _precision_recall(
     rows: Mapping[str, Mapping[int, DetectionScores]], methods: Sequence[str]
 ) -> list[str]:
     charts = []
-    found = {method: _first(row) for method, row in rows.items()}
-    classes = list(next(iter(found.values()))[0])
+    found = {method: _mean_precision(runs.values()) for method, runs in rows.items()}
+    classes = list(next(iter(next(iter(rows.values())).values())).objects)
     for index, name in enumerate(classes):
         lines = {
             method: precision[index]
-            for method, (_, precision) in found.items()
+            for method, precision in found.items()
             if not np.isnan(precision[index]).any()
         }
         if not lines:
@@ -83,10 +84,10 @@ def _precision_recall(
     return charts
 
 
-def _first(runs: Mapping[int, DetectionScores]) -> tuple[list[str], NDArray[np.float64]]:
-    """Classes, and precision C×101 of the first seed."""
-    scores = next(iter(runs.values()))
-    return list(scores.objects), precision_recall(scores.matches)
+def _mean_precision(runs: Iterable[DetectionScores]) -> NDArray[np.float64]:
+    """Precision C×101, mean over the seeds."""
+    mean: NDArray[np.float64] = np.mean([precision_recall(run.matches) for run in runs], axis=0)
+    return mean
 
 
 def _heat_map(confusion: Confusion) -> str:
@@ -117,11 +118,10 @@ def _heat_map(confusion: Confusion) -> str:
 
 def _curve(curve: Curve) -> str:
     steps, values = (curve.table[name].tolist() for name in curve.table.columns[:2])
-    x = svg.Axis("epoch", min(steps), max(steps) + (min(steps) == max(steps)))
+    x = svg.Axis("epoch", min(steps), max(steps) + (min(steps) == max(steps)), whole=True)
     y = svg.padded(str(curve.table.columns[1]), values)
-    chart = svg.Chart(x, y, 300, 220)
+    chart = svg.Chart(x, y, 300, 240, curve.title)
     chart.frame()
     chart.line(list(zip(steps, values, strict=True)), 0)
-    chart.text(chart.width - 18, 26, curve.title, "end", "label")
     last = f"{values[0]:.4g} at first, {values[-1]:.4g} at last"
     return chart.svg(f"{chart.y.name} of {curve.title}: {last}")

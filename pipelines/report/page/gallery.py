@@ -30,11 +30,13 @@ class Boxes:
     classes: names in the order of the labels.
     annotations: stem -> file of the truth.
     matches: method -> its detections.
+    run: which of several training runs they are from, as a sentence.
     """
 
     classes: Sequence[str]
     annotations: Mapping[str, Path]
     matches: Mapping[str, Matches]
+    run: str = ""
 
 
 @dataclass(frozen=True)
@@ -44,11 +46,13 @@ class LabelMaps:
     truth: stem -> file of the truth.
     predicted: method -> stem -> class indices H×W.
     classes: the classes of both.
+    run: which of several training runs they are from, as a sentence.
     """
 
     truth: Mapping[str, Path]
     predicted: Mapping[str, Any]
     classes: LabelClasses = MSRS
+    run: str = ""
 
 
 @dataclass(frozen=True)
@@ -129,6 +133,10 @@ def build_gallery(source: Source, store: ImageStore, count: int | None) -> Galle
         "lower": sorted(LOWER_IS_BETTER & metrics.keys()),
         "classes": list(source.boxes.classes) if source.boxes else [],
         "labels": overlays.label_legend(source.labels.classes) if source.labels else [],
+        "runs": {
+            "found": source.boxes.run if source.boxes else "",
+            "labels": source.labels.run if source.labels else "",
+        },
     }
     first = [(pair.name, _named(source, pair, known)) for pair in pairs[:STATIC]]
     return Gallery(source.name, len(pairs), len(source.pairs), first, data)

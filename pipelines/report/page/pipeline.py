@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from fusion.images.prepared import PreparedSet
 from pipelines.git import git
@@ -39,6 +40,8 @@ def write_page(settings: Params, results: Results, folder: Path = PAGE) -> None:
         InputError: an image, a label or a data set is missing or damaged.
     """
     prepared = {name: PreparedSet.load(PREPARED / name) for name in settings.fuse_on}
+    others = [name for name in settings.train_on if name not in prepared]
+    known = prepared | {name: PreparedSet.load(PREPARED / name) for name in others}
     with PageFolder(folder) as page:
         store = ImageStore(page.path)
         count = settings.report.page.images
@@ -54,7 +57,7 @@ def write_page(settings: Params, results: Results, folder: Path = PAGE) -> None:
                     *task_figures(results.board, list(_curves(settings)), _confusions(results)),
                 ],
                 tables=_tables(results),
-                facts=_facts(settings, results.board, prepared),
+                facts=_facts(settings, results.board, known),
             )
         )
 
@@ -76,10 +79,11 @@ def _source(board: Board, prepared: PreparedSet) -> Source:
     boxes = labels = None
     if detected:
         first = {method: next(iter(runs.values())).matches for method, runs in detected.items()}
-        boxes = Boxes(prepared.classes or [], truth, first)
+        boxes = Boxes(prepared.classes or [], truth, first, _which_run("Detections", detected))
     if labeled:
         predicted = {m: next(iter(runs.values())).predicted for m, runs in labeled.items()}
-        labels = LabelMaps(truth, predicted, classes_of(prepared))
+        which = _which_run("Labels", labeled)
+        labels = LabelMaps(truth, predicted, classes_of(prepared), which)
     return Source(
         name=name,
         pairs=prepared.pairs("test"),
@@ -94,6 +98,12 @@ def _source(board: Board, prepared: PreparedSet) -> Source:
     )
 
 
+def _which_run(drawn: str, rows: Mapping[str, Mapping[int, object]]) -> str:
+    """What is drawn is that of the first seed; nothing to say where there is no other."""
+    seeds = list(next(iter(rows.values())))
+    return f"{drawn} of training seed {seeds[0]}, one of {len(seeds)}." if len(seeds) > 1 else ""
+
+
 def _curves(settings: Params) -> Iterator[Curve]:
     for key in settings.training:
         path = PLOTS / f"train-{key}" / "plots" / "metrics" / "loss.tsv"
@@ -102,22 +112,29 @@ def _curves(settings: Params) -> Iterator[Curve]:
 
 
 def _confusions(results: Results) -> list[Confusion]:
+    """Of every row, the counts of all training seeds together."""
     found = []
     for dataset, rows in results.board.detection.items():
+        names = [*(PreparedSet.load(PREPARED / dataset).classes or []), "background"]
         for method, runs in rows.items():
-            folder = score_folder("detect", method, dataset, PLOTS, next(iter(runs)))
-            counted = pd.read_csv(folder / "confusion.csv", dtype=str, keep_default_na=False)
-            names = [*(PreparedSet.load(PREPARED / dataset).classes or []), "background"]
-            table = pd.crosstab(counted["actual"], counted["predicted"])
-            counts = table.reindex(index=names, columns=names, fill_value=0).to_numpy()
-            found.append(Confusion(f"{method}, detection on {dataset}", names, counts))
+            counts = sum(_detections_by_class(method, dataset, seed, names) for seed in runs)
+            found.append(Confusion(f"{method}, detection on {dataset}", names, np.asarray(counts)))
     for dataset, labeled in results.board.segmentation.items():
         names = PreparedSet.load(PREPARED / dataset).classes or []
         for method, by_seed in labeled.items():
-            counts = next(iter(by_seed.values())).confusions.matrices.sum(0)
+            counts = sum(run.confusions.matrices.sum(0) for run in by_seed.values())
             title = f"{method}, segmentation on {dataset}"
             found.append(Confusion(title, names, np.asarray(counts)))
     return found
+
+
+def _detections_by_class(
+    method: str, dataset: str, seed: int, names: list[str]
+) -> NDArray[np.int64]:
+    path = score_folder("detect", method, dataset, PLOTS, seed) / "confusion.csv"
+    counted = pd.read_csv(path, dtype=str, keep_default_na=False)
+    table = pd.crosstab(counted["actual"], counted["predicted"])
+    return table.reindex(index=names, columns=names, fill_value=0).to_numpy()
 
 
 def _tables(results: Results) -> list[tuple[str, pd.DataFrame]]:
@@ -136,12 +153,13 @@ def _facts(settings: Params, board: Board, prepared: Mapping[str, PreparedSet]) 
     rows = [
         {
             "data set": name,
+            "used to": " and ".join(_uses(settings, name)),
             "layout": data.layout,
             "split": data.split_protocol,
             **{split: len(data.names(split)) for split in ("train", "val", "test")},
             "at night (test)": _night(data),
             "license": settings.dataset(name).license or "not stated",
-            "checksum": data.checksum[:16],
+            "checksum of the split": data.checksum[:16],
         }
         for name, data in prepared.items()
     ]
@@ -151,6 +169,13 @@ def _facts(settings: Params, board: Board, prepared: Mapping[str, PreparedSet]) 
         notes=notes(board, settings.precomputed()),
         settings=Path("params.yaml").read_text(encoding="utf-8"),
     )
+
+
+def _uses(settings: Params, dataset: str) -> Iterator[str]:
+    if dataset in settings.train_on:
+        yield "train"
+    if dataset in settings.fuse_on:
+        yield "test"
 
 
 def _night(data: PreparedSet) -> str:
@@ -167,4 +192,5 @@ def _version(library: str) -> str:
 def _commit() -> list[tuple[str, str]]:
     """The commit that the pipeline ran at, and its date; nothing outside a Git repository."""
     found = git("log", "-1", "--format=%H%n%cs")
-    return [] if found is None else list(zip(("commit", "of"), found.split(), strict=True))
+    labels = ("commit", "date of the commit")
+    return [] if found is None else list(zip(labels, found.split(), strict=True))

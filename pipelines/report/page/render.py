@@ -65,13 +65,13 @@ def render(content: Content) -> str:
     )
     environment.filters["json"] = _json
     environment.filters["data_table"] = _data_table
+    environment.filters["code"] = _code
     template = environment.from_string(_asset("page.html.jinja"))
     return template.render(
         page=content,
         style=Markup(_asset("page.css")),  # noqa: S704 - a file of this package
         script=Markup(_asset("page.js")),  # noqa: S704
-        colors=[svg.color(index) for index in range(len(content.standings.rows))],
-        series=svg.SERIES,
+        marks=[svg.mark(index) for index in range(len(content.standings.rows))],
         markup=Markup,
     )
 
@@ -129,6 +129,15 @@ def _json(value: Any) -> Markup:
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return Markup(text)  # noqa: S704 - escaped above
+
+
+def _code(text: str) -> Markup:
+    """Text in which what is between backticks is code."""
+    plain, code = Markup("{}"), Markup("<code>{}</code>")
+    parts = text.split("`")
+    if len(parts) % 2 == 0:
+        return plain.format(text)
+    return Markup().join((code if i % 2 else plain).format(part) for i, part in enumerate(parts))
 
 
 def _data_table(table: pd.DataFrame) -> list[list[str]]:

@@ -61,6 +61,7 @@ class Standings:
 
 
 TASKS = "Tasks"
+_PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 _COSTS = (
     ("parameters", "learned values of the networks"),
     ("GFLOP", "10⁹ floating-point operations for a pair of 480×640 pixels"),
@@ -210,16 +211,21 @@ def _cost(method: str, name: str, unit: str, value: float | None, cost: RowCost)
         "time": f"; {cost.device}, {cost.threads} threads, {cost.precision}",
         "training": f"; {cost.trained_on}",
     }.get(name, "")
-    return Cell(short(value), value, f"{method}, {name}: {value:,.10g}{unit}{where}")
+    text = f"{value:.0f}" if name == "time" and value >= 100 else short(value)
+    return Cell(text, value, f"{method}, {name}: {value:,.10g}{unit}{where}")
 
 
 def short(value: float) -> str:
-    """Three digits with a unit prefix.
+    """Three digits, from 10 000 on with a unit prefix; smaller whole numbers in full.
 
-    >>> short(98_647_381), short(0.0664), short(0)
-    ('98.6 M', '0.0664', '0')
+    >>> short(98_647_381), short(0.0664), short(0), short(2.996), short(1234)
+    ('98.6 M', '0.0664', '0', '3.00', '1234')
     """
-    for limit, prefix in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
-        if abs(value) >= limit:
-            return f"{value / (1e3 if prefix == 'k' else limit):.3g} {prefix}"
-    return f"{value:.3g}" if abs(value) < 1e3 else f"{value:.0f}"
+    if abs(value) < 1e4:
+        return f"{value:.0f}" if abs(value) >= 1e3 or value == int(value) else _three(value)
+    limit, prefix = next(found for found in _PREFIXES if abs(value) >= found[0])
+    return f"{_three(value / limit)} {prefix}"
+
+
+def _three(value: float) -> str:
+    return f"{value:#.3g}".rstrip(".")

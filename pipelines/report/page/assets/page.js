@@ -398,12 +398,30 @@ class Browser {
       make("span", { class: "name left" }, this.methods[left]),
       make("span", { class: "name right" }, this.methods[right]),
     );
+    this.showPair(left, right);
     find("#slider-field").hidden = this.mode !== "slider";
     find("#flip").hidden = this.mode !== "blink";
     find("#gain-field").hidden = this.mode !== "difference";
     clearInterval(this.blinking);
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
     if (this.mode === "blink" && !still) this.blinking = setInterval(() => this.flip(), 700);
+  }
+
+  /** The values of the two images side by side, the better one bold. */
+  showPair(left, right) {
+    const metrics = Object.entries(this.data.metrics);
+    const places = [left, right].filter((place) => metrics.some(([, rows]) => rows[place - SOURCES.length]?.length));
+    const head = make("tr", {}, make("td"), ...places.map((place) => make("th", { scope: "col" }, this.methods[place])));
+    const body = metrics.map(([name, rows]) => {
+      const lower = this.data.lower.includes(name);
+      const values = places.map((place) => rows[place - SOURCES.length]?.[this.index] ?? null);
+      const [one, other] = values;
+      const better = values.length < 2 || values.includes(null) || one === other ? -1 : Number((other > one) !== lower);
+      const cells = values.map((value, side) => make("td", {}, make(side === better ? "b" : "span", {}, value === null ? "–" : String(value))));
+      return make("tr", {}, make("th", { scope: "row" }, `${name} ${lower ? "↓" : "↑"}`), ...cells);
+    });
+    find("#pair").replaceChildren(make("thead", {}, head), make("tbody", {}, ...body));
+    find("#pair").hidden = !places.length;
   }
 
   flip() {
@@ -444,7 +462,9 @@ class Browser {
       for (const [name, color] of this.data.labels) item("", `background:${color}`, name);
     }
     if (this.current.l && this.has("errors")) item("", "background:#ff2d55", "pixel of another class than the truth");
-    find("#legend").replaceChildren(...items);
+    if (this.current.b && this.has("found")) items.push(make("span", {}, this.data.runs.found));
+    if (this.current.l && (this.has("labels") || this.has("errors"))) items.push(make("span", {}, this.data.runs.labels));
+    find("#legend").replaceChildren(...items.filter((item) => item.textContent));
   }
 
   // Every view has the same position: three variables of the browser's element move them all.
@@ -452,15 +472,24 @@ class Browser {
     const { x, y, z } = this.zoom;
     for (const [name, value] of [["--x", x], ["--y", y], ["--z", z]]) this.element.style.setProperty(name, value);
     this.element.classList.toggle("sharp", z >= 4);
+    this.element.classList.toggle("zoomed", z > 1);
     find("#zoom-reset").textContent = `${Math.round(100 * z)} %`;
     if (z > 1) for (const image of all("#grid .view > img[data-full]")) if (image.src !== image.dataset.full) image.src = image.dataset.full;
   }
 
-  /** Zoom so that the point at shares (px, py) of the view stays where it is. */
-  zoomBy(factor, px = 0.5, py = 0.5) {
+  /** Zoom so that what is at the shares `from` of the view comes to the shares `to`. */
+  zoomBy(factor, from = [0.5, 0.5], to = from) {
     const z = Math.min(MOST, Math.max(1, this.zoom.z * factor));
     const ratio = z / this.zoom.z;
-    this.move({ z, x: px - (px - this.zoom.x) * ratio, y: py - (py - this.zoom.y) * ratio });
+    this.move({ z, x: to[0] - (from[0] - this.zoom.x) * ratio, y: to[1] - (from[1] - this.zoom.y) * ratio });
+  }
+
+  /** Two fingers went from two places to two others, all in shares of the view. */
+  pinch(before, after) {
+    const { w, h } = this.current;
+    const spread = ([a, b]) => Math.hypot((a[0] - b[0]) * w, (a[1] - b[1]) * h);
+    const middle = ([a, b]) => [(a[0] + b[0]) / 2, (a[1] + b[1]) / 2];
+    if (spread(before) > 0) this.zoomBy(spread(after) / spread(before), middle(before), middle(after));
   }
 
   move({ x, y, z }) {
@@ -477,25 +506,31 @@ class Browser {
     element.addEventListener("wheel", (event) => {
       if (!event.ctrlKey && !event.metaKey) return; // a plain wheel scrolls the page
       event.preventDefault();
-      this.zoomBy(Math.exp(-event.deltaY / 200), ...shares(event));
+      this.zoomBy(Math.exp(-event.deltaY / 200), shares(event));
     }, { passive: false });
-    element.addEventListener("dblclick", (event) => this.zoomBy(2, ...shares(event)));
+    element.addEventListener("dblclick", (event) => this.zoomBy(2, shares(event)));
+    element.addEventListener("touchstart", (event) => {
+      if (event.touches.length > 1) event.preventDefault(); // two fingers do not scroll the page
+    }, { passive: false });
+    const held = new Map(); // pointer -> where it is
     element.addEventListener("pointerdown", (event) => {
       if (event.button !== 0) return;
       element.setPointerCapture(event.pointerId);
-      const [startX, startY] = shares(event);
-      const { x, y, z } = this.zoom;
-      const drag = (moved) => {
-        const [px, py] = shares(moved);
-        if (z > 1) this.move({ x: x + px - startX, y: y + py - startY, z });
-        else onDrag(px);
-      };
-      if (z === 1) onDrag(startX);
-      element.addEventListener("pointermove", drag);
-      const stop = () => element.removeEventListener("pointermove", drag);
-      element.addEventListener("pointerup", stop, { once: true });
-      element.addEventListener("pointercancel", stop, { once: true });
+      held.set(event.pointerId, shares(event));
+      if (this.zoom.z === 1 && event.pointerType === "mouse") onDrag(shares(event)[0]);
     });
+    element.addEventListener("pointermove", (event) => {
+      if (!held.has(event.pointerId)) return;
+      const before = [...held.values()];
+      held.set(event.pointerId, shares(event));
+      const after = [...held.values()];
+      if (held.size > 1) this.pinch(before, after);
+      else if (this.zoom.z > 1) this.zoomBy(1, before[0], after[0]);
+      else onDrag(after[0][0]);
+    });
+    for (const end of ["pointerup", "pointercancel"]) {
+      element.addEventListener(end, (event) => held.delete(event.pointerId));
+    }
   }
 
   listen() {
@@ -553,7 +588,9 @@ function linkMethods(browser) {
   for (const row of find(".board").tBodies[0].rows) {
     const head = row.cells[0];
     const name = [...head.childNodes].find((node) => node.nodeType === Node.TEXT_NODE && node.textContent.trim());
-    const button = make("button", { type: "button", title: "Show its images" }, row.dataset.method);
+    const parts = row.dataset.method.split(/(?<=[_.-])/); // a long name breaks between its words
+    const words = parts.flatMap((part, place) => (place ? [make("wbr"), part] : [part]));
+    const button = make("button", { type: "button", title: "Show its images" }, ...words);
     button.addEventListener("click", () => browser.showMethod(row.dataset.method));
     name.replaceWith(button, " ");
   }

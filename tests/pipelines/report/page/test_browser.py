@@ -197,6 +197,75 @@ def test_two_panes_zoom_and_move_together(visit):
     assert page.evaluate(transforms)[0] == "1.0,0.0,0.0"
 
 
+def touch(session, kind, *points):
+    """Fingers on the screen, as the browser's own input."""
+    places = [{"x": x, "y": y, "id": index} for index, (x, y) in enumerate(points)]
+    session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": places})
+
+
+def test_two_fingers_zoom_and_move_all_views_and_do_not_scroll_the_page(visit):
+    page = visit(width=375, has_touch=True, is_mobile=True)
+    pane = page.locator("#grid .window").nth(2)
+    pane.scroll_into_view_if_needed()
+    page.wait_for_timeout(300)
+    box, scrolled = pane.bounding_box(), page.evaluate("scrollY")
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    session = page.context.new_cdp_session(page)
+    touch(session, "touchStart", (x - 10, y))
+    touch(session, "touchStart", (x - 10, y), (x + 10, y))
+    for spread in (14, 18, 22, 26, 30):
+        touch(session, "touchMove", (x - spread, y), (x + spread, y))
+    views = "[...document.querySelectorAll('#grid .view, #stage .view')]"
+    transform = "new DOMMatrix(getComputedStyle(view).transform)"
+    zooms = page.evaluate(f"{views}.map(view => {transform}.a.toFixed(2))")
+    assert set(zooms) == {"3.00"}
+    left = f"{views}.map(view => ({transform}.e / view.clientWidth).toFixed(2))"
+    assert set(page.evaluate(left)) == {"-1.00"}, "what is between the fingers stays there"
+    touch(session, "touchMove", (x - 30 + 15, y), (x + 30 + 15, y))
+    moved = -1 + 15 / box["width"]
+    assert float(page.evaluate(left)[0]) == pytest.approx(moved, abs=0.02)
+    touch(session, "touchEnd")
+    touch(session, "touchStart", (x, y))
+    touch(session, "touchMove", (x, y + 10))
+    touch(session, "touchMove", (x, y + 20))
+    touch(session, "touchEnd")
+    down = f"{transform.replace('view)', views + '[0])')}.f"
+    assert page.evaluate(down) > page.evaluate(f"-{views}[0].clientHeight") + 5
+    assert page.evaluate("scrollY") == scrolled
+    assert page.evaluate("visualViewport.scale") == 1
+
+
+def test_one_finger_scrolls_the_page_where_nothing_is_zoomed(visit):
+    page = visit(width=375, has_touch=True, is_mobile=True)
+    pane = page.locator("#grid .window").nth(2)
+    pane.scroll_into_view_if_needed()
+    page.wait_for_timeout(300)
+    box, scrolled = pane.bounding_box(), page.evaluate("scrollY")
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    session = page.context.new_cdp_session(page)
+    touch(session, "touchStart", (x, y))
+    for down in (20, 40, 60, 80):
+        touch(session, "touchMove", (x, y + down))
+    touch(session, "touchEnd")
+    page.wait_for_timeout(300)
+    assert page.evaluate("scrollY") < scrolled
+
+
+def test_the_values_of_the_two_images_are_side_by_side_the_better_bold(visit):
+    page = visit()
+    page.select_option("#left", label="average")
+    page.select_option("#right", label="visible")
+    heads = page.locator("#pair thead th").all_inner_texts()
+    assert heads == ["average", "visible"]
+    for row in page.locator("#pair tbody tr").all():
+        name = row.locator("th").inner_text()
+        values = [float(text) for text in row.locator("td").all_inner_texts()]
+        bold = float(row.locator("b").inner_text())
+        assert bold == (min(values) if name == "MSE ↓" else max(values))
+    page.select_option("#left", label="source: visible")
+    assert page.locator("#pair thead th").all_inner_texts() == ["visible"]
+
+
 def test_boxes_of_hits_misses_and_false_alarms_can_be_switched_on(visit):
     page = visit()
     page.select_option("#set", label="m3fd")
