@@ -15,7 +15,7 @@ from pipelines.report.page.ranks import Ranks, mean_ranks
 from pipelines.report.page.standings import number, short
 from pipelines.report.tables import Results
 
-MEAN_RANK = "mean rank (1 is best)"
+MEAN_RANK = "mean rank"
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def _pareto(
     (dataset, quality), higher = column, column[1] != MEAN_RANK and higher_is_better(column)
     points = {method: (times[method], value) for method, value in values.items()}
     x = svg.padded("milliseconds (log scale)", [time for time, _ in points.values()], log=True)
-    y = svg.padded(quality, list(values.values()))
+    y = svg.padded(quality if higher else f"{quality} (1 is best)", list(values.values()))
     chart = svg.Chart(x, y, 390, 290, title=f"{quality} on {dataset}")
     chart.frame()
     front = _front(list(points.values()), higher)
@@ -101,12 +101,10 @@ def _pareto(
         chart.dot(time, value, methods.index(method), 5 + min(6, size**0.25 / 12), title)
     best = [method for method, point in points.items() if point in front]
     for method in best:
-        across, y = chart.at(*points[method])
-        beyond = across > chart.width / 2
-        place = (across - 10, "end") if beyond else (across + 10, "start")
-        chart.text(
-            place[0], y + (-5 if higher else 14), svg.short_name(method), place[1], "tick halo"
-        )
+        across, up = chart.at(*points[method])
+        side = "end" if across > chart.width / 2 else "start"
+        left, top = across + (-10 if side == "end" else 10), up + (-5 if higher else 14)
+        chart.text(left, top, svg.short_name(method), side, "tick halo")
     return chart.svg(f"{chart.title} against milliseconds; on the front: {', '.join(best)}")
 
 

@@ -139,12 +139,19 @@ def _detections_by_class(
 
 def _tables(results: Results) -> list[tuple[str, pd.DataFrame]]:
     named = (
-        ("Significance of differences between methods", results.tests),
+        ("The best of each metric against the other methods", _against_best(results)),
         ("Gains over the visible image", results.gains),
         ("Day and night, every class", results.parts),
         ("Agreement of metrics with tasks", results.ranks),
     )
     return [(title, table) for title, table in named if not table.empty]
+
+
+def _against_best(results: Results) -> pd.DataFrame:
+    """The tests behind ≈; those of all pairs would be most of a page of many methods."""
+    tests = results.tests
+    best = [results.table.best(c) for c in zip(tests["dataset"], tests["metric"], strict=True)]
+    return tests[(tests["first"] == best) | (tests["second"] == best)]
 
 
 def _facts(settings: Params, board: Board, prepared: Mapping[str, PreparedSet]) -> Facts:

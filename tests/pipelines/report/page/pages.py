@@ -141,7 +141,7 @@ def write_page(folder, inputs):
                 facts=Facts(
                     summary=[("commit", "0123abc")],
                     datasets=pd.DataFrame([{"data set": HOSTILE, "test": 4}]),
-                    notes=[f"a note on {HOSTILE}"],
+                    notes=[f"a note on {HOSTILE}", f"code `{HOSTILE}`", "one ` alone"],
                     settings="seed: 0\n",
                 ),
             )

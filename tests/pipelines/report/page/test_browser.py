@@ -2,8 +2,14 @@
 
 import shutil
 
+import numpy as np
 import pytest
 
+from pipelines.report.board import Board
+from pipelines.report.costs import RowCost
+from pipelines.report.page.figures import figures
+from pipelines.report.tables import assess
+from tests.pipelines.report import boards
 from tests.pipelines.report.page.pages import HOSTILE, METHODS, write_page
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -304,6 +310,46 @@ def test_names_are_text_whatever_they_contain(visit):
     assert HOSTILE in page.inner_text("#stage .name.right")
     assert HOSTILE in page.inner_text("#method")
     assert page.evaluate("[...document.scripts].every(s => !s.textContent.startsWith('alert'))")
+
+
+def test_charts_of_many_methods_with_long_names_have_room_for_all_words(visit):
+    names = [
+        "visible",
+        *(f"method_{index:02}_published" for index in range(21)),
+        "method_of_many_words_" * 4,
+    ]
+    random = np.random.default_rng(0)
+    scores = {
+        name: boards.fusion({"EN": (random.random(30) + index / 9).tolist()})
+        for index, name in enumerate(names)
+    }
+    costs = {name: RowCost(index, 1.0, 5.0 + index) for index, name in enumerate(names)}
+    found = figures(assess(Board(names, {"msrs": scores}), costs))
+    page = visit()
+    charts = "".join(chart for figure in found for chart in figure.charts)
+    page.evaluate("charts => { document.querySelector('#plots').innerHTML = charts; }", charts)
+    outside = """[...document.querySelectorAll('svg.chart')].flatMap(svg => {
+        const edge = svg.getBoundingClientRect();
+        return [...svg.querySelectorAll('text')].filter(text => {
+            const box = text.getBoundingClientRect();
+            return box.left < edge.left || box.right > edge.right
+                || box.top < edge.top || box.bottom > edge.bottom;
+        }).map(text => text.textContent);
+    })"""
+    assert len(found) == 2
+    assert page.evaluate(outside) == []
+    overlapping = """[...document.querySelectorAll('svg.chart')].flatMap(svg => {
+        const ticks = [...svg.querySelectorAll('text.tick:not(.halo)')];
+        const boxes = ticks.map(text => text.getBoundingClientRect());
+        return boxes.filter((a, i) => boxes.some((b, j) => j > i && a.left < b.right
+            && b.left < a.right && a.top < b.bottom && b.top < a.bottom));
+    }).length"""
+    assert page.evaluate(overlapping) == 0
+
+
+def test_code_in_notes_is_code_and_names_stay_text(visit):
+    page = visit()
+    assert page.locator("#method .notes code").all_inner_texts() == [HOSTILE]
 
 
 @pytest.mark.parametrize("width", [375, 1280])

@@ -10,7 +10,7 @@ from pipelines.report.page import overlays
 from pipelines.report.page.gallery import choose
 from pipelines.report.page.ranks import mean_ranks
 from pipelines.report.page.standings import short, standings
-from pipelines.report.page.svg import Axis
+from pipelines.report.page.svg import Axis, dot, mark
 from pipelines.report.tables import assess
 from tests.pipelines.report.page.pages import HOSTILE, STEMS, board, costs, matches
 
@@ -100,6 +100,26 @@ def test_the_choice_of_images_is_seeded_and_keeps_their_order():
 def test_ticks_are_round_and_inside():
     assert Axis("", 0.23, 0.91).ticks() == pytest.approx([0.4, 0.6, 0.8])
     assert Axis("", 3, 700, log=True).ticks() == [5, 10, 20, 50, 100, 200, 500]
+
+
+@pytest.mark.parametrize(
+    ("axis", "texts"),
+    [
+        (Axis("", 0.1, 1.1), ["0.2", "0.4", "0.6", "0.8", "1.0"]),
+        (Axis("", 2.18246, 2.18261), ["2.18250", "2.18255", "2.18260"]),
+        (Axis("", 1, 2, whole=True), ["1", "2"]),
+        (Axis("", 400, 6000, log=True), ["500", "1k", "2k", "5k"]),
+        (Axis("", -0.12, 0.11), ["-0.10", "-0.05", "0.00", "0.05", "0.10"]),
+    ],
+)
+def test_the_texts_of_ticks_tell_them_apart(axis, texts):
+    assert [words for _, words in axis.labeled_ticks()] == texts
+
+
+def test_the_marks_of_32_methods_differ():
+    assert len({mark(index) for index in range(32)}) == 32
+    drawn = {dot(0, 0, index) for index in range(32)}
+    assert len(drawn) == 32
 
 
 @pytest.mark.parametrize(("value", "text"), [(98_647_381, "98.6 M"), (0, "0"), (12_345, "12.3 k")])
