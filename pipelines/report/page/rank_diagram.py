@@ -50,8 +50,8 @@ def _rank_axis(
         if (rank - 1) % every == 0:
             yield svg.text(place(rank), top - 9, str(rank), "middle", "tick")
     end = place(1 + difference)
-    yield f'<path class="cd" d="M{place(1):.1f} 36H{end:.1f}m0 -4v8M{place(1):.1f} 32v8"/>'
-    yield svg.text(min(end, place(highest)) + 6, 40, f"CD = {difference:.2f}", css="tick")
+    yield f'<path class="cd" d="M{place(1):.1f} 31H{end:.1f}m0 -4v8M{place(1):.1f} 27v8"/>'
+    yield svg.text(min(end, place(highest)) + 6, 35, f"CD = {difference:.2f}", css="tick")
 
 
 def _cliques(means: Sequence[float], difference: float) -> list[tuple[int, int]]:
