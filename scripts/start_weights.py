@@ -23,9 +23,10 @@ from fusion import methods
 from fusion.core.config import Config, RuntimeConfig
 from fusion.images.prepared import PreparedSet
 from fusion.inference.fuse import fuse_pairs
-from pipelines.datasets.config import DatasetConfig, M3FDConfig, MSRSConfig, SampleConfig
+from pipelines.datasets.config import DatasetConfig, M3FDConfig, MSRSConfig
 from pipelines.datasets.prepare import prepare
 from pipelines.datasets.sample import generate
+from pipelines.datasets.sample_config import SampleConfig
 from pipelines.entry import guard
 from segmentation.config import SegmentationConfig
 from segmentation.experiment import train_and_test as segment
@@ -39,7 +40,7 @@ SCENES = SampleConfig(seed=1, msrs_train=800, msrs_test=80, m3fd=1200)
 
 DETECTION = DetectionConfig(
     model="yolov5n",
-    epochs=40,
+    epochs=24,
     batch_size=8,
     nominal_batch_size=8,
     image_size=160,
