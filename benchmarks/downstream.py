@@ -24,9 +24,10 @@ from fusion.core.config import RuntimeConfig
 from fusion.core.memory import keep_freed_memory
 from fusion.core.runtime import pick_device
 from pipelines import params
-from pipelines.datasets.config import DatasetConfig, SampleConfig
+from pipelines.datasets.config import DatasetConfig
 from pipelines.datasets.prepare import prepare
 from pipelines.datasets.sample import generate
+from pipelines.datasets.sample_config import SampleConfig
 from segmentation.config import SegmentationConfig
 
 

@@ -1,86 +1,30 @@
 """`params.yaml` as typed, validated objects: the only place where hyperparameters are read."""
 
-import os
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from detection.config import DetectionConfig
 from fusion import methods
 from fusion.core.config import Config, RuntimeConfig
 from fusion.core.errors import InputError, list_names
 from fusion.core.names import Name
-from fusion.core.weight_files import check_weight_file
 from fusion.methods import PhaseConfig, TaughtPhaseConfig
-from fusion.metrics import METRIC_NAMES
-from pipelines.datasets.config import DatasetConfig, SampleConfig
+from pipelines.datasets.config import DatasetConfig
+from pipelines.datasets.sample_config import SampleConfig
+from pipelines.folders import require_distinct_folders, require_paths_inside, require_weight_file
 from pipelines.paths import MODELS, TEACHERS
 from pipelines.rows import Exported, Precomputed, Pretrained, Published, Row, completed
 from pipelines.scores.base import stage_name
+from pipelines.sections import EvaluationParams, FusionParams, ReportParams, TrainingParams
 from pipelines.seeds import Seeds
 from pipelines.strict_yaml import read_yaml
 from pipelines.validation import nested, problems, require
 from segmentation.config import SegmentationConfig
 
 PARAMS = Path("params.yaml")
-
-
-class TrainingParams(Config):
-    """One training phase, a DVC stage of its own; its key in params.yaml is `<method>-<phase>`.
-
-    method: the row that it trains.
-    phase: derived from the key.
-    code: the method's file or folder. DVC watches it: an edit there trains this method only.
-    after: the folder that must exist first: an earlier phase's weights, the training pairs, or
-        `data/teachers` for a phase that learns from other methods.
-    settings: the phase's own settings (the method's `phases[phase]`).
-
-    `code` and `after` could be derived, but dvc.yaml can only use what params.yaml states.
-    """
-
-    method: str
-    phase: str
-    code: str
-    after: str
-    settings: dict[str, Any]
-
-    def taught(self) -> bool:
-        """Whether the phase learns from other methods."""
-        return Path(self.after) == TEACHERS
-
-
-class FusionParams(Config):
-    """The fuse stage. `stretch` is the same for every method of a leaderboard."""
-
-    stretch: bool = False
-    batch_size: int = Field(1, ge=1, le=2**16)
-
-
-class EvaluationParams(Config):
-    """The evaluate stage: which fusion metrics the leaderboard shows."""
-
-    metrics: list[str]
-
-    @field_validator("metrics")
-    @classmethod
-    def _known(cls, names: list[str]) -> list[str]:
-        for name in names:
-            require(name in METRIC_NAMES, "metric", name, METRIC_NAMES)
-        return names
-
-
-class PageParams(Config):
-    """The page stage: how many test images of a data set it shows; None for all."""
-
-    images: int | None = Field(24, ge=1)
-
-
-class ReportParams(Config):
-    """The report."""
-
-    page: PageParams = PageParams()
 
 
 class Params(Config):
@@ -134,8 +78,8 @@ class Params(Config):
             self._can_teach(name)
         for key, step in self.training.items():
             self._phase_is_possible(f"training.{key}", step)
-        self._paths_stay_inside()
-        self._folders_differ()
+        require_paths_inside(self.given_paths())
+        require_distinct_folders(self.methods, self.datasets, self.training, self.fuse_on)
         self._weight_files_are_there()
         return self
 
@@ -154,38 +98,10 @@ class Params(Config):
 
     def _weight_files_are_there(self) -> None:
         """Check weight files now, because the last stages read them."""
-        detector, encoder = self.detection.weights, self.segmentation.weight_file()
-        for key, datasets, file in (
-            ("detection.weights", self.detect_on, detector),
-            ("segmentation.encoder_weights", self.segment_on, encoder),
-        ):
-            if not datasets or not file:
-                continue
-            try:
-                check_weight_file(Path(file))
-            except InputError as error:
-                raise ValueError(f"{key}: {error} (null starts from random ones)") from error
-
-    def _paths_stay_inside(self) -> None:
-        """Refuse a relative path that leaves the repository: experiments run in copies of it."""
-        for key, path in self.given_paths():
-            if os.path.normpath(path).startswith(".."):
-                raise ValueError(
-                    f"{key}: '{path}' is outside the repository, and `dvc exp run --queue` and "
-                    "`--temp` run in a copy of it that lies elsewhere: give the absolute path"
-                )
-
-    def _folders_differ(self) -> None:
-        """Refuse names that give two rows one folder, as `a` on `b-c` and `a-b` on `c` do."""
-        if same := self.methods.keys() & self.training.keys():
-            raise ValueError(
-                f"methods.{min(same)}: is the name of a training phase: rename the row"
-            )
-        for names in (self.methods, self.datasets, self.training):
-            _require_distinct([(name, name) for name in names])
-        _require_distinct(
-            [(f"{row}-{name}", f"{row} on {name}") for row in self.methods for name in self.fuse_on]
-        )
+        if self.detect_on and self.detection.weights:
+            require_weight_file("detection.weights", self.detection.weights)
+        if self.segment_on and (encoder := self.segmentation.weight_file()):
+            require_weight_file("segmentation.encoder_weights", encoder)
 
     def _has_what_tasks_need(self, method: str) -> None:
         for dataset in [*self.detect_on, *self.segment_on]:
@@ -389,19 +305,6 @@ _TASKS = {
     "segment_on": (("msrs", "masks"), ("train", "test")),
 }
 """Requirements of a task: the layouts with its labels, and the splits."""
-
-
-def _require_distinct(folders: Iterable[tuple[str, str]]) -> None:
-    """Refuse folders of one name, also where a file system ignores case.
-
-    Args:
-        folders: each with what is kept in it.
-    """
-    kept: dict[str, str] = {}
-    for folder, what in folders:
-        other = kept.setdefault(folder.casefold(), what)
-        if other != what:
-            raise ValueError(f"'{other}' and '{what}' would share the folder {folder}: rename one")
 
 
 def _require_known(what: str, name: str, known: Collection[str]) -> None:

@@ -1,4 +1,4 @@
-"""Settings of the data: sample scenes and data sets; light to import."""
+"""Settings of data sets; light to import."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, Any, Literal, Self
@@ -21,27 +21,6 @@ NAME_FIELD = "{name}"
 Split = Literal["train", "val", "test"]
 _Pair = Annotated[tuple[FiniteFloat, FiniteFloat], Field(strict=False)]  # YAML has lists
 _Triple = Annotated[tuple[FiniteFloat, FiniteFloat, FiniteFloat], Field(strict=False)]
-
-
-class SampleConfig(Config):
-    """Generated scenes.
-
-    Attributes:
-        seed: seed of the scenes. Every image has a separate seed derived from it, so a larger
-            count does not change the earlier images.
-        msrs_train: number of pairs in MSRS/train.
-        msrs_test: number of pairs in MSRS/test.
-        m3fd: number of pairs in M3FD.
-        height: pixels of every image.
-        width: pixels of every image.
-    """
-
-    seed: int = Field(0, ge=0, lt=2**32)
-    msrs_train: int = Field(48, ge=1, le=10**6)
-    msrs_test: int = Field(24, ge=1, le=10**6)
-    m3fd: int = Field(200, ge=1, le=10**6)
-    height: int = Field(128, ge=32, le=2048)
-    width: int = Field(160, ge=32, le=2048)
 
 
 class DatasetBase(Config):

@@ -9,8 +9,8 @@ import pytest
 from detection.boxes import Annotation, read_annotation, write_yolo
 from detection.classes import CLASSES
 from pipelines.compose import compose
-from pipelines.datasets.config import SampleConfig
 from pipelines.datasets.sample import generate
+from pipelines.datasets.sample_config import SampleConfig
 from pipelines.stages import detect, evaluate, fuse, model, prepare, report
 
 ROOT = Path(__file__).parents[2]

@@ -12,9 +12,9 @@ import numpy as np
 from detection.classes import CLASSES as M3FD_CLASSES
 from fusion.core.files import write_bytes
 from fusion.images.decode import to_rgb, write_image
-from pipelines.datasets.config import SampleConfig
 from pipelines.datasets.sample.canvas import Box
 from pipelines.datasets.sample.scenes import m3fd_scene, msrs_scene
+from pipelines.datasets.sample_config import SampleConfig
 
 __all__ = ["generate"]
 

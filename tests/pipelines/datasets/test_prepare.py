@@ -12,10 +12,11 @@ from detection.classes import CLASSES
 from fusion.core.errors import InputError
 from fusion.images.decode import read_visible, write_image
 from fusion.images.pairs import find_pairs
-from pipelines.datasets.config import DatasetConfig, SampleConfig
+from pipelines.datasets.config import DatasetConfig
 from pipelines.datasets.duplicates import near_duplicates
 from pipelines.datasets.prepare import prepare
 from pipelines.datasets.sample import generate
+from pipelines.datasets.sample_config import SampleConfig
 from segmentation.labels import read_label
 from tests.fusion.alignment.scenes import shifted_scene
 from tests.pipelines.datasets.test_duplicates import described

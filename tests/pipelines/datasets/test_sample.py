@@ -9,11 +9,11 @@ from detection.boxes import read_annotation
 from detection.classes import CLASSES as M3FD
 from fusion.images.decode import read_infrared, read_visible
 from fusion.images.pairs import find_pairs
-from pipelines.datasets.config import SampleConfig
 from pipelines.datasets.night import is_night
 from pipelines.datasets.sample import generate
 from pipelines.datasets.sample.canvas import Camera, Canvas, Surface, rectangle
 from pipelines.datasets.sample.scenes import m3fd_scene, msrs_scene
+from pipelines.datasets.sample_config import SampleConfig
 from segmentation.labels import CLASSES as MSRS
 from segmentation.labels import read_label
 
