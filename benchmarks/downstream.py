@@ -76,8 +76,8 @@ def make_data(work: Path, images: int, side: int) -> None:
 def measure_detection(work: Path, config: DetectionConfig, runtime: RuntimeConfig) -> dict:
     """Time between batches and within them, of the last epoch."""
     go_offline(work / "ultralytics")
+    from detection.resumable_trainer import ResumableTrainer
     from detection.train import training_arguments
-    from detection.trainer import ResumableTrainer
     from detection.workspace import build_workspace
 
     workspace = build_workspace(work / "fused/m3fd", work / "m3fd", work / "yolo")

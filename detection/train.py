@@ -78,9 +78,9 @@ def _train(
     report: Callable[[Record], None],
 ) -> Snapshot:
     """Start or resume training; return the curve and the best weights."""
-    from detection import trainer
+    from detection import resumable_trainer
 
-    training = trainer.ResumableTrainer(
+    training = resumable_trainer.ResumableTrainer(
         overrides=arguments, checkpoints=checkpoints, resume_from=found
     )
     for record in training.curve:
@@ -88,7 +88,7 @@ def _train(
     if not training.finished:
         training.add_callback("on_fit_epoch_end", lambda _: report(training.curve[-1]))
         training.train()  # type: ignore[no-untyped-call]
-    weights = trainer.strip(training.best_weights)
+    weights = resumable_trainer.strip(training.best_weights)
     contents = {_CURVE: json.dumps(training.curve).encode(), BEST.name: weights}
     result = Snapshot(len(training.curve) + 1, contents)
     checkpoints.save(result, keep=1)

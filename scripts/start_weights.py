@@ -2,11 +2,10 @@
 
     python -m scripts.start_weights FOLDER
 
-FOLDER keeps scenes and runs, so that a killed run resumes. The results are
-`detection/start/yolov5n-scenes.pt` and `segmentation/start/regnetx_002-scenes.safetensors`. The
-scenes are drawn from another seed than the sample's, so none is in its splits. Each scene is one
-image: visible, infrared, average or maximum in turn, so that no row of the leaderboard starts from
-networks that know its images best.
+FOLDER keeps scenes and runs, so that a killed run resumes. The results are in
+`detection/start_weights` and `segmentation/start_weights`. The scenes are drawn from another seed
+than the sample's, so none is in its splits. Each scene is one image: visible, infrared, average or
+maximum in turn, so that no row of the leaderboard starts from networks that know its images best.
 """
 
 import shutil
@@ -32,8 +31,8 @@ from segmentation.config import SegmentationConfig
 from segmentation.experiment import train_and_test as segment
 from segmentation.train import BEST as SEGMENTER
 
-DETECTOR_START = Path("detection/start/yolov5n-scenes.pt")
-ENCODER_START = Path("segmentation/start/regnetx_002-scenes.safetensors")
+DETECTOR_START = Path("detection/start_weights/yolov5n-scenes.pt")
+ENCODER_START = Path("segmentation/start_weights/regnetx_002-scenes.safetensors")
 
 ROWS = ("visible", "infrared", "average", "maximum")
 SCENES = SampleConfig(seed=1, msrs_train=800, msrs_test=80, m3fd=1200)

@@ -31,7 +31,7 @@ def compare(
     from fusion.core.runtime import pick_device
     from pipelines.commands.evaluate import metric_names
     from pipelines.commands.terminal import progress
-    from pipelines.report.page.folders import write_comparison
+    from pipelines.report.page.folders_page import write_comparison
 
     folders = _named(fused)
     names, device = metric_names(metrics), pick_device(RuntimeConfig(accelerator=accelerator))

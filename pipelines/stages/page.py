@@ -4,7 +4,7 @@ from pipelines import params
 from pipelines.paths import RESULTS
 from pipelines.report.board import board_of
 from pipelines.report.costs import read_costs
-from pipelines.report.page.pipeline import write_page
+from pipelines.report.page.pipeline_page import write_page
 from pipelines.report.tables import read_results
 
 

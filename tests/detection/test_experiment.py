@@ -55,7 +55,7 @@ from fusion.core.config import RuntimeConfig
 
 root, work = map(Path, sys.argv[1:3])
 prepare(work.parent / "ultralytics")
-from detection.trainer import ResumableTrainer
+from detection.resumable_trainer import ResumableTrainer
 start_epoch = ResumableTrainer._seed_epoch
 def noted(trainer):
     with work.with_name("trained").open("a") as file:
@@ -207,8 +207,8 @@ def test_a_result_holds_what_was_found(shapes, tmp_path):
 def trainer_of(shapes, folder, **changes):
     folder.mkdir(exist_ok=True)
     prepare(folder / "ultralytics")
+    from detection.resumable_trainer import ResumableTrainer
     from detection.train import training_arguments
-    from detection.trainer import ResumableTrainer
 
     config, cpu = DetectionConfig(**(SETTINGS | changes)), RuntimeConfig(accelerator="cpu")
     data = workspace_of(shapes, folder / "run").description
