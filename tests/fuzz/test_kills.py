@@ -36,7 +36,7 @@ WORK = {
 """Command, and the folder of its result."""
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
-PATIENT = Limits(seconds=1200)
+PATIENT = Limits(seconds=1200, cpu_seconds=1200)
 EVERYWHERE = ("",)
 """Stages write into many folders: none is watched here."""
 
@@ -54,7 +54,7 @@ def ready(server, valid, tmp_path_factory):
 
 
 def content(folder):
-    """SHA-256 of every file; archives by what is in them, as they hold times."""
+    """SHA-256 of every file but the hidden ones, which are locks."""
     return {
         path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
