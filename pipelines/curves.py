@@ -36,5 +36,5 @@ def training_log(folder: Path, active: bool) -> Iterator[TrainingLog | None]:
         yield None
         return
     with open_live(folder) as live:
-        (folder / "plots").mkdir()  # what a phase of no epochs leaves
+        (folder / "plots").mkdir(exist_ok=True)  # what a phase of no epochs leaves
         yield TrainingLog(live)
