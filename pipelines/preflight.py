@@ -13,7 +13,7 @@ from pipelines.paths import MODELS
 from pipelines.rows import Pretrained, Published
 from pipelines.sources import local_sources, require_sources
 
-PLAIN_ENCODERS = frozenset({"resnet18", "resnet34", "resnet50", "mobilenet_v2"})
+PLAIN_ENCODERS = frozenset({"resnet18", "resnet34", "resnet50", "mobilenet_v2", "tu-regnetx_002"})
 """Encoders that every architecture but DPT takes."""
 
 
@@ -52,12 +52,13 @@ def inspect(settings: Params) -> list[str]:
 
 
 def _is_plain(settings: Params) -> bool:
-    """Whether the segmentation network certainly can be built, from random weights.
+    """Whether the segmentation network certainly can be built without a download.
 
     It is asked first, because the library that knows of all networks takes seconds to import.
     """
     config = settings.segmentation
-    if config.encoder not in PLAIN_ENCODERS or config.encoder_weights is not None:
+    named_weights = config.encoder_weights is not None and not config.weight_file()
+    if config.encoder not in PLAIN_ENCODERS or named_weights:
         return False
     options = config.own_options()
     if config.architecture != "DeepLabV3Plus":

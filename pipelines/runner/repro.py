@@ -8,7 +8,7 @@ from fusion.core.errors import InputError
 from pipelines.runner import graph
 from pipelines.runner.gpus import GpuPool, chosen_gpus, cores, shares
 from pipelines.runner.live import shown
-from pipelines.runner.schedule import Outcome, run
+from pipelines.runner.schedule import Outcome, Run
 from pipelines.runner.slurm import SlurmLauncher, parse_options
 from pipelines.runner.storage import lock_advice
 from pipelines.runner.workers import Launcher, LocalLauncher
@@ -68,7 +68,7 @@ def reproduce(targets: Sequence[str], places: Places) -> Outcome:
             raise InputError("runtime.devices", reason, "lower it, or name more GPUs")
     try:
         with shown(len(plan.needs)) as view:
-            outcome = run(plan, launcher, jobs, pool, places.gpus_of, view)
+            outcome = Run(plan, launcher, jobs, pool, places.gpus_of, view).complete()
     finally:
         if plan.changed:
             graph.order_lock()

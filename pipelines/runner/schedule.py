@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from queue import Empty, SimpleQueue
 from typing import NamedTuple, Protocol
@@ -53,47 +54,30 @@ class Outcome(NamedTuple):
         return [*self.current, *self.ran, *self.failed, *self.blocked]
 
 
-def run(
-    plan: Plan,
-    launcher: Launcher,
-    jobs: int,
-    pool: GpuPool,
-    gpus_of: Callable[[str], int],
-    watcher: Watcher,
-) -> Outcome:
-    """Run the stages of a plan; a stage that fails stops only those that depend on it.
+@dataclass
+class Run:
+    """The stages of a plan; a stage that fails stops only those that depend on it.
 
-    A stage that was up to date, and of which no dependency ran, costs no process. An interrupt
-    (Ctrl-C) ends the running stages, waits until DVC has recorded what was finished, and is raised
-    again; a second one kills them.
+    A stage that was up to date, and of which no dependency ran, costs no process.
 
-    Args:
+    Attributes:
+        plan: what needs what.
+        launcher: starts a stage's process.
         jobs: how many may run at the same time.
+        pool: the GPUs that stages share.
         gpus_of: how many GPUs a stage needs. Stages that need one are started first.
+        watcher: is told what happens.
     """
-    state = _Run(plan, launcher, jobs, pool, gpus_of, watcher)
-    try:
-        while state.advance():
-            state.collect()
-    except BaseException:
-        state.end()
-        raise
-    return state.outcome()
 
+    plan: Plan
+    launcher: Launcher
+    jobs: int
+    pool: GpuPool
+    gpus_of: Callable[[str], int]
+    watcher: Watcher
 
-class _Run:
-    def __init__(
-        self,
-        plan: Plan,
-        launcher: Launcher,
-        jobs: int,
-        pool: GpuPool,
-        gpus_of: Callable[[str], int],
-        watcher: Watcher,
-    ) -> None:
-        self._plan, self._launcher, self._jobs = plan, launcher, jobs
-        self._pool, self._gpus_of, self._watcher = pool, gpus_of, watcher
-        self._sorter = TopologicalSorter(plan.needs)
+    def __post_init__(self) -> None:
+        self._sorter = TopologicalSorter(self.plan.needs)
         self._sorter.prepare()
         self._ready: list[str] = []
         self._running: dict[str, Running] = {}
@@ -102,30 +86,44 @@ class _Run:
         self._ran: list[str] = []
         self._failed: dict[str, int] = {}
 
+    def complete(self) -> Outcome:
+        """Run everything that is not up to date.
+
+        An interrupt (Ctrl-C) ends the running stages, waits until DVC has recorded what was
+        finished, and is raised again; a second one kills them.
+        """
+        try:
+            while self.advance():
+                self.collect()
+        except BaseException:
+            self.end()
+            raise
+        return self.outcome()
+
     def advance(self) -> bool:
         """Start what can start; returns whether anything runs."""
         while new := self._sorter.get_ready():
             for stage in new:
-                if stage in self._plan.changed or not self._plan.needs[stage] <= self._current:
+                if stage in self.plan.changed or not self.plan.needs[stage] <= self._current:
                     self._ready.append(stage)
                 else:
                     self._current.add(stage)
                     self._sorter.done(stage)
-        order = list(self._plan.needs)
-        for stage in sorted(self._ready, key=lambda s: (not self._gpus_of(s), order.index(s))):
+        order = list(self.plan.needs)
+        for stage in sorted(self._ready, key=lambda s: (not self.gpus_of(s), order.index(s))):
             self._start(stage)
         return bool(self._running)
 
     def _start(self, stage: str) -> None:
-        if len(self._running) == self._jobs:
+        if len(self._running) == self.jobs:
             return
-        count = self._gpus_of(stage)
-        gpus = self._pool.take(count) if count else ()
+        count = self.gpus_of(stage)
+        gpus = self.pool.take(count) if count else ()
         if gpus is None:
             return
         self._ready.remove(stage)
-        visible = gpus if self._pool.size else None
-        worker = self._launcher.start(stage, visible, log_of(stage))
+        visible = gpus if self.pool.size else None
+        worker = self.launcher.start(stage, visible, log_of(stage))
         self._running[stage] = Running(worker, gpus, time.monotonic())
         threading.Thread(target=self._wait, args=(stage, worker), daemon=True).start()
 
@@ -138,12 +136,12 @@ class _Run:
             self._collect(*self._ended.get(timeout=POLL_SECONDS))
             while True:
                 self._collect(*self._ended.get_nowait())
-        self._watcher.update(self._running)
+        self.watcher.update(self._running)
 
     def _collect(self, stage: str, status: int) -> None:
         running = self._running.pop(stage)
-        self._pool.give_back(running.gpus)
-        self._watcher.ended(stage, status, time.monotonic() - running.began)
+        self.pool.give_back(running.gpus)
+        self.watcher.ended(stage, status, time.monotonic() - running.began)
         if status:
             self._failed[stage] = status
         else:
@@ -163,5 +161,5 @@ class _Run:
 
     def outcome(self) -> Outcome:
         settled = self._current.union(self._ran, self._failed)
-        blocked = [stage for stage in self._plan.needs if stage not in settled]
+        blocked = [stage for stage in self.plan.needs if stage not in settled]
         return Outcome(self._current, self._ran, self._failed, blocked)

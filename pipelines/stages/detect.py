@@ -2,6 +2,7 @@
 
 import shutil
 from functools import partial
+from pathlib import Path
 
 import pandas as pd
 
@@ -39,6 +40,8 @@ def _detect(settings: params.Params, method: str, dataset: str, seed: int) -> No
         )
     split, precision = workspace.split_protocol, result.protocol["precision"]
     conditions = f"{config.model}, split `{split}`, precision `{precision}`"
+    if config.weights:
+        conditions = f"{conditions}, started from `{Path(config.weights).name}`"
     DetectionScores.of(result, conditions).save(folder(root=SCORES))
     WEIGHTS.mkdir(exist_ok=True)
     shutil.copyfile(work / BEST, folder(root=WEIGHTS).with_suffix(".pt"))

@@ -1,6 +1,7 @@
 """Stage: fused images and labels -> a segmentation network, tested."""
 
 from functools import partial
+from pathlib import Path
 
 from fusion.core.locks import exclusive
 from pipelines import params
@@ -34,6 +35,8 @@ def _segment(settings: params.Params, method: str, dataset: str, seed: int) -> N
         )
     precision = result.protocol["precision"]
     conditions = f"{config.architecture} ({config.encoder}), precision `{precision}`"
+    if config.encoder_weights:
+        conditions = f"{conditions}, encoder from `{Path(config.encoder_weights).name}`"
     conditions = f"{conditions}, {result.classes.in_words()}"
     SegmentationScores.of(result, conditions).save(folder(root=SCORES))
     counts = thousandths(result.per_image.sum(0))

@@ -7,7 +7,7 @@ import pytest
 
 from pipelines.runner.gpus import GpuPool
 from pipelines.runner.graph import Plan
-from pipelines.runner.schedule import run
+from pipelines.runner.schedule import Run
 
 DIAMOND = {"start": set(), **{name: {"start"} for name in "abcd"}, "end": set("abcd")}
 
@@ -59,7 +59,7 @@ def schedule(needs, changed=None, jobs=4, gpus=(), gpus_of=lambda _: 0, launcher
     launcher, record = launcher or Sleepers(), Record()
     launcher.record = record
     plan = Plan(needs, set(needs) if changed is None else changed)
-    outcome = run(plan, launcher, jobs, GpuPool(list(gpus)), gpus_of, record)
+    outcome = Run(plan, launcher, jobs, GpuPool(list(gpus)), gpus_of, record).complete()
     return outcome, launcher, record
 
 
@@ -159,6 +159,6 @@ def test_an_interrupt_ends_the_workers_and_is_raised():
     launcher.record = record
     plan, began = Plan(DIAMOND, set(DIAMOND)), time.monotonic()
     with pytest.raises(KeyboardInterrupt):
-        run(plan, launcher, 4, GpuPool([]), lambda _: 0, record)
+        Run(plan, launcher, 4, GpuPool([]), lambda _: 0, record).complete()
     assert record.ends == ["start"]
     assert time.monotonic() - began < 30
