@@ -36,6 +36,6 @@ def training_log(folder: Path, active: bool) -> Iterator[TrainingLog | None]:
         yield None
         return
     with open_live(folder) as live:
-        (folder / "plots").mkdir()  # what a phase of no epochs leaves
+        (folder / "plots").mkdir(exist_ok=True)  # what a phase of no epochs leaves
         live.step = 1  # epochs count from 1, as pictures and the tasks' curves do
         yield TrainingLog(live)

@@ -35,3 +35,4 @@ def start_process():
 def pytest_addoption(parser):
     parser.addoption("--fuzz-seconds", type=float, default=60, help="How long to damage inputs.")
     parser.addoption("--fuzz-seed", type=int, default=0, help="Which damaged inputs to draw.")
+    parser.addoption("--kills", type=int, default=1, help="How often to kill what is killed.")

@@ -36,16 +36,21 @@ def read_points(path: Path) -> tuple[Points, Points]:
         text = read_bytes(path, LARGEST_FILE).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(path, "is not a text file", "save it as CSV in UTF-8") from error
-    rows = csv.DictReader(io.StringIO(text))
     try:
-        names = [name.strip() for name in rows.fieldnames or ()]
+        names, *rows = csv.reader(io.StringIO(text), strict=True)
+    except ValueError:
+        names, rows = [], []  # an empty file
     except csv.Error as error:
         raise InputError(path, f"is not a CSV file ({error})", "save it as CSV") from error
+    names = [name.strip() for name in names]
     if missing := [name for name in COLUMNS if name not in names]:
         remedy = f"its first line must name {', '.join(COLUMNS)}"
         raise InputError(path, f"has no column {', '.join(missing)}", remedy)
-    rows.fieldnames = names
-    table = [_numbers(path, line, row) for line, row in enumerate(rows, start=2)]
+    table = [
+        _numbers(path, line, dict(zip(names, row, strict=False)))
+        for line, row in enumerate(rows, start=2)
+        if row
+    ]
     if len(table) < FEWEST:
         remedy = f"give at least {FEWEST}, better 8 or more spread over the image"
         raise InputError(path, f"has {len(table)} points", remedy)
@@ -53,9 +58,9 @@ def read_points(path: Path) -> tuple[Points, Points]:
     return points[:, :2], points[:, 2:]
 
 
-def _numbers(path: Path, line: int, row: dict[str, str | None]) -> list[float]:
+def _numbers(path: Path, line: int, row: dict[str, str]) -> list[float]:
     try:
-        values = [float(row[name] or "") for name in COLUMNS]
+        values = [float(row.get(name, "")) for name in COLUMNS]
     except ValueError as error:
         raise InputError(path, f"has no four numbers in line {line}", "correct it") from error
     if not all(map(math.isfinite, values)):

@@ -9,10 +9,14 @@ import cv2
 import numpy as np
 from onnx import TensorProto, helper
 from PIL import Image
+from pydantic import TypeAdapter
 
+from fusion.alignment.rig import Rig
 from fusion.methods import get
 from fusion.methods.files import save_model
 from pipelines.compose import compose
+from pipelines.datasets.config import DatasetConfig
+from pipelines.datasets.prepare import prepare
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("00001D", "00002N", "00003D", "00004N")
@@ -56,9 +60,28 @@ def build(folder: Path) -> None:
         source = ROOT / f"fusion/weights/pomai-tiny.{suffix}"
         (learned / name).write_bytes(source.read_bytes())
     _write_streams(folder / "streams", random)
+    _write_rig(folder)
+    _write_prepared(folder)
     (folder / "network.onnx").write_bytes(_program())
     shutil.copytree(ROOT / "conf", folder / "conf")
-    compose(folder / "params.yaml", ["profile=tiny"], folder / "conf")
+    compose(folder / "params.yaml", ["profile=tiny", "runtime.reproducible=false"], folder / "conf")
+
+
+def _write_rig(folder: Path) -> None:
+    size = (HEIGHT, WIDTH)
+    rig = Rig(matrix=((1, 0, 2), (0, 1, 1), (0, 0, 1)), visible=size, infrared=size)
+    rig.save(folder / "rig.json")
+    places = ((3, 4), (28, 5), (7, 20), (25, 18), (16, 11))
+    rows = [f"{x},{y},{x + 2},{y + 1}" for x, y in places]
+    (folder / "points.csv").write_text("\n".join(["vi_x,vi_y,ir_x,ir_y", *rows, ""]))
+
+
+def _write_prepared(folder: Path) -> None:
+    """What the stage `fuse average msrs` reads."""
+    settings = {"layout": "msrs", "source": str(folder / "msrs"), "fuse": ["train", "test"]}
+    config = TypeAdapter[DatasetConfig](DatasetConfig).validate_python(settings)
+    prepare("msrs", config, folder / "data/prepared/msrs", folder / "data/train/msrs")
+    shutil.copytree(folder / "model", folder / "models/average")
 
 
 def _write_streams(folder: Path, random: np.random.Generator) -> None:
@@ -108,7 +131,15 @@ VOC_SET = [*PREPARE, "boxes", "--source", "voc", *DRAWN]
 YOLO_SET = [*PREPARE, "boxes", "--source", "yolo", *DRAWN]
 STREAMS = ["fuse", "--video", "--weights", "model", "--out", "out.mp4", "--ir", "streams/ir.mkv"]
 ONNX = ["fuse", "--ir", "voc/ir", "--vi", "voc/vi", "--out", "out", "--weights", "network.onnx"]
+ALIGN = ["align", "--ir", "voc/ir", "--vi", "voc/vi", "--out", "out"]
+WATCH = ["evaluate", "--video", "--ir", "streams/ir.mkv", "--vi", "streams/vi.mp4"]
+STAGE = ["stage", "fuse", "average", "msrs"]
 COMMANDS = {
+    "rig.json": [[*ALIGN, "--matrix", "rig.json"]],
+    "points.csv": [[*ALIGN, "--points", "points.csv"]],
+    "data/prepared/msrs/dataset.json": [STAGE],
+    "data/prepared/msrs/test/*/*": [STAGE],
+    "models/average/card.json": [STAGE],
     "pairs/ir/*": [FUSE, [*PREPARE, "pairs", "--source", "pairs"]],
     "pairs/vi/*": [
         FUSE,
@@ -133,7 +164,10 @@ COMMANDS = {
     "learned/weights.safetensors": [LEARNED],
     "streams/ir.mkv": [[*STREAMS, "--vi", "streams/vi.mp4"]],
     "streams/vi.mp4": [[*STREAMS, "--vi", "streams/vi.mp4"]],
-    "streams/vi.avi": [[*STREAMS, "--vi", "streams/vi.avi"]],
+    "streams/vi.avi": [
+        [*STREAMS, "--vi", "streams/vi.avi"],
+        [*WATCH, "--fused", "streams/vi.avi"],
+    ],
     "network.onnx": [ONNX],
     "params.yaml": [["check"]],
     "conf/profile/tiny.yaml": [["params", "profile=tiny", "--output", "out.yaml"]],
@@ -144,7 +178,7 @@ COMMANDS = {
 
 def is_text(path: Path) -> bool:
     """Whether a file of the corpus is text."""
-    return path.suffix in {".json", ".yaml", ".txt", ".xml"}
+    return path.suffix in {".csv", ".json", ".yaml", ".txt", ".xml"}
 
 
 def card_of(folder: Path) -> dict[str, object]:

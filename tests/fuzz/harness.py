@@ -17,7 +17,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-SECONDS = 60.0
+SECONDS = 120.0
+CPU_SECONDS = 30
+OUTPUTS = ("out", "fused", "costs")
+"""What commands and stages write."""
+
 EXTRA_MEMORY = 4 << 30
 
 
@@ -25,7 +29,8 @@ EXTRA_MEMORY = 4 << 30
 class Limits:
     """What a process may use.
 
-    seconds: after which it is stopped.
+    seconds: after which it is stopped; a busy machine makes every run longer.
+    cpu_seconds: of computing, after which it ends with a signal.
     file_bytes: of the largest file it can write, as on a full disk; None is no limit.
     plain_user: whether root's right to read and write everything is given up.
     encoding: of its standard streams.
@@ -34,6 +39,7 @@ class Limits:
     """
 
     seconds: float = SECONDS
+    cpu_seconds: int = CPU_SECONDS
     file_bytes: int | None = None
     plain_user: bool = False
     encoding: str = "utf-8"
@@ -86,7 +92,7 @@ def run(
     context: multiprocessing.context.ForkServerContext,
     arguments: list[str],
     folder: Path,
-    outputs: tuple[str, ...] = ("out",),
+    outputs: tuple[str, ...] = OUTPUTS,
     limits: Limits = Limits(),
 ) -> Outcome:
     """Run `pomai ARGUMENTS` in `folder`; only what begins with a name in `outputs` may change.
@@ -125,6 +131,7 @@ def _call(arguments: list[str], folder: Path, printed: Path, errors: Path, limit
     os.chdir(folder)
     used = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
     resource.setrlimit(resource.RLIMIT_AS, (used + EXTRA_MEMORY, used + EXTRA_MEMORY))
+    resource.setrlimit(resource.RLIMIT_CPU, (limits.cpu_seconds, limits.cpu_seconds + 5))
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # as Python itself does where it starts
     if limits.file_bytes is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (limits.file_bytes, limits.file_bytes))

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from fusion.core.errors import InputError
+from pipelines.curves import training_log
 from pipelines.plots import class_table, confusion_table, live_curves, open_live, write_curves
 
 
@@ -53,3 +54,14 @@ def test_epochs_are_logged_at_their_number_while_training_runs(tmp_path):
     miou = pd.read_csv(tmp_path / "log/plots/metrics/val_miou.tsv", sep="\t")
     assert miou[["step", "val_miou"]].to_numpy().tolist() == [[2, 0.5]]
     assert sorted(path.name for path in (tmp_path / "log").iterdir()) == ["metrics.json", "plots"]
+
+
+def test_a_log_replaces_one_that_was_cut_off(tmp_path):
+    folder = tmp_path / "log"
+    for losses in ((3.0, 2.0), (1.0,)):
+        with training_log(folder, active=True) as log:
+            for epoch, loss in enumerate(losses):
+                log.live.step = epoch
+                log.live.log_metric("loss", loss)
+    table = pd.read_csv(folder / "plots/metrics/loss.tsv", sep="\t")
+    assert table["loss"].tolist() == [1.0]
