@@ -40,15 +40,12 @@ def count_flops(method: FusionMethod) -> int:
 
     A multiplication and an addition count as two. Convolutions, matrix products and attention are
     counted, elementwise operations are not (`torch.utils.flop_counter`). Shapes alone are enough
-    for most networks; a network that computes with values, such as hash codes, runs once. So does
-    a method without parameters, which takes less time than loading torch's shape functions.
+    for most networks; a network that computes with values, such as hash codes, runs once.
 
     >>> from fusion.inference.pretrained import load
     >>> count_flops(load("pomai-tiny").method) > 1e9
     True
     """
-    if not any(True for _ in method.parameters()):
-        return _counted(method, torch.device("cpu"))
     try:
         return _counted(copy.deepcopy(method).to("meta"), torch.device("meta"))
     except (NotImplementedError, RuntimeError):
