@@ -23,7 +23,7 @@ def row(tmp_path, monkeypatch):
 
     def make(**changes):
         path = tmp_path / "params.yaml"
-        compose(path, ["method=[average]"], ROOT / "conf")
+        compose(path, ["profile=tiny", "method=[average]"], ROOT / "conf")
         content = yaml.safe_load(path.read_text())
         source = str(RELEASED / "pomai-tiny.safetensors")
         content["methods"]["mine"] = {"kind": "pomai", "source": source} | changes

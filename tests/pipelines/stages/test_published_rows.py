@@ -31,7 +31,7 @@ NAMES = ["0", "1", "2"]
 def project(tmp_path, monkeypatch):
     """A folder with a prepared data set and a published file, and params.yaml with its row."""
     monkeypatch.chdir(tmp_path)
-    compose(Path("params.yaml"), ["method=[average]"], ROOT / "conf")
+    compose(Path("params.yaml"), ["profile=tiny", "method=[average]"], ROOT / "conf")
     content = yaml.safe_load(Path("params.yaml").read_text())
     dataset = content["fuse_on"][0]
     content["methods"]["theirs"] = {"kind": "mmdrfuse", "source": "models/theirs-published"}
