@@ -19,9 +19,6 @@ from typing import Any
 
 SECONDS = 120.0
 CPU_SECONDS = 30
-OUTPUTS = ("out", "fused", "costs")
-"""What commands and stages write."""
-
 EXTRA_MEMORY = 4 << 30
 
 
@@ -92,13 +89,16 @@ def run(
     context: multiprocessing.context.ForkServerContext,
     arguments: list[str],
     folder: Path,
-    outputs: tuple[str, ...] = OUTPUTS,
+    outputs: tuple[str, ...] | None = None,
     limits: Limits = Limits(),
 ) -> Outcome:
     """Run `pomai ARGUMENTS` in `folder`; only what begins with a name in `outputs` may change.
 
-    Arguments that begin with `stage` run a stage, as `python -m pipelines.stages` does.
+    Arguments that begin with `stage` run a stage, as `python -m pipelines.stages` does. The outputs
+    are `out` of a command, and those of the stage `fuse`, unless they are given.
     """
+    if outputs is None:
+        outputs = ("fused", "costs") if arguments[0] == "stage" else ("out",)
     before = _state(folder, outputs)
     streams = folder.parent / f"{folder.name}-printed", folder.parent / f"{folder.name}-errors"
     for path in streams:

@@ -99,7 +99,7 @@ def test_released_networks_export_to_both(tmp_path, name):
     write_onnx(traced, tmp_path / "network.onnx", {})
     write_torch(traced, tmp_path / "network.pt2", {})
     program = torch.export.load(tmp_path / "network.pt2").module()
-    for size in [(1, smallest, smallest), SIZES[1]]:
+    for size in [(1, smallest, smallest), *SIZES]:
         images = pair(*size)
         with torch.inference_mode():
             expected = network(*images)

@@ -177,13 +177,11 @@ keep_freed_memory()
 from fusion.inference.fuse import fuse_pairs
 from fusion.images.pairs import Pair
 from fusion.inference.pretrained import load
-from fusion.methods.pomai.method import PoMAI
 from fusion.core.config import RuntimeConfig
 pair = Pair("big", Path(sys.argv[1]), Path(sys.argv[2]))
 runtime = RuntimeConfig(accelerator="cpu", memory_gib=float(sys.argv[4]))
-# one block takes the memory of several, which follow one another, and less time
-network = PoMAI(load("pomai-tiny").method.config.model_copy(update={"blocks": 1}))
-fuse_pairs(network, [pair], Path(sys.argv[3]), stretched=False, batch_size=1, runtime=runtime)
+fuse_pairs(load("pomai-tiny").method, [pair], Path(sys.argv[3]), stretched=False, batch_size=1,
+           runtime=runtime)
 status = Path("/proc/self/status").read_text()  # not getrusage: its peak outlives exec
 print(int(status.partition("VmHWM:")[2].split()[0]) / 2**20)
 """

@@ -203,6 +203,15 @@ def test_two_panes_zoom_and_move_together(visit):
     assert page.evaluate(transforms)[0] == "1.0,0.0,0.0"
 
 
+def on_a_phone(visit):
+    """The page on a touch screen, the browser's session, and where the third image is."""
+    page = visit(width=375, has_touch=True, is_mobile=True)
+    pane = page.locator("#grid .window").nth(2)
+    pane.scroll_into_view_if_needed()
+    page.wait_for_timeout(300)
+    return page, page.context.new_cdp_session(page), pane.bounding_box()
+
+
 def touch(session, kind, *points):
     """Fingers on the screen, as the browser's own input."""
     places = [{"x": x, "y": y, "id": index} for index, (x, y) in enumerate(points)]
@@ -210,13 +219,9 @@ def touch(session, kind, *points):
 
 
 def test_two_fingers_zoom_and_move_all_views_and_do_not_scroll_the_page(visit):
-    page = visit(width=375, has_touch=True, is_mobile=True)
-    pane = page.locator("#grid .window").nth(2)
-    pane.scroll_into_view_if_needed()
-    page.wait_for_timeout(300)
-    box, scrolled = pane.bounding_box(), page.evaluate("scrollY")
+    page, session, box = on_a_phone(visit)
+    scrolled = page.evaluate("scrollY")
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    session = page.context.new_cdp_session(page)
     touch(session, "touchStart", (x - 10, y))
     touch(session, "touchStart", (x - 10, y), (x + 10, y))
     for spread in (14, 18, 22, 26, 30):
@@ -242,13 +247,9 @@ def test_two_fingers_zoom_and_move_all_views_and_do_not_scroll_the_page(visit):
 
 
 def test_one_finger_scrolls_the_page_where_nothing_is_zoomed(visit):
-    page = visit(width=375, has_touch=True, is_mobile=True)
-    pane = page.locator("#grid .window").nth(2)
-    pane.scroll_into_view_if_needed()
-    page.wait_for_timeout(300)
-    box, scrolled = pane.bounding_box(), page.evaluate("scrollY")
+    page, session, box = on_a_phone(visit)
+    scrolled = page.evaluate("scrollY")
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    session = page.context.new_cdp_session(page)
     touch(session, "touchStart", (x, y))
     for down in (20, 40, 60, 80):
         touch(session, "touchMove", (x, y + down))
