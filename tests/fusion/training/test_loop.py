@@ -178,9 +178,11 @@ def test_a_cosine_schedule_falls_from_the_rate_towards_zero(folder, tmp_path):
     assert rates == pytest.approx([1e-2, (1 + half) / 2 * 1e-2, 0.5e-2, (1 - half) / 2 * 1e-2])
 
 
-def test_a_resumed_run_reports_all_epochs_as_one_that_never_stopped(folder, tmp_path):
+@pytest.mark.parametrize("kind", ["steps", "cosine"])
+def test_a_resumed_run_reports_all_epochs_as_one_that_never_stopped(folder, tmp_path, kind):
+    settings = schedule(schedule=kind)
     whole, resumed = [], []
-    trained(folder, tmp_path / "whole", on_epoch=whole.append)
+    trained(folder, tmp_path / "whole", settings, on_epoch=whole.append)
 
     calls = itertools.count(1)
 
@@ -190,8 +192,8 @@ def test_a_resumed_run_reports_all_epochs_as_one_that_never_stopped(folder, tmp_
 
     hook = torch.nn.modules.module.register_module_forward_pre_hook(stop_in_the_sixth_step)
     with hook, pytest.raises(KeyboardInterrupt):
-        trained(folder, tmp_path / "resumed")
-    _, report = trained(folder, tmp_path / "resumed", on_epoch=resumed.append)
+        trained(folder, tmp_path / "resumed", settings)
+    _, report = trained(folder, tmp_path / "resumed", settings, on_epoch=resumed.append)
     assert report.resumed_from == 5
     assert resumed == whole
 
