@@ -1,36 +1,20 @@
 """The plots of the page: quality against cost, ranks, tasks, agreement of metrics and tasks."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import isnan
 
 import pandas as pd
 
 from pipelines.report.day_night import ALL
 from pipelines.report.gains import worth_of
-from pipelines.report.leaderboard import Column, higher_is_better
+from pipelines.report.leaderboard import Column
 from pipelines.report.page import svg
+from pipelines.report.page.cost_figures import cost_figures
+from pipelines.report.page.figure import Figure
 from pipelines.report.page.rank_diagram import critical_difference
 from pipelines.report.page.ranks import Ranks, mean_ranks
-from pipelines.report.page.standings import number, short
+from pipelines.report.page.standings import number
 from pipelines.report.tables import Results
-
-MEAN_RANK = "mean rank"
-
-
-@dataclass(frozen=True)
-class Figure:
-    """Charts below one title.
-
-    legend: name the methods, where the charts do not.
-    folded: shown on demand.
-    """
-
-    title: str
-    caption: str
-    charts: list[str]
-    legend: bool = False
-    folded: bool = False
 
 
 def figures(results: Results) -> list[Figure]:
@@ -41,80 +25,12 @@ def figures(results: Results) -> list[Figure]:
         if (found := mean_ranks({method: row.images for method, row in rows.items()}))
     }
     return [
-        *_costs(results, ranks),
+        *cost_figures(results, ranks),
         *_ranks(ranks),
         *_gains(results),
         *_day_night(results),
         *_agreement(results),
     ]
-
-
-def _costs(results: Results, ranks: Mapping[str, Ranks]) -> Iterator[Figure]:
-    """Quality against time, with the methods that no other beats in both."""
-    times = {m: cost.milliseconds for m, cost in results.costs.items() if cost.milliseconds}
-    charts = [
-        _pareto(results, times, column, values)
-        for column in results.table.downstream
-        if len(values := _known(results, column, times)) > 1
-    ]
-    charts += [
-        _pareto(results, times, (dataset, MEAN_RANK), values)
-        for dataset, found in ranks.items()
-        if len(values := {m: rank for m, rank in found.means.items() if m in times}) > 1
-    ]
-    if charts:
-        devices = {cost.device for cost in results.costs.values() if cost.device}
-        threads = {cost.threads for cost in results.costs.values() if cost.threads}
-        noun = "thread" if threads == {1} else "threads"
-        where = f"{', '.join(sorted(devices))}, {', '.join(map(str, sorted(threads)))} {noun}"
-        yield Figure(
-            "Quality against cost",
-            "Time to fuse a pair of 480×640 pixels, and quality: the scores of the tasks, and the "
-            "mean rank over all fusion metrics and test images. The larger a mark, the more "
-            "learned parameters. The line joins the named methods, which no other beats in both. "
-            f"Measured on {where}.",
-            charts,
-            legend=True,
-        )
-
-
-def _known(results: Results, column: Column, among: Collection[str]) -> dict[str, float]:
-    values = {method: row[column] for method, row in results.table.rows.items()}
-    return {m: value for m, value in values.items() if m in among and not isnan(value)}
-
-
-def _pareto(
-    results: Results, times: Mapping[str, float], column: Column, values: Mapping[str, float]
-) -> str:
-    (dataset, quality), higher = column, column[1] != MEAN_RANK and higher_is_better(column)
-    points = {method: (times[method], value) for method, value in values.items()}
-    x = svg.padded("milliseconds (log scale)", [time for time, _ in points.values()], log=True)
-    y = svg.padded(quality if higher else f"{quality} (1 is best)", list(values.values()))
-    chart = svg.Chart(x, y, 390, 290, title=f"{quality} on {dataset}")
-    chart.frame()
-    front = _front(list(points.values()), higher)
-    chart.line(front, 0, "front")
-    methods = list(results.table.rows)
-    for method, (time, value) in points.items():
-        size = results.costs[method].parameters or 0
-        title = f"{method}: {number(value)}, {time:.3g} ms, {short(size)} parameters"
-        chart.dot(time, value, methods.index(method), 5 + min(6, size**0.25 / 12), title)
-    best = [method for method, point in points.items() if point in front]
-    for method in best:
-        across, up = chart.at(*points[method])
-        side = "end" if across > chart.width / 2 else "start"
-        left, top = across + (-10 if side == "end" else 10), up + (-5 if higher else 14)
-        chart.text(left, top, svg.short_name(method), side, "tick halo")
-    return chart.svg(f"{chart.title} against milliseconds; on the front: {', '.join(best)}")
-
-
-def _front(points: Sequence[tuple[float, float]], higher: bool) -> list[tuple[float, float]]:
-    """The points that no other beats in both time and quality, by time."""
-    front: list[tuple[float, float]] = []
-    for time, value in sorted(points, key=lambda p: (p[0], -p[1] if higher else p[1])):
-        if not front or (value > front[-1][1] if higher else value < front[-1][1]):
-            front.append((time, value))
-    return front
 
 
 def _ranks(ranks: Mapping[str, Ranks]) -> Iterator[Figure]:
