@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from fusion.core.errors import InputError
@@ -59,6 +59,7 @@ def outcome(call, *arguments):
 
 @settings(max_examples=300, deadline=2000)
 @given(way=st.sampled_from(list(places(PARAMS))), value=values)
+@example(way=("runtime",), value={"\n": None})
 def test_parameters_are_valid_or_the_error_names_the_file(way, value):
     found = outcome(params.validate, replaced(PARAMS, way, value), Path("params.yaml"))
     if isinstance(found, str):
