@@ -1,6 +1,6 @@
 """The plots of the page: quality against cost, ranks, tasks, agreement of metrics and tasks."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import isnan
 
 import pandas as pd
@@ -51,11 +51,10 @@ def _gains(results: Results) -> Iterator[Figure]:
         return
     charts = []
     for (dataset, score), rows in gains.groupby(["dataset", "score"], sort=False):
-        table = rows.iloc[::-1]
-        limits = [*table["low"], *table["high"], 0.0]
+        limits = [*rows["low"], *rows["high"], 0.0]
         x = svg.padded(f"difference in {score}", limits)
         title = f"{score} on {dataset} ({worth_of(rows['seeds'].iloc[0])})"
-        charts.append(_forest(title, table, x, list(results.table.rows)))
+        charts.append(_forest(title, rows, x, list(results.table.rows)))
     yield Figure(
         "Gain over the visible image alone",
         "Score of each method less that of the visible images, with the 95 % interval of a paired "
@@ -65,40 +64,55 @@ def _gains(results: Results) -> Iterator[Figure]:
 
 
 def _forest(title: str, table: pd.DataFrame, x: svg.Axis, methods: Sequence[str]) -> str:
-    names = table["method"].tolist()
-    line, left = 24, _names_width(names)
+    rows = {str(row["method"]): row for row in table.to_dict("records")}
+
+    def draw(name: str, y: float, across: Callable[[float], float]) -> list[str]:
+        row, mark = rows[name], methods.index(name)
+        low, high = across(row["low"]), across(row["high"])
+        shown = f"{row['difference']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]"
+        return [
+            f'<path class="line {svg.color(mark)}" d="M{low:.1f} {y:.1f}H{high:.1f}"/>',
+            svg.dot(across(row["difference"]), y, mark, 5, f"{name}: {shown}"),
+        ]
+
+    found = ", ".join(f"{name} {row['difference']:+.3f}" for name, row in rows.items())
+    return _rows(x, [*rows], draw, f"{title}: {found}", title)
+
+
+def _rows(
+    x: svg.Axis,
+    names: Sequence[str],
+    draw: Callable[[str, float, Callable[[float], float]], list[str]],
+    alt: str,
+    title: str = "",
+) -> str:
+    """A chart with a row for each method, its name on the left.
+
+    Args:
+        x: the axis below; if it has a zero inside, a line marks it.
+        draw: the marks of a method, from its name, its height, and where values lie.
+        alt: describes the chart to screen readers.
+        title: above the chart.
+    """
+    line, top, left = 24, 34 if title else 20, 16 + svg.text_width(map(svg.short_name, names))
     width = max(330 + left, 16 + svg.text_width([title]))
-    height = 34 + line * len(table) + 42
-    scale = svg.Chart(x, svg.Axis("", 0, 1), width, height)
+    bottom = top + line * len(names) + 2
 
     def across(value: float) -> float:
         return left + x.place(value) * (width - left - 14)
 
-    bottom = height - 40
-    parts = [svg.text(8, 16, title, css="name")]
+    parts = [svg.text(8, 16, title, css="name")] if title else []
     for value, words in x.labeled_ticks():
-        parts.append(f'<path class="rule" d="M{across(value):.1f} 26V{bottom}"/>')
+        parts.append(f'<path class="rule" d="M{across(value):.1f} {top - 8}V{bottom}"/>')
         parts.append(svg.text(across(value), bottom + 15, words, "middle", "tick"))
-    parts.append(f'<path class="axis" d="M{across(0):.1f} 26V{bottom}"/>')
-    parts.append(svg.text((left + width) / 2, height - 6, x.name, "middle", "name"))
-    for index, row in enumerate(table.to_dict("records")):
-        y = bottom - line * (index + 0.6)
-        mark = methods.index(row["method"])
-        ends = across(row["low"]), across(row["high"])
-        css = f"line {svg.color(mark)}"
-        parts.append(f'<path class="{css}" d="M{ends[0]:.1f} {y:.1f}H{ends[1]:.1f}"/>')
-        shown = f"{row['difference']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]"
-        parts.append(svg.dot(across(row["difference"]), y, mark, 5, f"{names[index]}: {shown}"))
-        parts.append(svg.text(left - 8, y + 4, svg.short_name(names[index]), "end", "label"))
-    alt = f"{title}: " + ", ".join(
-        f"{name} {row['difference']:+.3f}"
-        for name, row in zip(names, table.to_dict("records"), strict=True)
-    )
-    return svg.picture(scale.width, height, parts, alt)
-
-
-def _names_width(names: Iterable[str]) -> float:
-    return 16 + svg.text_width(map(svg.short_name, names))
+    if x.low < 0 < x.high:
+        parts.append(f'<path class="axis" d="M{across(0):.1f} {top - 8}V{bottom}"/>')
+    parts.append(svg.text((left + width) / 2, bottom + 34, x.name, "middle", "name"))
+    for index, name in enumerate(names):
+        y = top + line * (index + 0.5)
+        parts += draw(name, y, across)
+        parts.append(svg.text(left - 8, y + 4, svg.short_name(name), "end", "label"))
+    return svg.picture(width, bottom + 40, parts, alt)
 
 
 def _day_night(results: Results) -> Iterator[Figure]:
@@ -117,34 +131,22 @@ def _day_night(results: Results) -> Iterator[Figure]:
 
 
 def _dumbbell(title: str, values: pd.DataFrame, methods: Sequence[str]) -> str:
-    x = svg.padded(title, [*values["day"], *values["night"]])
-    line, left = 24, _names_width(values.index)
-    width = 330 + left
-    height = 20 + line * len(values) + 42
-    bottom = height - 40
-    parts = []
+    days = {str(name): row for name, row in values.to_dict("index").items()}
 
-    def across(value: float) -> float:
-        return left + x.place(value) * (width - left - 14)
-
-    for value, words in x.labeled_ticks():
-        parts.append(f'<path class="rule" d="M{across(value):.1f} 10V{bottom}"/>')
-        parts.append(svg.text(across(value), bottom + 15, words, "middle", "tick"))
-    parts.append(svg.text((left + width) / 2, height - 6, title, "middle", "name"))
-    for index, (method, row) in enumerate(values.iterrows()):
-        y = 20 + line * (index + 0.5)
+    def draw(name: str, y: float, across: Callable[[float], float]) -> list[str]:
+        row, mark = days[name], methods.index(name)
         day, night = across(row["day"]), across(row["night"])
-        mark = methods.index(str(method))
-        css = svg.color(mark)
-        parts.append(f'<path class="line {css}" d="M{day:.1f} {y:.1f}H{night:.1f}"/>')
-        parts.append(svg.dot(day, y, mark, 5, f"{method}: day {row['day']:.3f}", "open"))
-        parts.append(svg.dot(night, y, mark, 5, f"{method}: night {row['night']:.3f}"))
-        parts.append(svg.text(left - 8, y + 4, svg.short_name(str(method)), "end", "label"))
-    alt = f"{title}: " + ", ".join(
-        f"{method} day {row['day']:.3f} night {row['night']:.3f}"
-        for method, row in values.iterrows()
+        return [
+            f'<path class="line {svg.color(mark)}" d="M{day:.1f} {y:.1f}H{night:.1f}"/>',
+            svg.dot(day, y, mark, 5, f"{name}: day {row['day']:.3f}", "open"),
+            svg.dot(night, y, mark, 5, f"{name}: night {row['night']:.3f}"),
+        ]
+
+    found = ", ".join(
+        f"{name} day {row['day']:.3f} night {row['night']:.3f}" for name, row in days.items()
     )
-    return svg.picture(width, height, parts, alt)
+    x = svg.padded(title, [*values["day"], *values["night"]])
+    return _rows(x, [*days], draw, f"{title}: {found}")
 
 
 def _agreement(results: Results) -> Iterator[Figure]:
