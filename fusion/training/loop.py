@@ -9,6 +9,7 @@ once more for each additional process. Several machines: `runtime.num_nodes: M`,
 `torchrun --nnodes M --nproc-per-node N --rdzv-backend c10d --rdzv-endpoint HOST:PORT -m …`.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -167,7 +168,9 @@ def train_phase(
 
 
 def learning_rate(settings: PhaseConfig, epoch: int) -> float:
-    """The rate of epoch 0, 1, …: multiplied by `decay` every `decay_epochs`."""
+    """The rate of epoch 0, 1, …: in steps, or along half a cosine wave from the first on."""
+    if settings.schedule == "cosine":
+        return settings.learning_rate * (1 + math.cos(math.pi * epoch / settings.epochs)) / 2
     return settings.learning_rate * settings.decay ** (epoch // settings.decay_epochs)
 
 
