@@ -12,7 +12,8 @@ class PhaseConfig(Config):
     """The schedule of a training phase; a method's phases add their own fields.
 
     Adam with `learning_rate`, multiplied by `decay` every `decay_epochs` epochs. An epoch is
-    ceil(pairs / batch_size) updates. `gradient_clip` limits the global gradient norm (0: off).
+    ceil(pairs / batch_size) updates. The rate rises linearly over the first `warm_up_updates`.
+    `gradient_clip` limits the global gradient norm (0: off).
     """
 
     epochs: int = Field(ge=0, le=10**6)
@@ -21,6 +22,7 @@ class PhaseConfig(Config):
     learning_rate: float = Field(gt=0, le=10)
     decay: float = Field(0.5, gt=0, le=1)
     decay_epochs: int = Field(20, ge=1, le=10**6)
+    warm_up_updates: int = Field(0, ge=0, le=10**9)
     gradient_clip: float = Field(0.0, ge=0)
 
 
