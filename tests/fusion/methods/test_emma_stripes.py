@@ -6,11 +6,20 @@ import numpy as np
 import pytest
 import torch
 
+from fusion.core.config import RuntimeConfig
+from fusion.core.processes import launch
 from fusion.images.color import luminance
+from fusion.methods.emma.config import EMMAFusionPhaseConfig
+from fusion.methods.emma.method import EMMA
 from fusion.methods.emma.periodic import excess, periodic_energy
 from fusion.methods.emma.phases import noisy
 from fusion.methods.emma.tone import ToneCurves
-from tests.fusion.methods.test_emma import FUSION, fusion_phase, pairs, sensing_phase
+from fusion.training.loop import TrainingError, train_phase
+from fusion.training.sampler import load_pairs
+from tests.fusion.methods.test_emma import FUSION, TINY, fusion_phase, pairs, sensing_phase
+
+# five pairs, so an epoch is one update
+ONE_UPDATE = {"epochs": 12, "batch_size": 5, "crop": 16}
 
 
 @pytest.mark.parametrize("period", [2, 4])
@@ -151,3 +160,26 @@ def test_a_fuser_that_draws_black_and_white_only_stops_with_a_remedy():
     assert fault is not None
     assert "100% of the fused pixels are black or white" in fault.reason
     assert "lower learning_rate" in fault.remedy
+
+
+def test_a_rate_that_saturates_the_fuser_stops_training_and_a_lower_one_goes_through(
+    pair_folder, tmp_path
+):
+    sensors = sensing_phase().method.eval()
+    store = load_pairs([pair_folder()], 16)
+    runtime = RuntimeConfig(accelerator="cpu")
+
+    def train(**changes):
+        values = ONE_UPDATE | {"shifts": 1, "rotations": 0} | changes
+        settings = EMMAFusionPhaseConfig(**values)
+        torch.manual_seed(0)
+        phase = EMMA.start_phase("fusion", TINY, settings, sensors)
+        fabric = launch(runtime)
+        return train_phase(
+            fabric, phase, store, settings, runtime=runtime, seed=0, checkpoints=tmp_path
+        )
+
+    with pytest.raises(TrainingError, match=r"\d+% of the fused pixels are black or white at step"):
+        train(learning_rate=0.1)
+    report = train(learning_rate=5e-4, warm_up_updates=4)
+    assert (report.updates, report.resumed_from) == (12, 0)
