@@ -7,18 +7,21 @@ from itertools import groupby, islice
 from typing import TypeVar
 
 from fusion.images.decode import image_size
+from fusion.images.opening import LARGEST
 from fusion.images.pairs import Pair
 
 
-def batches_of_one_size(pairs: Sequence[Pair], most: Callable[[int], int]) -> list[list[Pair]]:
+def batches_of_one_size(
+    pairs: Sequence[Pair], most: Callable[[int], int], *, largest: int = LARGEST
+) -> list[list[Pair]]:
     """Group pairs by the size of their visible image, in the order of size and name.
 
     Args:
         most: maps the pixels of one image to the largest batch size.
+        largest: as in `fusion.images.opening.open_image`.
     """
-
     sized = sorted(
-        ((image_size(pair.visible), pair) for pair in pairs),
+        ((image_size(pair.visible, largest=largest), pair) for pair in pairs),
         key=lambda entry: (entry[0], entry[1].name),
     )
     batches = []

@@ -106,7 +106,9 @@ def fuse_pairs(
     read = partial(_read, infrared_range=infrared_range, largest=largest, on_note=on_note)
     with ThreadPoolExecutor(4) as pool, torch.inference_mode(), autocast(runtime, device):
         plan = plan or plan_memory(runtime.memory_gib, method, device)
-        batches = batches_of_one_size(pairs, lambda pixels: plan.batch_size(pixels, batch_size))
+        batches = batches_of_one_size(
+            pairs, lambda pixels: plan.batch_size(pixels, batch_size), largest=largest
+        )
         writing: list[Future[None]] = []
         for batch, (infrared, visible) in read_ahead(pool, read, batches, 2):
             if shortage := plan.shortage(*infrared.shape[-2:]):
