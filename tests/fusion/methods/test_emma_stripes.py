@@ -1,4 +1,4 @@
-"""EMMA's guards against stripes: what they measure, and that training with them draws none."""
+"""EMMA's guards against stripes: what they measure, and when they stop a run."""
 
 import math
 
