@@ -9,6 +9,7 @@ once more for each additional process. Several machines: `runtime.num_nodes: M`,
 `torchrun --nnodes M --nproc-per-node N --rdzv-backend c10d --rdzv-endpoint HOST:PORT -m …`.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -168,15 +169,18 @@ def train_phase(
 
 
 def learning_rate(settings: PhaseConfig, step: int, steps_per_epoch: int) -> float:
-    """The rate of update 0, 1, …: multiplied by `decay` every `decay_epochs`.
+    """The rate of update 0, 1, …: in steps, or along half a cosine wave, epoch by epoch.
 
     Of the first `warm_up_updates`, the n-th has n / `warm_up_updates` of it.
     """
     epoch = step // steps_per_epoch
-    rate = settings.learning_rate * settings.decay ** (epoch // settings.decay_epochs)
+    if settings.schedule == "cosine":
+        factor = (1 + math.cos(math.pi * epoch / settings.epochs)) / 2
+    else:
+        factor = settings.decay ** (epoch // settings.decay_epochs)
     if step < settings.warm_up_updates:
-        return rate * (step + 1) / settings.warm_up_updates
-    return rate
+        factor *= (step + 1) / settings.warm_up_updates
+    return settings.learning_rate * factor
 
 
 def cache_device(store: PairStore, runtime: RuntimeConfig, device: torch.device) -> torch.device:

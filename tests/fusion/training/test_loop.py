@@ -170,6 +170,15 @@ def test_epoch_means_are_reported_with_norm_and_rate(folder, tmp_path):
     assert [means["learning_rate"] for means in seen] == [1e-2, 5e-3, 2.5e-3]
 
 
+def test_a_cosine_schedule_falls_from_the_rate_towards_zero(folder, tmp_path):
+    seen = []
+    settings = schedule(epochs=4, schedule="cosine")
+    trained(folder, tmp_path, settings, on_epoch=seen.append)
+    rates = [means["learning_rate"] for means in seen]
+    half = 0.5**0.5
+    assert rates == pytest.approx([1e-2, (1 + half) / 2 * 1e-2, 0.5e-2, (1 - half) / 2 * 1e-2])
+
+
 def test_a_resumed_run_reports_all_epochs_as_one_that_never_stopped(folder, tmp_path):
     whole, resumed = [], []
     trained(folder, tmp_path / "whole", on_epoch=whole.append)
