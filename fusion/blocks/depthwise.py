@@ -63,4 +63,5 @@ class DepthwiseConv2d(nn.Conv2d):
         output = F.conv2d(batch, self.weight, self.bias, padding=reach, groups=self.groups)
         apart = output.permute(0, 2, 3, 1).unflatten(0, (-1, step, step))
         pixels = apart.permute(0, 3, 1, 4, 2, 5).flatten(3, 4).flatten(1, 2)
-        return pixels[:, :height, :width].permute(0, 3, 1, 2)
+        cropped: Tensor = pixels[:, :height, :width].permute(0, 3, 1, 2)
+        return cropped

@@ -2,23 +2,27 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from itertools import groupby, islice
 from typing import TypeVar
 
 from fusion.images.decode import image_size
+from fusion.images.opening import LARGEST
 from fusion.images.pairs import Pair
 
 
-def batches_of_one_size(pairs: Sequence[Pair], most: Callable[[int], int]) -> list[list[Pair]]:
+def batches_of_one_size(
+    pairs: Sequence[Pair], most: Callable[[int], int], *, largest: int = LARGEST
+) -> list[list[Pair]]:
     """Group pairs by the size of their visible image, in the order of size and name.
 
     Args:
         most: maps the pixels of one image to the largest batch size.
+        largest: images of more pixels are refused.
     """
 
     sized = sorted(
-        ((image_size(pair.visible), pair) for pair in pairs),
+        ((image_size(pair.visible, largest=largest), pair) for pair in pairs),
         key=lambda entry: (entry[0], entry[1].name),
     )
     batches = []
@@ -34,14 +38,14 @@ Read = TypeVar("Read")
 
 def read_ahead(
     pool: ThreadPoolExecutor, read: Callable[[Item], Read], items: Sequence[Item], ahead: int
-) -> Iterator[tuple[Item, Read]]:
-    """Yield every item with its read content, in order, reading up to `ahead` items in advance."""
+) -> Iterator[tuple[Item, Future[Read]]]:
+    """Yield every item with its content, read or being read, in order; `ahead` items in advance."""
     upcoming = iter(items)
     waiting: deque[tuple[Item, Future[Read]]] = deque(
         (item, pool.submit(read, item)) for item in islice(upcoming, ahead)
     )
     while waiting:
         item, reading = waiting.popleft()
-        content = reading.result()
+        wait([reading])
         waiting.extend((further, pool.submit(read, further)) for further in islice(upcoming, 1))
-        yield item, content
+        yield item, reading

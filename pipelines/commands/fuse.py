@@ -111,17 +111,26 @@ def _fuse_images(
         "on_note": lambda path, note: notes[note].add(str(path)),
     }
     with progress("pairs") as bars:
-        for pair in bars.track(wanted):
+        task = bars.add_task("", total=len(wanted))
+
+        def count(batch: "Sequence[Pair]", problem: InputError | OSError | None) -> None:
+            nonlocal done
+            if problem:
+                problems.append(_words(problem, job.target(batch[0])))
+            else:
+                done += len(batch)
+            bars.advance(task, len(batch))
+
+        equal = []
+        for pair in wanted:
             try:
                 check_same_size(pair, largest=largest)
-                fuse_pairs(
-                    fuser.method, [pair], job.folder, batch_size=1, plan=fuser.plan, **options
-                )
-                done += 1
-            except InputError as problem:
-                problems.append(str(problem))
-            except OSError as error:
-                problems.append(str(unwritable(job.target(pair), error)))
+                equal.append(pair)
+            except (InputError, OSError) as problem:
+                count([pair], problem)
+        if equal:
+            options |= {"batch_size": 1, "plan": fuser.plan, "on_batch": count}
+            fuse_pairs(fuser.method, equal, job.folder, **options)
     skipped = len(job.pairs) - len(wanted)
     place = out if job.pairs and out == job.target(job.pairs[0]) else job.folder
     print(f"{done} fused into {place}{f', {skipped} already there' if skipped else ''}")
@@ -131,6 +140,11 @@ def _fuse_images(
         print(f"note: {shift}")
     if problems:
         sys.exit("\n".join(f"error: {problem}" for problem in problems))
+
+
+def _words(problem: InputError | OSError, target: Path) -> str:
+    """The message alone: an exception would keep images alive."""
+    return str(problem if isinstance(problem, InputError) else unwritable(target, problem))
 
 
 class _Job(NamedTuple):

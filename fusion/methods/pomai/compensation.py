@@ -35,7 +35,8 @@ class ModalityInteractiveCompensation(nn.Module):
         """
         weight = self.gate.weight[:, :1]
         spatial = F.conv2d(_padded(self.spatial(total)), weight)
-        return spatial + self.channel(total) * weight.sum((2, 3)).view(1, -1, 1, 1)
+        channel: Tensor = self.channel(total) * weight.sum((2, 3)).view(1, -1, 1, 1)
+        return spatial + channel
 
     def _of_sum(self, total: Tensor) -> Tensor:
         """The gate's convolution of the sum, and its bias."""
