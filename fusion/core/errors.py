@@ -5,10 +5,10 @@ from pathlib import Path
 
 
 class InputError(ValueError):
-    """Bad input from the user: names the file, the reason and a remedy."""
+    """Bad input from the user: names the file, the reason and a remedy, in one line."""
 
     def __init__(self, path: Path | str, reason: str, remedy: str) -> None:
-        super().__init__(f"{path}: {reason}; {remedy}")
+        super().__init__(" ".join(f"{path}: {reason}; {remedy}".splitlines()))
         self.path, self.reason, self.remedy = Path(path), reason, remedy
 
 

@@ -18,9 +18,8 @@ def batches_of_one_size(
 
     Args:
         most: maps the pixels of one image to the largest batch size.
-        largest: images of more pixels are refused.
+        largest: as in `fusion.images.opening.open_image`.
     """
-
     sized = sorted(
         ((image_size(pair.visible, largest=largest), pair) for pair in pairs),
         key=lambda entry: (entry[0], entry[1].name),

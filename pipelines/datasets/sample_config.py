@@ -21,6 +21,6 @@ class SampleConfig(Config):
     seed: int = Field(0, ge=0, lt=2**32)
     msrs_train: int = Field(48, ge=1, le=10**6)
     msrs_test: int = Field(24, ge=1, le=10**6)
-    m3fd: int = Field(160, ge=1, le=10**6)
+    m3fd: int = Field(112, ge=1, le=10**6)
     height: int = Field(128, ge=32, le=2048)
     width: int = Field(160, ge=32, le=2048)

@@ -56,14 +56,14 @@ def test_another_seed_gives_another_network_the_same_seed_the_same(project):
     restore(project)  # the time of training is another
 
 
-def test_ablations_complete_and_compare(project):
+def test_an_ablation_completes_and_is_compared(project):
+    """One of them; how several are run and resumed is tested on stages that take no time."""
     chosen = (*PROFILE, "fuse_on=[msrs]", *FUSION_ONLY)
     settings = [item for value in chosen for item in ("--set", value)]
-    command = ("pomai", "ablate", "--presets", "no_ngmm,no_freeze", "--seeds", "0", *settings)
+    command = ("pomai", "ablate", "--presets", "no_freeze", "--seeds", "0", *settings)
     rows = cells_of(run(project, *command))
-    assert rows.keys() == {"no_ngmm", "no_freeze"}
-    values = [float(cells[0]) for cells in rows.values()]
-    assert len({*values, round(metrics(project)["pomai"]["msrs"]["SD"], 3)}) == 3
+    assert rows.keys() == {"no_freeze"}
+    assert float(rows["no_freeze"][0]) != round(metrics(project)["pomai"]["msrs"]["SD"], 3)
     assert cells_of(run(project, *command, "--table-only")) == rows
 
 

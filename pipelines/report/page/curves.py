@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from detection.matches import RECALLS, precision_recall
 from pipelines.report.board import Board
 from pipelines.report.page import svg
-from pipelines.report.page.figures import Figure
+from pipelines.report.page.figure import Figure
 from pipelines.scores.detection import DetectionScores
 
 

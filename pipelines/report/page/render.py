@@ -16,7 +16,7 @@ from fusion.core.errors import InputError
 from fusion.core.files import write_bytes
 from pipelines.datasets.replace import replacing
 from pipelines.report.page import svg
-from pipelines.report.page.figures import Figure
+from pipelines.report.page.figure import Figure
 from pipelines.report.page.gallery import Gallery
 from pipelines.report.page.standings import Standings
 

@@ -5,6 +5,7 @@ from torch import nn
 from fusion import methods
 from fusion.core.config import Config, RuntimeConfig
 from fusion.core.runtime import device_name
+from fusion.inference import cost
 from fusion.inference.cost import HEIGHT, WIDTH, count_flops, time_pair
 from fusion.methods.base import FusionMethod
 
@@ -45,3 +46,14 @@ def test_a_pair_is_timed_on_a_named_device():
     assert 0 < timing.milliseconds < 60_000
     assert timing.threads == torch.get_num_threads()
     assert timing.device == device_name(torch.device("cpu")) != ""
+
+
+@pytest.mark.parametrize(("slow_from", "calls"), [(0.0, 1), (60.0, 6)])
+def test_a_network_that_takes_seconds_is_called_once(monkeypatch, slow_from, calls):
+    monkeypatch.setattr(cost, "_SLOW", slow_from)
+    monkeypatch.setattr(cost, "_SECONDS", 60.0)
+    method = OneConvolution().eval()
+    sizes = []
+    method.layer.register_forward_hook(lambda _, given, __: sizes.append(given[0].shape[-2:]))
+    time_pair(method, stretched=False, runtime=RuntimeConfig())
+    assert sizes.count((HEIGHT, WIDTH)) == calls

@@ -5,7 +5,8 @@ import torch
 
 from fusion.core.config import Config, RuntimeConfig
 from fusion.core.errors import InputError
-from fusion.images.decode import read_visible, write_image
+from fusion.images.batching import batches_of_one_size
+from fusion.images.decode import image_size, read_infrared, read_visible, write_image
 from fusion.images.pairs import find_pairs
 from fusion.inference.fuse import fuse_pairs
 from fusion.methods import get
@@ -91,3 +92,16 @@ def test_a_flat_source_may_give_a_flat_image(tmp_path, method, flat):
         noise = np.random.default_rng(0).integers(0, 256, (20, 20), dtype=np.uint8)
         write_image(tmp_path / kind / "a.png", np.full_like(noise, 255) if kind == flat else noise)
     assert (fuse(method, tmp_path, tmp_path / "out")["a"] == 255).all()
+
+
+def test_the_limit_of_megapixels_reaches_every_reading(folder, tmp_path, monkeypatch):
+    """As if the default were smaller than these images, which is quicker than larger images."""
+    pairs = find_pairs(folder / "ir", folder / "vi")[:1]
+    for read in (read_infrared, read_visible, image_size, batches_of_one_size):
+        monkeypatch.setitem(read.__kwdefaults__, "largest", 100)
+    options = {"stretched": False, "batch_size": 1, "runtime": RUNTIME}
+    method = get("average")(Config())
+    with pytest.raises(InputError, match="the limit is 0"):
+        fuse_pairs(method, pairs, tmp_path, largest=100, **options)
+    fuse_pairs(method, pairs, tmp_path, largest=10**6, **options)
+    assert (tmp_path / f"{pairs[0].name}.png").is_file()

@@ -337,7 +337,7 @@ def test_charts_of_many_methods_with_long_names_have_room_for_all_words(visit):
                 || box.top < edge.top || box.bottom > edge.bottom;
         }).map(text => text.textContent);
     })"""
-    assert len(found) == 2
+    assert len(found) == 4
     assert page.evaluate(outside) == []
     overlapping = """[...document.querySelectorAll('svg.chart')].flatMap(svg => {
         const ticks = [...svg.querySelectorAll('text.tick:not(.halo)')];

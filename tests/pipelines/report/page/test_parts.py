@@ -6,12 +6,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pipelines.report.board import Board
+from pipelines.report.costs import RowCost
 from pipelines.report.page import overlays
+from pipelines.report.page.cost_figures import cost_figures
 from pipelines.report.page.gallery import choose
 from pipelines.report.page.ranks import mean_ranks
 from pipelines.report.page.standings import short, standings
 from pipelines.report.page.svg import Axis, dot, mark
 from pipelines.report.tables import assess
+from tests.pipelines.report import boards
 from tests.pipelines.report.page.pages import HOSTILE, STEMS, board, costs, matches
 
 
@@ -41,6 +45,34 @@ def test_the_critical_difference_is_that_of_the_tables():
 
 def test_two_methods_have_no_ranks():
     assert mean_ranks({name: table(SD=[1.0, 2, 3, 4]) for name in "ab"}) is None
+
+
+def test_each_cost_has_a_front_of_what_no_other_beats():
+    ranks = {"cheap": 3.0, "good": 1.0, "beaten": 2.0, "bought": 4.0}
+    costs = {
+        "cheap": RowCost(0, 0.0, 1.0, "a CPU", 2),
+        "good": RowCost(10, 5.0, 50.0, "a CPU", 2, minutes=9.0, trained_on="a GPU"),
+        "beaten": RowCost(20_000, 6.0, 60.0, "a CPU", 2, minutes=8.0, trained_on="a GPU"),
+        "bought": RowCost(note="fused elsewhere"),
+    }
+    scores = {name: boards.fusion({"MSE": [rank] * 12}) for name, rank in ranks.items()}
+    results = assess(Board([*ranks], {"msrs": scores}), costs)
+    found = mean_ranks({name: row.images for name, row in scores.items()})
+    figures = {figure.title: figure for figure in cost_figures(results, {"msrs": found})}
+    fronts = {
+        title: figure.charts[0].partition("on the front: ")[2].partition('"')[0]
+        for title, figure in figures.items()
+    }
+    assert fronts == {
+        "Quality against time": "cheap, good",
+        "Quality against operations": "good",
+        "Quality against size": "good",
+        "Quality against training": "good, beaten",
+    }
+    assert [figure.folded for figure in figures.values()] == [False, True, True, True]
+    assert "beaten: 2.000, 20.0 k parameters<" in figures["Quality against size"].charts[0]
+    assert figures["Quality against time"].caption.endswith("Measured on a CPU, 2 threads.")
+    assert figures["Quality against training"].caption.endswith("Trained on a GPU.")
 
 
 def test_a_hit_finds_one_object_and_the_others_are_missed():
