@@ -2,7 +2,9 @@
 
 import sys
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from math import inf
 from os.path import realpath
 from pathlib import Path
@@ -95,7 +97,6 @@ def _fuse_images(
     from fusion.images.pairs import check_same_size
     from fusion.inference.fuse import fuse_pairs
     from fusion.inference.pretrained import load
-    from pipelines.commands.terminal import progress
 
     job = _job(ir, vi, out)
     problems = [str(problem) for problem in job.problems]  # an error would keep images alive
@@ -110,8 +111,7 @@ def _fuse_images(
         "largest": largest,
         "on_note": lambda path, note: notes[note].add(str(path)),
     }
-    with progress("pairs") as bars:
-        task = bars.add_task("", total=len(wanted))
+    with _bar(len(wanted)) as advance:
 
         def count(batch: "Sequence[Pair]", problem: InputError | OSError | None) -> None:
             nonlocal done
@@ -119,7 +119,7 @@ def _fuse_images(
                 problems.append(_words(problem, job.target(batch[0])))
             else:
                 done += len(batch)
-            bars.advance(task, len(batch))
+            advance(len(batch))
 
         equal = []
         for pair in wanted:
@@ -140,6 +140,18 @@ def _fuse_images(
         print(f"note: {shift}")
     if problems:
         sys.exit("\n".join(f"error: {problem}" for problem in problems))
+
+
+@contextmanager
+def _bar(total: int) -> Iterator[Callable[[int], object]]:
+    """A progress bar; none for one pair, which is done before the bar's library is imported."""
+    if total < 2:
+        yield lambda _: None
+        return
+    from pipelines.commands.terminal import progress
+
+    with progress("pairs") as bars:
+        yield partial(bars.advance, bars.add_task("", total=total))
 
 
 def _words(problem: InputError | OSError, target: Path) -> str:

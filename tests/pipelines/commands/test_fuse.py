@@ -100,7 +100,9 @@ def test_the_next_pair_is_read_while_one_is_fused(monkeypatch, capsys, folder):
     assert "3 fused" in printed
 
 
-HEAVY = "torch._dynamo torch._inductor torchvision lightning timm pandas matplotlib scipy sympy"
+HEAVY = (
+    "torch._dynamo torch._inductor torchvision lightning timm pandas matplotlib rich scipy sympy"
+)
 
 
 def test_one_pair_needs_none_of_the_libraries_that_take_seconds_to_import(folder):
