@@ -12,6 +12,9 @@ LEVELS = 5
 MULTIPLE = 2 ** (LEVELS - 1)
 """The sides of a U-Net's input must be multiples of this."""
 
+SMALLEST_VIF_SIDE = 41
+"""Pixels that VIF's four scales need, each half as large as the one before."""
+
 
 class RestormerConfig(Config):
     """Widths of the blocks: `channels` split into `heads`, feed-forward `expansion` · channels."""

@@ -13,6 +13,7 @@ from fusion.methods.settings import PhaseConfig, TaughtPhaseConfig
 __all__ = [
     "Batch",
     "EncoderLayers",
+    "Fault",
     "FusionMethod",
     "PhaseConfig",
     "TaughtPhaseConfig",
@@ -50,6 +51,13 @@ class EncoderLayers(NamedTuple):
     visible: Mapping[str, nn.Module]
 
 
+class Fault(NamedTuple):
+    """Why a training phase cannot succeed any more, and what to change."""
+
+    reason: str
+    remedy: str
+
+
 class TrainingPhase(nn.Module):
     """One training phase: the losses that the training loop minimizes.
 
@@ -62,6 +70,10 @@ class TrainingPhase(nn.Module):
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         raise NotImplementedError
+
+    def fault(self, means: Mapping[str, float]) -> Fault | None:
+        """Whether training should stop, given the running epoch's means of what is logged."""
+        return None
 
 
 class FusionMethod(nn.Module, Generic[ConfigT]):

@@ -1,7 +1,7 @@
 """Settings that every method's training phases share; imports no torch."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from pydantic import Field
 
@@ -11,7 +11,9 @@ from fusion.core.config import Config
 class PhaseConfig(Config):
     """The schedule of a training phase; a method's phases add their own fields.
 
-    Adam with `learning_rate`, multiplied by `decay` every `decay_epochs` epochs. An epoch is
+    Adam with `learning_rate`. By default (`schedule` "steps") it is multiplied by `decay` every
+    `decay_epochs` epochs; with "cosine" it falls to zero along half a cosine wave (Loshchilov and
+    Hutter 2017). It rises linearly over the first `warm_up_updates`. An epoch is
     ceil(pairs / batch_size) updates. `gradient_clip` limits the global gradient norm (0: off).
     """
 
@@ -19,8 +21,10 @@ class PhaseConfig(Config):
     batch_size: int = Field(ge=1, le=2**16)
     crop: int = Field(ge=16, le=2**13)
     learning_rate: float = Field(gt=0, le=10)
+    schedule: Literal["steps", "cosine"] = "steps"
     decay: float = Field(0.5, gt=0, le=1)
     decay_epochs: int = Field(20, ge=1, le=10**6)
+    warm_up_updates: int = Field(0, ge=0, le=10**9)
     gradient_clip: float = Field(0.0, ge=0)
 
 

@@ -9,6 +9,7 @@ once more for each additional process. Several machines: `runtime.num_nodes: M`,
 `torchrun --nnodes M --nproc-per-node N --rdzv-backend c10d --rdzv-endpoint HOST:PORT -m …`.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -84,8 +85,8 @@ def train_phase(
             pictures already made.
 
     Raises:
-        TrainingError: the loss or its gradient is not finite, memory runs out, or the batch cannot
-            be shared evenly.
+        TrainingError: the loss or its gradient is not finite, the phase reports a fault, memory
+            runs out, or the batch cannot be shared evenly.
     """
     if settings.epochs == 0:
         return TrainingReport(0, 0, 0.0)
@@ -121,7 +122,7 @@ def train_phase(
 
     with Reporter(first, total, visible=fabric.is_global_zero) as reporter:
         for step in range(first, total):
-            rate = learning_rate(settings, step // sampler.steps_per_epoch)
+            rate = learning_rate(settings, step, sampler.steps_per_epoch)
             for group in adam.param_groups:
                 group["lr"] = rate
             torch.manual_seed(step_seed(seed, step))
@@ -140,6 +141,7 @@ def train_phase(
                 continue
             meter.merge(fabric)
             _require_finite(meter, sampler, checkpoints)
+            _require_sound(phase, meter, checkpoints, step)
             if fabric.is_global_zero:
                 reporter.update(done, step // sampler.steps_per_epoch + 1, meter.means()["loss"])
             if not within_epoch:
@@ -166,9 +168,19 @@ def train_phase(
     return TrainingReport(total, first, seconds)
 
 
-def learning_rate(settings: PhaseConfig, epoch: int) -> float:
-    """The rate of epoch 0, 1, …: multiplied by `decay` every `decay_epochs`."""
-    return settings.learning_rate * settings.decay ** (epoch // settings.decay_epochs)
+def learning_rate(settings: PhaseConfig, step: int, steps_per_epoch: int) -> float:
+    """The rate of update 0, 1, …: in steps, or along half a cosine wave, epoch by epoch.
+
+    Of the first `warm_up_updates`, the n-th has n / `warm_up_updates` of it.
+    """
+    epoch = step // steps_per_epoch
+    if settings.schedule == "cosine":
+        factor = (1 + math.cos(math.pi * epoch / settings.epochs)) / 2
+    else:
+        factor = settings.decay ** (epoch // settings.decay_epochs)
+    if step < settings.warm_up_updates:
+        factor *= (step + 1) / settings.warm_up_updates
+    return settings.learning_rate * factor
 
 
 def cache_device(store: PairStore, runtime: RuntimeConfig, device: torch.device) -> torch.device:
@@ -241,6 +253,12 @@ def _require_finite(meter: Meter, sampler: CropSampler, checkpoints: Path) -> No
             f"{', '.join(names)} not finite at step {step}, with {', '.join(sampler.names(step))}",
             "earlier checkpoints are kept here; lower learning_rate or set gradient_clip",
         )
+
+
+def _require_sound(phase: TrainingPhase, meter: Meter, checkpoints: Path, step: int) -> None:
+    fault = phase.fault(meter.means())
+    if fault:
+        raise TrainingError(checkpoints, f"{fault.reason} at step {step}", fault.remedy)
 
 
 @contextmanager

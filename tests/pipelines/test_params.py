@@ -8,7 +8,9 @@ import pytest
 import yaml
 
 from fusion.core.errors import InputError
+from fusion.inference.pretrained import RELEASED
 from fusion.methods.emma.method import EMMA
+from fusion.methods.files import read_card
 from pipelines import params
 from pipelines.compose import compose
 from tests.fusion.toys import parameters
@@ -73,6 +75,18 @@ def test_the_paper_profile_has_the_papers_numbers(composed):
     assert settings.fusion.stretch is True
     assert settings.detection.epochs == 100
     assert settings.segmentation.epochs == 300
+
+
+def test_pomai_release_trains_what_the_released_card_states(composed):
+    settings = params.load(composed("profile=pairs", "method=[maximum,pomai_release]"))
+    card = read_card(RELEASED / "pomai-tiny.safetensors")
+    phases = [*card["before"], card]
+    assert [f"pomai_release-{phase['phase']}" for phase in phases] == list(settings.training)
+    for phase in phases:
+        made = settings.phase_settings(f"pomai_release-{phase['phase']}").model_dump(mode="json")
+        assert made | phase["settings"] == made
+    config = settings.method_config("pomai_release").model_dump(mode="json")
+    assert config | {"micm": card["config"]["micm"]} == card["config"]
 
 
 def test_the_paper_profile_has_the_other_papers_numbers(composed):

@@ -153,6 +153,17 @@ def test_every_kind_of_row_goes_all_the_way(project):
     restore(project)
 
 
+def test_a_run_that_trains_nothing_has_a_page_too(project):
+    """As in a fresh clone: no stage of this run makes a folder of plots."""
+    shutil.rmtree(project / "plots")
+    run(project, "git", "checkout", "-q", "plots")
+    settings = overrides("method=[average]", "fuse_on=[msrs]", *FUSION_ONLY)
+    assert ran(run(project, "dvc", "exp", "run", *settings)) == {"report", "page"}
+    assert list(table(project).index) == ["average"]
+    assert (project / "results/report/index.html").is_file()
+    restore(project)
+
+
 def test_a_published_network_carries_its_data_training_commit_and_scores(project):
     run(project, "pomai", "publish", "pomai", "published")
     card = json.loads((project / "published/card.json").read_text())

@@ -40,10 +40,13 @@ class EMMASensingPhaseConfig(TaughtPhaseConfig):
     The teachers are a choice, because the paper's fused images were not released.
 
     contrast: patches of a lower (p90 − p10) / p90, in either source, do not count.
+    noise: standard deviation of Gaussian noise on the fused images that A_i and A_v see (choice;
+        the paper has none). Weak fine patterns then carry no information about the sources.
     """
 
     network: SensingConfig = SensingConfig()
     contrast: float = Field(0.1, ge=0, le=1)
+    noise: float = Field(0.0, ge=0, le=1)
 
     @model_validator(mode="after")
     def _enough_for_batch_normalization(self) -> Self:
@@ -56,11 +59,16 @@ class EMMAFusionPhaseConfig(PhaseConfig):
 
     equivariance: weight of the equivariance term.
     shifts, rotations: number of transforms of each kind, besides the three flips.
+    noise: as in phase sensing; give both phases the same.
+    saturation: training stops when more than this share of the fused pixels is black or white, in
+        the mean over an epoch. A fuser that draws nothing else gets no gradient and stays so.
     """
 
     equivariance: float = Field(0.1, ge=0)
     shifts: int = Field(3, ge=0, le=15)
     rotations: int = Field(3, ge=0)
+    noise: float = Field(0.0, ge=0, le=1)
+    saturation: float = Field(0.5, gt=0, le=1)
 
 
 SETTINGS = MethodSettings(

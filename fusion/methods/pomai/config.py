@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from fusion.blocks.config import RestormerConfig
+from fusion.blocks.config import SMALLEST_VIF_SIDE, RestormerConfig
 from fusion.core.config import Config
 from fusion.methods.settings import MethodSettings, PhaseConfig
 
@@ -33,8 +33,11 @@ class MICMConfig(Config):
 
 
 class FusionLossConfig(Config):
-    """Weights of the four terms (PoMAI, equation 14), and targets of the gradient term.
+    """Weights of the terms, and targets of the gradient term.
 
+    The first four terms are the paper's (equation 14); the rest are choices.
+
+    fidelity: weight of a fifth term, VIF; 0 leaves it out. It needs crops of 41 pixels or more.
     gradient_target: the quantity that is compared, see `FusionLoss`.
     gradient_gain: target strength of edges relative to the stronger source; above 1 the fused image
         has more local contrast than both sources.
@@ -44,6 +47,7 @@ class FusionLossConfig(Config):
     mse: float = Field(1.0, ge=0)
     intensity: float = Field(1.0, ge=0)
     gradient: float = Field(10.0, ge=0)
+    fidelity: float = Field(0.0, ge=0)
     gradient_target: Literal["magnitude", "vector"] = "magnitude"
     gradient_gain: float = Field(1.0, gt=0)
 
@@ -87,7 +91,30 @@ class PoMAIStageTwoPhaseConfig(PhaseConfig):
         return self
 
 
+class PoMAITuningPhaseConfig(PhaseConfig):
+    """A third phase with another loss (choice; the paper has two).
+
+    freeze: decoder and MICM alone are trained, which takes half the time; otherwise all weights.
+    loss: null keeps the loss of the network's settings.
+    """
+
+    freeze: bool = True
+    loss: FusionLossConfig | None = None
+
+    @model_validator(mode="after")
+    def _crops_are_large_enough(self) -> Self:
+        if self.loss and self.loss.fidelity and self.crop < SMALLEST_VIF_SIDE:
+            raise ValueError(
+                f"loss.fidelity needs crops of {SMALLEST_VIF_SIDE} pixels or more, not {self.crop}"
+            )
+        return self
+
+
 SETTINGS = MethodSettings(
     PoMAIConfig,
-    {"stage_one": PoMAIStageOnePhaseConfig, "stage_two": PoMAIStageTwoPhaseConfig},
+    {
+        "stage_one": PoMAIStageOnePhaseConfig,
+        "stage_two": PoMAIStageTwoPhaseConfig,
+        "tuning": PoMAITuningPhaseConfig,
+    },
 )

@@ -7,14 +7,19 @@ from torch import Tensor
 
 from fusion.core.config import Config
 from fusion.methods.base import PhaseConfig, TrainingPhase, of_type, register
-from fusion.methods.pomai.config import SETTINGS, PoMAIConfig, PoMAIStageTwoPhaseConfig
+from fusion.methods.pomai.config import (
+    SETTINGS,
+    PoMAIConfig,
+    PoMAIStageTwoPhaseConfig,
+    PoMAITuningPhaseConfig,
+)
 from fusion.methods.pomai.network import PoMAINetwork
-from fusion.methods.pomai.phases import PoMAIStageOnePhase, PoMAIStageTwoPhase
+from fusion.methods.pomai.phases import PoMAIStageOnePhase, PoMAIStageTwoPhase, PoMAITuningPhase
 
 
 @register("pomai")
 class PoMAI(PoMAINetwork):
-    """The network with its two training phases."""
+    """The network with its training phases; tuning may be left out."""
 
     config_class: ClassVar[type[Config]] = SETTINGS.config
     phases: ClassVar[Mapping[str, type[PhaseConfig]]] = SETTINGS.phases
@@ -28,7 +33,11 @@ class PoMAI(PoMAINetwork):
                 raise ValueError("pomai: micm is a setting of stage two, not of the network")
             return PoMAIStageOnePhase(cls(config))
         if previous is None:
-            raise ValueError("stage two of pomai starts from the weights of stage one")
+            raise ValueError(f"{name} of pomai starts from the weights of the phase before")
+        if name == "tuning":
+            network = cls(previous.config)
+            network.load_state_dict(previous.state_dict(), strict=True)
+            return PoMAITuningPhase(network, of_type(settings, PoMAITuningPhaseConfig))
         settings = of_type(settings, PoMAIStageTwoPhaseConfig)
         network = cls(config.model_copy(update={"micm": settings.micm}))
         network.load_state_dict(previous.state_dict() | _new_weights(network), strict=True)

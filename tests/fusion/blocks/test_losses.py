@@ -6,6 +6,7 @@ import torch
 from scipy import ndimage
 from skimage.metrics import structural_similarity
 
+from fusion.blocks.fidelity import VisualInformationFidelity
 from fusion.blocks.losses import SobelGradient, SobelMagnitude, StructuralSimilarity
 from fusion.methods.pomai.config import FusionLossConfig
 from fusion.methods.pomai.loss import FusionLoss
@@ -112,6 +113,18 @@ def test_a_gain_asks_for_an_image_of_more_contrast(images, target):
     image = images[0] / 2
     loss = FusionLoss(FusionLossConfig(gradient_target=target, gradient_gain=1.5))
     assert loss(1.5 * image, image, image)["gradient"].item() == pytest.approx(0.0, abs=1e-5)
+
+
+def test_fidelity_is_a_term_only_where_it_has_a_weight():
+    images = torch.rand(3, 2, 1, 48, 50, generator=torch.Generator().manual_seed(0)).unbind()
+    without = FusionLoss(FusionLossConfig())(*images)
+    losses = FusionLoss(FusionLossConfig(fidelity=2.0))(*images)
+    kept = sum(VisualInformationFidelity()(images[0], images[1:]))
+    assert losses["fidelity"].item() == pytest.approx(2 - kept.item(), rel=1e-5)
+    assert losses["loss"].item() == pytest.approx(
+        without["loss"].item() + 2 * losses["fidelity"].item(), rel=1e-5
+    )
+    assert "fidelity" not in without
 
 
 def test_total_is_the_weighted_sum(images):

@@ -59,6 +59,12 @@ def fusion_phase(settings=FUSION):
     return EMMA.start_phase("fusion", TINY, settings, first.method.eval())
 
 
+def terms_of(losses):
+    """What is minimized; the rest is watched only (test_emma_stripes.py)."""
+    names = {"loss", "infrared", "visible", "equivariance", "low_contrast"}
+    return {name: value for name, value in losses.items() if name in names}
+
+
 def conv(x, layer, padding="reflect", **more):
     """Reflect padding, unless told otherwise, then the layer's own weights."""
     x = F.pad(x, (1, 1, 1, 1), mode=padding)
@@ -198,7 +204,7 @@ def test_fusion_loss_is_that_of_the_paper():
         "equivariance": sum(equivariance) / 9,
     }
     expected["loss"] = expected["infrared"] + expected["visible"] + 0.3 * expected["equivariance"]
-    torch.testing.assert_close(losses, expected, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(terms_of(losses), expected, atol=1e-5, rtol=1e-4)
 
 
 def test_phase_fusion_trains_the_fuser_and_leaves_sensing_bit_identical():
@@ -280,7 +286,7 @@ def test_sensing_loss_compares_every_teachers_image_with_the_sources_of_its_pair
             expected["infrared"] += infrared_error / 6
             expected["visible"] += (networks.visible(fused) - visible[i]).square().mean() / 6
     expected["loss"] = expected["infrared"] + expected["visible"]
-    torch.testing.assert_close(phase(batch), expected, atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(terms_of(phase(batch)), expected, atol=1e-6, rtol=1e-5)
 
 
 @pytest.mark.parametrize("flat", ["infrared", "visible"])

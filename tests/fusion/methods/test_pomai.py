@@ -10,11 +10,13 @@ from fusion.methods.base import Batch
 from fusion.methods.pomai.compensation import ModalityInteractiveCompensation
 from fusion.methods.pomai.config import (
     CAMNConfig,
+    FusionLossConfig,
     MICMConfig,
     NGMMConfig,
     PoMAIConfig,
     PoMAIStageOnePhaseConfig,
     PoMAIStageTwoPhaseConfig,
+    PoMAITuningPhaseConfig,
 )
 from fusion.methods.pomai.context import ContextAwareModeling
 from fusion.methods.pomai.method import PoMAI
@@ -253,6 +255,60 @@ def test_without_micm_stage_two_keeps_stage_ones_network():
     assert all(torch.equal(after[name], value) for name, value in before.items())
 
 
+def tuning(**settings):
+    """A trained two-stage network's state, and the tuning phase that starts from it."""
+    _, second = stage_two()
+    before = {name: value.clone() for name, value in second.method.state_dict().items()}
+    phase = PoMAI.start_phase(
+        "tuning", TINY, PoMAITuningPhaseConfig(**SCHEDULE, **settings), second.method
+    )
+    return before, phase
+
+
+def test_tuning_starts_from_the_network_before_and_trains_decoder_and_micm_alone():
+    before, phase = tuning()
+    assert toys.changed(before, phase.method) == set()
+    train_briefly(phase)
+    changed = toys.changed(before, phase.method)
+    assert {name.split(".")[0] for name in changed} == {"decoder", "micm"}
+    assert phase.method.ngmm.training is False  # its rotation is that of inference
+    assert phase.method.config.micm == MICMConfig()
+
+
+def test_tuning_without_freezing_trains_everything():
+    before, phase = tuning(freeze=False)
+    train_briefly(phase)
+    changed = {name.split(".")[0] for name in toys.changed(before, phase.method)}
+    assert changed >= {"encoder", "ngmm", "camn", "micm", "decoder"}
+
+
+def test_tuning_has_a_loss_of_its_own():
+    loss = FusionLossConfig(fidelity=3.0, gradient=0.0)
+    settings = PoMAITuningPhaseConfig(**(SCHEDULE | {"crop": 48}), loss=loss)
+    _, second = stage_two()
+    phase = PoMAI.start_phase("tuning", TINY, settings, second.method)
+    losses = phase(toys.smooth_batch(side=48))
+    weights = {"ssim": 5.0, "mse": 1.0, "intensity": 1.0, "fidelity": 3.0}
+    total = sum(weight * losses[name].item() for name, weight in weights.items())
+    assert losses["loss"].item() == pytest.approx(total, rel=1e-5)
+    assert phase.method.config == second.method.config  # stages one and two were trained with it
+
+
+def test_tuning_learns_vif():
+    """Trained for fidelity alone, the network keeps more of both sources."""
+    loss = FusionLossConfig(ssim=0, mse=0, intensity=0, gradient=0, fidelity=1.0)
+    settings = PoMAITuningPhaseConfig(**(SCHEDULE | {"crop": 48}), loss=loss)
+    _, second = stage_two()
+    phase = PoMAI.start_phase("tuning", TINY, settings, second.method)
+    losses = toys.train_briefly(phase, steps=20, batch=toys.smooth_batch(side=48))
+    assert losses[-1] < 0.9 * losses[0]
+
+
+def test_tuning_needs_weights_to_start_from():
+    with pytest.raises(ValueError, match="tuning of pomai starts from the weights"):
+        PoMAI.start_phase("tuning", TINY, PoMAITuningPhaseConfig(**SCHEDULE), None)
+
+
 @pytest.mark.parametrize(
     ("model", "values", "message"),
     [
@@ -260,6 +316,12 @@ def test_without_micm_stage_two_keeps_stage_ones_network():
         (PoMAIConfig, {"stem": "rgb"}, "'separate' or 'luminance'"),
         (PoMAIStageTwoPhaseConfig, SCHEDULE | {"micm": None}, "nothing to train"),
         (PoMAIStageTwoPhaseConfig, SCHEDULE | {"epochs": -1}, "greater than or equal to 0"),
+        (FusionLossConfig, {"fidelity": -1.0}, "greater than or equal to 0"),
+        (
+            PoMAITuningPhaseConfig,
+            SCHEDULE | {"crop": 40, "loss": {"fidelity": 1.0}},
+            "loss.fidelity needs crops of 41 pixels or more, not 40",
+        ),
     ],
 )
 def test_impossible_settings_are_refused(model, values, message):

@@ -16,6 +16,7 @@ from fusion.core.files import file_digest
 from fusion.core.processes import launch
 from fusion.core.runtime import pick_device
 from fusion.images.decode import read_infrared, write_image
+from fusion.methods.base import Fault, TrainingPhase
 from fusion.methods.pomai.config import (
     FusionLossConfig,
     MICMConfig,
@@ -27,7 +28,7 @@ from fusion.methods.pomai.config import (
 from fusion.methods.pomai.method import PoMAI
 from fusion.metrics import compute
 from fusion.training import loop as train
-from fusion.training.loop import TrainingError, train_phase
+from fusion.training.loop import TrainingError, learning_rate, train_phase
 from fusion.training.sampler import CropSampler, load_pairs, step_seed
 
 TINY = PoMAIConfig(channels=4, heads=2, blocks=1, ngmm=NGMMConfig(group_size=30))
@@ -169,6 +170,15 @@ def test_epoch_means_are_reported_with_norm_and_rate(folder, tmp_path):
     assert [means["learning_rate"] for means in seen] == [1e-2, 5e-3, 2.5e-3]
 
 
+def test_a_cosine_schedule_falls_from_the_rate_towards_zero(folder, tmp_path):
+    seen = []
+    settings = schedule(epochs=4, schedule="cosine")
+    trained(folder, tmp_path, settings, on_epoch=seen.append)
+    rates = [means["learning_rate"] for means in seen]
+    half = 0.5**0.5
+    assert rates == pytest.approx([1e-2, (1 + half) / 2 * 1e-2, 0.5e-2, (1 - half) / 2 * 1e-2])
+
+
 def test_a_resumed_run_reports_all_epochs_as_one_that_never_stopped(folder, tmp_path):
     whole, resumed = [], []
     trained(folder, tmp_path / "whole", on_epoch=whole.append)
@@ -255,6 +265,39 @@ def test_a_loss_that_is_not_finite_stops_with_the_step_and_the_images(folder, tm
     with pytest.raises(TrainingError, match=r"loss, .*not finite at step 1, with pairs\d+/\d\d"):
         trained(folder, tmp_path, schedule(epochs=20).model_copy(update={"learning_rate": 1e30}))
     assert list(tmp_path.glob("*-step-*"))
+
+
+def test_the_rate_rises_over_the_first_updates_and_then_follows_the_schedule():
+    settings = schedule(warm_up_updates=4)
+    rates = [learning_rate(settings, step, 3) for step in range(9)]
+    assert rates == pytest.approx([2.5e-3, 5e-3, 7.5e-3, 5e-3, 5e-3, 5e-3, 2.5e-3, 2.5e-3, 2.5e-3])
+    plain = [learning_rate(schedule(), step, 3) for step in range(9)]
+    assert plain == [1e-2 * 0.5 ** (step // 3) for step in range(9)]
+
+
+def test_the_optimizer_takes_the_warm_up(folder, tmp_path):
+    """Adam's first update is the rate in size, whatever the gradient."""
+    settings = schedule(epochs=1, batch_size=6, warm_up_updates=10)
+    start = fresh_phase(settings).method.state_dict()
+    weights, _ = trained(folder, tmp_path, settings)
+    steps = [(weights[name] - value).abs().max().item() for name, value in start.items()]
+    assert max(steps) == pytest.approx(1e-3, rel=1e-3)
+
+
+def test_a_fault_of_the_phase_stops_the_run_and_keeps_its_checkpoints(
+    folder, tmp_path, monkeypatch
+):
+    def fault(self, means):
+        return Fault(f"loss is {means['loss']:.0f}", "train less") if len(seen) == 2 else None
+
+    seen = []
+    monkeypatch.setattr(TrainingPhase, "fault", fault)
+    with pytest.raises(TrainingError, match=r"loss is \d+ at step 6; train less") as caught:
+        trained(folder, tmp_path, on_epoch=seen.append)
+    assert caught.value.path == tmp_path
+    monkeypatch.undo()
+    _, report = trained(folder, tmp_path)
+    assert report.resumed_from == 6
 
 
 def test_nothing_to_train_is_nothing_done(folder, tmp_path):
