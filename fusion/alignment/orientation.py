@@ -7,7 +7,6 @@ exchanged. Its orientation, modulo 180 degrees, is the same in both.
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft
 
 Field = NDArray[np.complex64]
 
@@ -65,6 +64,8 @@ def correlate(infrared: Field, visible: Field, reach: int) -> NDArray[np.float32
 
 def sum_products(infrared: Field, visible: Field, reach: int) -> NDArray[np.float32]:
     """As `correlate`, not normalized: the sum of the products' real part."""
+    from scipy import fft  # takes half a second to import, and few pairs are never measured
+
     shape = [fft.next_fast_len(max(side, reach + 1) + reach) for side in infrared.shape]
     spectrum = fft.fft2(infrared, shape) * fft.fft2(visible, shape).conj()
     products = np.roll(fft.ifft2(spectrum).real, (reach, reach), (0, 1))

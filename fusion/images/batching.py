@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from itertools import groupby, islice
 from typing import TypeVar
 
@@ -37,14 +37,14 @@ Read = TypeVar("Read")
 
 def read_ahead(
     pool: ThreadPoolExecutor, read: Callable[[Item], Read], items: Sequence[Item], ahead: int
-) -> Iterator[tuple[Item, Read]]:
-    """Yield every item with its read content, in order, reading up to `ahead` items in advance."""
+) -> Iterator[tuple[Item, Future[Read]]]:
+    """Yield every item with its content, read or being read, in order; `ahead` items in advance."""
     upcoming = iter(items)
     waiting: deque[tuple[Item, Future[Read]]] = deque(
         (item, pool.submit(read, item)) for item in islice(upcoming, ahead)
     )
     while waiting:
         item, reading = waiting.popleft()
-        content = reading.result()
+        wait([reading])
         waiting.extend((further, pool.submit(read, further)) for further in islice(upcoming, 1))
-        yield item, content
+        yield item, reading

@@ -1,5 +1,6 @@
 """A list of pairs -> a folder of fused images."""
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -60,6 +61,14 @@ def fuse_batch(
     return (colored * 255).round().clamp(0, 255).to(torch.uint8)
 
 
+Problem = InputError | OSError
+
+
+def _raise(_: Sequence[Pair], problem: Problem | None) -> None:
+    if problem:
+        raise problem
+
+
 def fuse_pairs(
     method: FusionMethod,
     pairs: Sequence[Pair],
@@ -73,6 +82,7 @@ def fuse_pairs(
     suffix: str = ".png",
     largest: int = LARGEST,
     on_note: Callable[[Path, str], None] = lambda _path, _note: None,
+    on_batch: Callable[[Sequence[Pair], Problem | None], None] = _raise,
 ) -> None:
     """Fuse pairs into `output/<name><suffix>`; reading and writing overlap with the network.
 
@@ -81,7 +91,9 @@ def fuse_pairs(
     declared range of `read_infrared`. `plan` is the method's memory plan, for callers that fuse
     repeatedly; by default it is made from `runtime.memory_gib`. Images of more than `largest`
     pixels are refused. `on_note` is called with each file that needed more than decoding, and the
-    note (`ImageRead.notes`), in any order and from other threads.
+    note (`ImageRead.notes`), in any order and from other threads. `on_batch` is called, from this
+    thread, with each batch that is written or has failed, and what it failed of; what it raises
+    ends the call. By default that is the problem itself.
 
     Raises:
         InputError: an image cannot be read, memory runs out, or the fused image has undefined
@@ -106,26 +118,67 @@ def fuse_pairs(
     read = partial(_read, infrared_range=infrared_range, largest=largest, on_note=on_note)
     with ThreadPoolExecutor(4) as pool, torch.inference_mode(), autocast(runtime, device):
         plan = plan or plan_memory(runtime.memory_gib, method, device)
-        batches = batches_of_one_size(
-            pairs, lambda pixels: plan.batch_size(pixels, batch_size), largest=largest
+        most = partial(plan.batch_size, wanted=batch_size)
+        batches = batches_of_one_size(pairs, most, largest=largest)
+        compute = partial(
+            _fuse_read, method, device=device, plan=plan, stretched=stretched, on_note=on_note
         )
-        writing: list[Future[None]] = []
-        for batch, (infrared, visible) in read_ahead(pool, read, batches, 2):
-            if shortage := plan.shortage(*infrared.shape[-2:]):
-                on_note(batch[0].visible, shortage)
-            with explained(batch[0].visible):
-                fused = fuse_batch(
-                    method,
-                    infrared.to(device),
-                    visible.to(device),
-                    stretched=stretched,
-                    tiles=plan.tiling(*infrared.shape[-2:]),
-                )
-            for pair, image, *sources in zip(batch, fused.cpu(), infrared, visible, strict=True):
-                _check(pair, image, sources)
-                writing.append(pool.submit(write_fused, output / f"{pair.name}{suffix}", image))
-        for future in writing:
-            future.result()
+        writing: deque[tuple[Sequence[Pair], list[Future[None]]]] = deque()
+        for batch, reading in read_ahead(pool, read, batches, 2):
+            try:
+                images = compute(batch, *reading.result())
+            except (InputError, OSError) as problem:
+                on_batch(batch, problem)
+                continue
+            paths = [output / f"{pair.name}{suffix}" for pair in batch]
+            writes = [pool.submit(write_fused, *job) for job in zip(paths, images, strict=True)]
+            writing.append((batch, writes))
+            while writing and (len(writing) > 2 or all(write.done() for write in writing[0][1])):
+                _report(*writing.popleft(), on_batch)
+        while writing:
+            _report(*writing.popleft(), on_batch)
+
+
+def _fuse_read(
+    method: FusionMethod,
+    batch: Sequence[Pair],
+    infrared: Tensor,
+    visible: Tensor,
+    *,
+    device: torch.device,
+    plan: MemoryPlan,
+    stretched: bool,
+    on_note: Callable[[Path, str], None],
+) -> Tensor:
+    """Fuse a batch that is read: B×3×H×W on the CPU."""
+    size = infrared.shape[-2:]
+    if shortage := plan.shortage(*size):
+        on_note(batch[0].visible, shortage)
+    with explained(batch[0].visible):
+        fused = fuse_batch(
+            method,
+            infrared.to(device),
+            visible.to(device),
+            stretched=stretched,
+            tiles=plan.tiling(*size),
+        ).cpu()
+    for pair, image, *sources in zip(batch, fused, infrared, visible, strict=True):
+        _check(pair, image, sources)
+    return fused
+
+
+def _report(
+    batch: Sequence[Pair],
+    writes: Sequence[Future[None]],
+    on_batch: Callable[[Sequence[Pair], Problem | None], None],
+) -> None:
+    problem = None
+    try:
+        for write in writes:
+            write.result()
+    except OSError as error:
+        problem = error
+    on_batch(batch, problem)
 
 
 @contextmanager

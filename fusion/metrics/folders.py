@@ -62,8 +62,8 @@ def evaluate_pairs(
     rows: list[dict[str, Any]] = []
     with ThreadPoolExecutor(4) as pool, torch.inference_mode():
         read = partial(_read, found=found, on_note=on_note)
-        for batch, images in read_ahead(pool, read, batches, 4):
-            rows += _measure(batch, images.to(device), names)
+        for batch, reading in read_ahead(pool, read, batches, 4):
+            rows += _measure(batch, reading.result().to(device), names)
             on_pairs(len(rows), len(mine))
     everyone = [row for rows in group.gather(rows) for row in rows]
     return pd.DataFrame(everyone).sort_values("name", ignore_index=True)

@@ -2,7 +2,9 @@
 
 import sys
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from math import inf
 from os.path import realpath
 from pathlib import Path
@@ -95,7 +97,6 @@ def _fuse_images(
     from fusion.images.pairs import check_same_size
     from fusion.inference.fuse import fuse_pairs
     from fusion.inference.pretrained import load
-    from pipelines.commands.terminal import progress
 
     job = _job(ir, vi, out)
     problems = [str(problem) for problem in job.problems]  # an error would keep images alive
@@ -110,18 +111,26 @@ def _fuse_images(
         "largest": largest,
         "on_note": lambda path, note: notes[note].add(str(path)),
     }
-    with progress("pairs") as bars:
-        for pair in bars.track(wanted):
+    with _bar(len(wanted)) as advance:
+
+        def count(batch: "Sequence[Pair]", problem: InputError | OSError | None) -> None:
+            nonlocal done
+            if problem:
+                problems.append(_words(problem, job.target(batch[0])))
+            else:
+                done += len(batch)
+            advance(len(batch))
+
+        equal = []
+        for pair in wanted:
             try:
                 check_same_size(pair, largest=largest)
-                fuse_pairs(
-                    fuser.method, [pair], job.folder, batch_size=1, plan=fuser.plan, **options
-                )
-                done += 1
-            except InputError as problem:
-                problems.append(str(problem))
-            except OSError as error:
-                problems.append(str(unwritable(job.target(pair), error)))
+                equal.append(pair)
+            except (InputError, OSError) as problem:
+                count([pair], problem)
+        if equal:
+            options |= {"batch_size": 1, "plan": fuser.plan, "on_batch": count}
+            fuse_pairs(fuser.method, equal, job.folder, **options)
     skipped = len(job.pairs) - len(wanted)
     place = out if job.pairs and out == job.target(job.pairs[0]) else job.folder
     print(f"{done} fused into {place}{f', {skipped} already there' if skipped else ''}")
@@ -131,6 +140,23 @@ def _fuse_images(
         print(f"note: {shift}")
     if problems:
         sys.exit("\n".join(f"error: {problem}" for problem in problems))
+
+
+@contextmanager
+def _bar(total: int) -> Iterator[Callable[[int], object]]:
+    """A progress bar; none for one pair, which is done before the bar's library is imported."""
+    if total < 2:
+        yield lambda _: None
+        return
+    from pipelines.commands.terminal import progress
+
+    with progress("pairs") as bars:
+        yield partial(bars.advance, bars.add_task("", total=total))
+
+
+def _words(problem: InputError | OSError, target: Path) -> str:
+    """The message alone: an exception would keep images alive."""
+    return str(problem if isinstance(problem, InputError) else unwritable(target, problem))
 
 
 class _Job(NamedTuple):

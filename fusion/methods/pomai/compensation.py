@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from fusion.blocks.layers import ChannelAttention, SpatialAttention
 from fusion.methods.pomai.config import MICMConfig
@@ -24,6 +25,24 @@ class ModalityInteractiveCompensation(nn.Module):
 
     def forward(self, infrared: Tensor, visible: Tensor) -> Tensor:
         total = infrared + visible
-        attention = self.spatial(total) + self.channel(total)
-        interleaved = torch.stack([attention, total], dim=2).flatten(1, 2)
-        return torch.sigmoid(self.gate(interleaved))
+        return torch.sigmoid(self._of_attention(total) + self._of_sum(total))
+
+    def _of_attention(self, total: Tensor) -> Tensor:
+        """The gate's convolution of spatial plus channel attention.
+
+        It is linear: of spatial attention, one map for all groups, it is a convolution of one
+        channel; of channel attention, constant over the image, a factor.
+        """
+        weight = self.gate.weight[:, :1]
+        spatial = F.conv2d(_padded(self.spatial(total)), weight)
+        channel: Tensor = self.channel(total) * weight.sum((2, 3)).view(1, -1, 1, 1)
+        return spatial + channel
+
+    def _of_sum(self, total: Tensor) -> Tensor:
+        """The gate's convolution of the sum, and its bias."""
+        weight = self.gate.weight[:, 1:]
+        return F.conv2d(_padded(total), weight, self.gate.bias, groups=self.gate.groups)
+
+
+def _padded(features: Tensor) -> Tensor:
+    return F.pad(features, (3, 3, 3, 3), mode="reflect")

@@ -33,7 +33,10 @@ class NeighborGroupMatching(nn.Module):
         self.register_buffer("rotation", self._draw(channels))
 
     def _draw(self, channels: int, device: torch.device | None = None) -> Tensor:
-        return torch.randn(self.config.rounds, channels, self.config.buckets // 2, device=device)
+        size = self.config.rounds, channels, self.config.buckets // 2
+        drawn = torch.empty(size, device=device)
+        # random numbers of the device "meta", which has no values, import SymPy: two seconds
+        return drawn if drawn.is_meta else drawn.normal_()
 
     def forward(self, features: Tensor) -> Tensor:
         shape = features.shape

@@ -47,8 +47,9 @@ class PoMAINetwork(FusionMethod[PoMAIConfig]):
         context = self.camn(encoded_visible) if self.camn else encoded_visible
         if self.micm:
             gate = self.micm(encoded_infrared, encoded_visible)
-            context = gate * encoded_visible + context  # equation 9
-            matched = (1 - gate) * encoded_infrared + matched  # equation 10
+            context = torch.addcmul(context, gate, encoded_visible)  # equation 9
+            matched = matched + encoded_infrared  # equation 10, and the next line
+            matched = torch.addcmul(matched, gate, encoded_infrared, value=-1)
         features = torch.cat([matched, context], dim=1)  # equation 11, infrared first
         fused: Tensor = self.decoder(features, self.start(infrared, visible))  # equations 12-13
         return fused

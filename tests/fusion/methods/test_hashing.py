@@ -74,6 +74,31 @@ def test_codes_are_the_nearest_vertex_of_the_rotated_cross_polytope():
     assert torch.equal(cross_polytope_codes(3.7 * vectors, rotation), expected)
 
 
+def test_of_equal_vertices_the_first_is_the_code_and_undefined_vectors_have_one():
+    rotation = torch.eye(3)
+    vectors = torch.tensor([[0.0, 0, 0], [2, 2, -2], [0, -5, 5], [torch.nan, 0, 0]]).unsqueeze(0)
+    codes = cross_polytope_codes(vectors, rotation)[0]
+    assert codes[:3].tolist() == [0, 0, 4]
+    assert 0 <= codes[3] < 6
+
+
+def test_codes_do_not_depend_on_how_many_vectors_are_hashed_at_a_time(monkeypatch):
+    torch.manual_seed(0)
+    vectors, rotation = torch.randn(2, 50, 6), torch.randn(6, 5)
+    expected = cross_polytope_codes(vectors, rotation)
+    monkeypatch.setattr("fusion.methods.pomai.hashing._PART", 7)
+    assert torch.equal(cross_polytope_codes(vectors, rotation), expected)
+
+
+@pytest.mark.parametrize("largest", [6, 2**15 - 1, 2**20])
+def test_groups_are_in_the_order_of_a_stable_sort_for_any_number_of_codes(largest):
+    torch.manual_seed(0)
+    codes = torch.randint(0, 5, (2, 101)) * (largest // 4)
+    members, _ = group_order(codes, 1)
+    for row, found in zip(codes.tolist(), members.tolist(), strict=True):
+        assert found == sorted(range(len(row)), key=row.__getitem__)
+
+
 def test_near_directions_share_a_code_more_often_than_far_ones():
     torch.manual_seed(0)
     vectors = torch.randn(1, 4000, 16)

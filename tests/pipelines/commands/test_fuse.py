@@ -1,14 +1,17 @@
 """`pomai fuse`, as a user runs it."""
 
+import subprocess
 import sys
 import weakref
+from threading import Event
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from fusion.images.decode import read_visible, write_image
+from fusion.images.decode import read_infrared, read_visible, write_image
+from fusion.inference.fuse import write_fused
 from fusion.methods.files import save_model
 from fusion.methods.pomai.config import NGMMConfig, PoMAIConfig
 from fusion.methods.pomai.method import PoMAI
@@ -63,6 +66,61 @@ def test_a_bad_pair_is_reported_and_stops_nobody(monkeypatch, capsys, folder):
     assert "a.png: is not a readable image" in code
     assert "without a partner" in code
     assert sorted(path.name for path in (folder / "out").iterdir()) == ["b.png", "c.png"]
+
+
+def test_a_folder_goes_on_where_an_output_cannot_be_written(monkeypatch, capsys, folder):
+    def write(path, image):
+        if path.name == "b.png":
+            raise PermissionError(13, "Permission denied", str(path))
+        write_fused(path, image)
+
+    monkeypatch.setattr("fusion.inference.fuse.write_fused", write)
+    code, printed = run(monkeypatch, capsys, folder)
+    assert "2 fused" in printed
+    assert "out/b.png: cannot be written (Permission denied)" in code
+    assert sorted(path.name for path in (folder / "out").iterdir()) == ["a.png", "c.png"]
+
+
+def test_the_next_pair_is_read_while_one_is_fused(monkeypatch, capsys, folder):
+    begun = {name: Event() for name in "abc"}
+
+    def read(path, *options, **limits):
+        begun[path.stem].set()
+        return read_infrared(path, *options, **limits)
+
+    def forward(self, infrared, visible):
+        assert begun["b"].wait(30), "no pair is read while another is fused"
+        return infrared
+
+    monkeypatch.setattr("fusion.inference.fuse.read_infrared", read)
+    monkeypatch.setattr("fusion.inference.tiles.bytes_per_pixel", lambda *_: 1000.0)
+    monkeypatch.setattr(PoMAI, "forward", forward)
+    code, printed = run(monkeypatch, capsys, folder)
+    assert code == 0
+    assert "3 fused" in printed
+
+
+HEAVY = (
+    "torch._dynamo torch._inductor torchvision lightning timm pandas matplotlib rich scipy sympy"
+)
+
+
+def test_one_pair_needs_none_of_the_libraries_that_take_seconds_to_import(folder):
+    paths = [f"--{name}={folder / path}" for name, path in (("ir", "ir/a.png"), ("vi", "vi/a.png"))]
+    arguments = ["pomai", "fuse", *paths, f"--out={folder / 'fused.png'}"]
+    code = f"""
+import sys
+from pipelines.cli import main
+sys.argv = {arguments}
+try:
+    main()
+finally:
+    print(*(name for name in {HEAVY.split()} if name in sys.modules), file=sys.stderr)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.strip() == ""
+    assert (folder / "fused.png").is_file()
 
 
 OUT_OF_MEMORY = {
