@@ -135,6 +135,7 @@ def _call(arguments: list[str], folder: Path, printed: Path, errors: Path, limit
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # as Python itself does where it starts
     if limits.file_bytes is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (limits.file_bytes, limits.file_bytes))
+        sys.dont_write_bytecode = True  # a truncated file beside a library's code would stay
     os.environ.update(limits.environment)
     if limits.plain_user and os.geteuid() == 0:
         _drop_capabilities()
