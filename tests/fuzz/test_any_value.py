@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fusion.core.errors import InputError
@@ -80,9 +80,7 @@ def model(tmp_path_factory):
 RELEASED_CARD = json.loads((RELEASED / f"{released_networks()[-1]}.json").read_text())
 
 
-@settings(
-    max_examples=150, deadline=5000, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=150, deadline=5000)
 @given(way=st.sampled_from(list(places(RELEASED_CARD))), value=values)
 def test_a_card_is_followed_or_the_error_names_a_file(model, way, value):
     card = replaced(RELEASED_CARD, way, value)
