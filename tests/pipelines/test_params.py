@@ -303,6 +303,17 @@ def test_a_precomputed_row_knows_where_its_images_lie(composed, tmp_path):
     assert not {"whole", "part"} & set(settings.trivial())
 
 
+def test_a_row_of_early_fusion_has_images_for_tasks_and_none_to_measure(composed, tmp_path):
+    path = composed("method=[visible,early_fusion]")
+    settings = params.load(path)
+    assert settings.unfused() == ["early_fusion"]
+    assert settings.detect_on
+    assert not settings.has_images("early_fusion", "m3fd")
+    changed = edited(path, tmp_path / "rows.yaml", {"methods/early_fusion/source": "x.py"})
+    with pytest.raises(InputError, match=r"methods.early_fusion.source: 'x.py'.*stacked.py"):
+        params.load(changed)
+
+
 def test_a_row_is_what_its_source_says(composed, tmp_path):
     (tmp_path / "published").mkdir()
     changes = {
