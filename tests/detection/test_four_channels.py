@@ -32,8 +32,9 @@ def test_the_description_says_how_many_channels_there_are(shapes, stacked, tmp_p
 
 def test_color_changes_as_that_of_a_fused_image_and_infrared_stays(tmp_path):
     prepare(tmp_path / "ultralytics")
-    from detection.four_channels import with_color
     from ultralytics.data.augment import RandomHSV
+
+    from detection.four_channels import with_color
 
     base = RandomHSV(0.1, 0.7, 0.4)
     image = np.random.default_rng(0).integers(0, 256, (8, 9, 4), dtype=np.uint8)
@@ -50,8 +51,9 @@ def test_color_changes_as_that_of_a_fused_image_and_infrared_stays(tmp_path):
 def test_start_weights_see_the_colors_that_they_were_trained_with(tmp_path):
     """Ultralytics hands three channels over as R, G, B, and four as B, G, R, infrared."""
     prepare(tmp_path / "ultralytics")
-    from detection.four_channels import load_first_filters
     from ultralytics.nn.tasks import DetectionModel
+
+    from detection.four_channels import load_first_filters
 
     three = DetectionModel("yolov5n.yaml", ch=3, nc=2, verbose=False)
     four = DetectionModel("yolov5n.yaml", ch=4, nc=2, verbose=False)
