@@ -1,11 +1,14 @@
 import os
 import re
+import shutil
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 import yaml
+from dvc.dependency import ParamsDependency
+from dvc.repo import Repo
 
 from fusion.core.errors import InputError
 from fusion.inference.pretrained import RELEASED
@@ -49,6 +52,19 @@ def test_the_committed_parameters_are_what_the_default_composes(composed):
 def test_every_profile_and_ablation_is_valid(composed, profile, ablation):
     settings = params.load(composed(f"profile={profile}", f"ablation={ablation}"))
     assert "pomai" in settings.methods
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_dvc_finds_every_parameter_that_its_stages_watch(composed, tmp_path, profile):
+    """Those that have a default need not be in params.yaml, and DVC stops where it misses one."""
+    composed(f"profile={profile}")
+    shutil.copyfile(ROOT / "dvc.yaml", tmp_path / "dvc.yaml")
+    with Repo.init(tmp_path, no_scm=True) as repo:
+        deps = [dep for stage in repo.index.stages for dep in stage.deps]
+        watched = [dep for dep in deps if isinstance(dep, ParamsDependency)]
+        assert len(watched) > 10
+        for dependency in watched:
+            assert set(dependency.params) == set(dependency.read_params()), dependency.stage
 
 
 @pytest.mark.parametrize("profile", PROFILES)
