@@ -23,7 +23,7 @@ def find_in_folder(folder: str, pattern: str) -> str:
         pattern: name of the file; `*` stands for any characters.
 
     Raises:
-        InputError: Drive cannot be reached or refuses, or the folder has none or several such files.
+        InputError: Drive cannot be reached or refuses, or the folder has not one such file.
     """
     address = f"https://drive.google.com/drive/folders/{folder}"
     with _reported(address):
