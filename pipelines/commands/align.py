@@ -168,7 +168,7 @@ def _rig(matrix: "Matrix", visible: "Size", infrared: "Size", source: str, path:
     try:
         return Rig.model_validate(values)
     except ValidationError as error:
-        message = error.errors()[0]["msg"]
+        message = error.errors()[0]["msg"].removeprefix("Value error, ")
         raise InputError(path, f"gives a transform of no use ({message})", "check it") from error
 
 
