@@ -166,7 +166,7 @@ def test_what_cannot_be_one_rig_is_refused(monkeypatch, capsys, folder):
     for path in [*(folder / "ir").iterdir(), *(folder / "vi").iterdir()]:
         if path.stem > "1":
             path.unlink()
-    assert "2 pairs are too few" in run(monkeypatch, capsys, folder)[0]
+    assert "ir: has too few pairs (2) to estimate" in run(monkeypatch, capsys, folder)[0]
 
 
 FLAT = '{"matrix": [[0,0,0],[0,0,0],[0,0,0]], "visible": [126,168], "infrared": [126,168]}'
