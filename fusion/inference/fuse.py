@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from functools import partial
 from math import prod
 from pathlib import Path
-from threading import BoundedSemaphore
+from threading import BoundedSemaphore, Event
 from traceback import clear_frames
 
 import numpy as np
@@ -128,11 +128,13 @@ def fuse_pairs(
     most = partial(plan.batch_size, wanted=batch_size)
     batches = batches_of_one_size(pairs, most, largest=largest)
     workers = _fitting(batches, plan, workers if device.type == "cpu" else 1, largest)
-    turn = BoundedSemaphore(workers)
+    turn, over = BoundedSemaphore(workers), Event()
 
     def fuse_one(batch: Sequence[Pair]) -> None:
         infrared, visible = _read(batch, infrared_range, largest, on_note)
         with turn, torch.inference_mode(), autocast(runtime, device):
+            if over.is_set():  # a bug elsewhere, or Ctrl-C
+                return
             images = _fuse_read(
                 method,
                 batch,
@@ -156,6 +158,7 @@ def fuse_pairs(
                 while running:
                     _report(*running.popleft(), on_batch)
             finally:
+                over.set()
                 pool.shutdown(cancel_futures=True)
 
 
