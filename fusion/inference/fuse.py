@@ -17,7 +17,13 @@ from fusion.core.errors import InputError
 from fusion.core.runtime import autocast, pick_device
 from fusion.images.batching import batches_of_one_size, read_ahead
 from fusion.images.color import restore_color, stretch
-from fusion.images.decode import read_infrared, read_visible, write_image
+from fusion.images.decode import (
+    ONE_IMAGE,
+    is_one_image,
+    read_infrared,
+    read_visible,
+    write_image,
+)
 from fusion.images.opening import LARGEST
 from fusion.images.pairs import Pair
 from fusion.inference.tiles import MemoryPlan, Tiling, WholeImageError, fuse_in_tiles, plan_memory
@@ -222,6 +228,8 @@ def _read(
         for path, image in zip((pair.infrared, pair.visible), images, strict=True):
             for note in image.notes:
                 on_note(path, note)
+        if is_one_image(*(image.pixels for image in images)):
+            on_note(pair.infrared, ONE_IMAGE)
     gray = torch.stack([torch.tensor(image.pixels) for image in infrared])
     return gray.unsqueeze(1), torch.stack([as_planes(image.pixels) for image in visible])
 
