@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from xml.etree.ElementTree import Element, ParseError
 
@@ -17,7 +17,7 @@ _LIMIT = 2**24
 """Largest size of an annotation, in bytes."""
 
 _TOLERANCE = 0.1
-"""Share of the image by which YOLO boxes may extend beyond it; some tools do not clip (choice)."""
+"""Share of the image by which boxes in shares may extend beyond it; not all tools clip (choice)."""
 
 _BEYOND_YOLO, _BEYOND_VOC = 0.25, 0.5
 """Shares of the image by which a box's edge may lie beyond it; above, the unit is another (choice).
@@ -39,12 +39,15 @@ class Annotation:
     boxes: N×4 float64, xmin, ymin, xmax, ymax in pixels, inside the image.
     clipped: number of boxes that extended beyond the image.
     dropped: number of boxes without area inside the image.
+    like_corners: whether all are wider than their center's x and higher than its y, as two corners
+        are that are taken for a center and a size.
     """
 
     labels: list[int]
     boxes: NDArray[np.float64]
     clipped: int = 0
     dropped: int = 0
+    like_corners: bool = False
 
 
 def read_annotation(
@@ -81,7 +84,10 @@ def read_annotation(
     boxes = np.array(found, np.float64).reshape(-1, 4)
     if not np.isfinite(boxes).all():
         raise InputError(path, "has a box that is not made of finite numbers", "correct it")
-    return _inside(labels, boxes, image_size)
+    read = _inside(labels, boxes, image_size)
+    starts, ends = boxes[:, :2], boxes[:, 2:]
+    like_corners = bool(len(boxes)) and bool((ends - starts > (starts + ends) / 2).all())
+    return replace(read, like_corners=like_corners and path.suffix.lower() != ".xml")
 
 
 def write_yolo(path: Path, annotation: Annotation, width: int, height: int) -> None:
@@ -121,6 +127,9 @@ def _read_voc(
         if name.lower() not in known:
             raise InputError(path, f"has an unknown class '{name}'", f"known: {', '.join(classes)}")
         labels.append(known[name.lower()])
+        if len(item.findall("bndbox")) > 1:
+            reason = "has an object with several boxes"
+            raise InputError(path, reason, "write an <object> for each <bndbox>")
         box = [_corner(path, item, key) for key in ("xmin", "ymin", "xmax", "ymax")]
         _require_pixels(path, box, image_size)
         boxes.append(box)
@@ -168,7 +177,7 @@ def _require_pixels(path: Path, box: Sequence[float], image_size: tuple[int, int
     if left == right or top == bottom:
         return
     remedy = "write xmin ymin xmax ymax in pixels of the image"
-    if left >= 0 and top >= 0 and right <= 1 and bottom <= 1:
+    if min(box) >= -_TOLERANCE and max(box) <= 1 + _TOLERANCE:
         raise InputError(path, f"has a box in shares of the image, not pixels: {shown}", remedy)
     width, height = image_size
     outside = left > width or top > height or right < 0 or bottom < 0

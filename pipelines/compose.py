@@ -14,6 +14,9 @@ from fusion.core.errors import InputError
 from fusion.core.files import read_bytes, require_writable, write_bytes
 from pipelines.strict_yaml import LIMIT, read_yaml
 
+_PACKAGE = b"# @package _global_"
+"""Puts a profile's settings at the top of params.yaml."""
+
 
 def compose(output: Path, overrides: Sequence[str] = (), config: Path = Path("conf")) -> None:
     """Write the parameters that `overrides` (`profile=paper`, `seed=1`, …) compose.
@@ -31,7 +34,7 @@ def compose(output: Path, overrides: Sequence[str] = (), config: Path = Path("co
     if not config.is_dir():
         raise InputError(config, "is missing", "run from the project's root folder")
     require_writable(output)
-    _refuse_byte_order_marks(config)
+    _refuse_misplaced(config)
     write_bytes(output, _composed(overrides, config))
 
 
@@ -84,9 +87,25 @@ def _files(config: Path) -> list[Path]:
     return sorted(config.rglob("*.yaml"))
 
 
-def _refuse_byte_order_marks(config: Path) -> None:
-    """Reject a file with a byte order mark; it hides `@package`, and Hydra misplaces the file."""
+def _refuse_misplaced(config: Path) -> None:
+    """Reject files that Hydra would put elsewhere in the result without a word.
+
+    A byte order mark hides `@package`, and a profile without it is left out of the result.
+    """
     for file in _files(config):
-        if read_bytes(file, LIMIT).startswith(b"\xef\xbb\xbf"):
+        content = read_bytes(file, LIMIT)
+        if content.startswith(b"\xef\xbb\xbf"):
             reason = "begins with a byte order mark, which hides its first line"
             raise InputError(file, reason, "save it as UTF-8 without a byte order mark")
+        misplaced = file.parent == config / "profile" and _PACKAGE not in content
+        if misplaced and _is_utf8(content):
+            reason = f"has no line `{_PACKAGE.decode()}`, and its settings would be lost"
+            raise InputError(file, reason, "begin it with that line")
+
+
+def _is_utf8(content: bytes) -> bool:
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from fusion.core.arithmetic import fix_arithmetic
-from fusion.core.errors import InputError
+from fusion.core.errors import InputError, printable, shortened
 from fusion.core.memory import keep_freed_memory
 
 if TYPE_CHECKING:
@@ -170,13 +170,15 @@ def _line_of(error: Exception) -> str:
         return "path: has a zero byte in its name; correct it"
     if isinstance(error, OSError) and error.strerror:
         place = os.fsdecode(error.filename) if error.filename is not None else "output"
+        place = printable(shortened(place))
         remedy = "look at the path, its permissions and the space on its disk"
         return f"{place}: {error.strerror}; {remedy}"
     return ""
 
 
 def _first_line(error: Exception) -> str:
-    return " ".join([type(error).__name__, *str(error).strip().splitlines()[:1]])
+    words = " ".join([type(error).__name__, *str(error).strip().splitlines()[:1]])
+    return printable(shortened(words))
 
 
 def _report(error: Exception) -> str:

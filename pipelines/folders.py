@@ -41,6 +41,33 @@ def require_paths_inside(given: Iterable[tuple[str, str]]) -> None:
             )
 
 
+def require_sources_apart(given: Iterable[tuple[str, str]], made: Collection[Path]) -> None:
+    """Refuse a source that holds the repository, or that the pipeline itself writes.
+
+    DVC would read the whole folder before the first stage, or wait for a stage that waits for it.
+
+    Args:
+        given: keys and paths.
+        made: folders that stages write.
+
+    Raises:
+        ValueError: naming the first such path.
+
+    >>> require_sources_apart([("datasets.msrs.source", ".")], [])
+    Traceback (most recent call last):
+    ValueError: datasets.msrs.source: '.' holds the repository itself: give the data set's folder
+    """
+    here = Path.cwd()
+    for key, path in given:
+        place = Path(os.path.normpath(here / path))
+        if here.is_relative_to(place):
+            raise ValueError(
+                f"{key}: '{path}' holds the repository itself: give the data set's folder"
+            )
+        if any(place.is_relative_to(here / folder) for folder in made):
+            raise ValueError(f"{key}: '{path}' is a folder that the pipeline writes: give another")
+
+
 def require_distinct_folders(
     rows: Collection[str],
     datasets: Collection[str],

@@ -14,14 +14,19 @@ from fusion.core.names import Name
 from fusion.methods import PhaseConfig, TaughtPhaseConfig
 from pipelines.datasets.config import DatasetConfig
 from pipelines.datasets.sample_config import SampleConfig
-from pipelines.folders import require_distinct_folders, require_paths_inside, require_weight_file
-from pipelines.paths import MODELS, TEACHERS
+from pipelines.folders import (
+    require_distinct_folders,
+    require_paths_inside,
+    require_sources_apart,
+    require_weight_file,
+)
+from pipelines.paths import MODELS, TEACHERS, WRITTEN
 from pipelines.rows import EarlyFusion, Exported, Precomputed, Pretrained, Published, Row, completed
 from pipelines.scores.base import stage_name
 from pipelines.sections import EvaluationParams, FusionParams, ReportParams, TrainingParams
 from pipelines.seeds import Seeds
 from pipelines.strict_yaml import read_yaml
-from pipelines.validation import nested, problems, require
+from pipelines.validation import nested, problems, require, require_distinct
 from segmentation.config import SegmentationConfig
 
 PARAMS = Path("params.yaml")
@@ -66,6 +71,7 @@ class Params(Config):
     def _references_exist(self) -> Self:
         for key in ("train_on", "fuse_on", "detect_on", "segment_on"):
             allowed = self.datasets if key in ("train_on", "fuse_on") else self.fuse_on
+            require_distinct(key, getattr(self, key))
             for name in getattr(self, key):
                 require(name in allowed, key, name, allowed)
                 self._can_be_done(key, name)
@@ -74,11 +80,14 @@ class Params(Config):
             self._has_what_tasks_need(name)
         if self.training and not self.train_on:
             raise ValueError("train_on: names no data set, and training needs one")
+        require_distinct("teachers", self.teachers)
         for name in self.teachers:
             self._can_teach(name)
         for key, step in self.training.items():
             self._phase_is_possible(f"training.{key}", step)
         require_paths_inside(self.given_paths())
+        sources = [(f"datasets.{name}.source", data.source) for name, data in self.datasets.items()]
+        require_sources_apart(sources, WRITTEN)
         require_distinct_folders(self.methods, self.datasets, self.training, self.fuse_on)
         self._weight_files_are_there()
         return self
@@ -118,6 +127,7 @@ class Params(Config):
         made = [str(MODELS / key) for key in self.training]
         unmade = Path(step.after).parent == MODELS and step.after not in made
         require(not unmade, f"{where}.after", step.after, made)
+        self._comes_to_an_end(f"{where}.after", step)
         try:
             phases = methods.settings_of(kind).phases
         except InputError:
@@ -128,6 +138,16 @@ class Params(Config):
             for name in step.settings["teachers"]:
                 require(name in self.teachers, f"{where}.settings.teachers", name, self.teachers)
             require(step.taught(), f"{where}.after", step.after, [str(TEACHERS)])
+
+    def _comes_to_an_end(self, where: str, step: TrainingParams) -> None:
+        """Check that what a phase waits for does not wait for the phase itself."""
+        waiting = [step.after]
+        while (name := Path(waiting[-1]).name) in self.training:
+            waiting.append(self.training[name].after)
+            if waiting[-1] in waiting[:-1]:
+                raise ValueError(
+                    f"{where}: {' waits for '.join(waiting)}: a phase waits for itself"
+                )
 
     def _can_teach(self, name: str) -> None:
         """Check that teachers are ready before they are needed, and fuse the training pairs."""

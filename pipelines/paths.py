@@ -17,6 +17,8 @@ RUNS = Path("runs")
 WEIGHTS = Path("weights")
 RESULTS = Path("results")
 PAGE = RESULTS / "report"
+WRITTEN = (PREPARED, TRAINING_PAIRS, TEACHERS, FUSED, RUNS)
+"""Folders of images that stages write."""
 
 
 def empty(folder: Path) -> None:

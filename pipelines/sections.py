@@ -8,7 +8,7 @@ from pydantic import Field, field_validator
 from fusion.core.config import Config
 from fusion.metrics import METRIC_NAMES
 from pipelines.paths import TEACHERS
-from pipelines.validation import require
+from pipelines.validation import require, require_distinct
 
 
 class TrainingParams(Config):
@@ -52,6 +52,7 @@ class EvaluationParams(Config):
     def _known(cls, names: list[str]) -> list[str]:
         for name in names:
             require(name in METRIC_NAMES, "metric", name, METRIC_NAMES)
+        require_distinct("metrics", names)
         return names
 
 

@@ -29,6 +29,13 @@ def require(
         raise ValueError(f"{key}: '{value}' is not one of {', '.join(allowed) or '(none)'}")
 
 
+def require_distinct(key: str, names: Sequence[str]) -> None:
+    """Raise ValueError if a name is there twice: its stages would have one name."""
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"{key}: '{name}' is there twice")
+
+
 def nested(model: type[BaseModel], values: dict[str, Any], where: str) -> None:
     """Validate a method's own settings.
 

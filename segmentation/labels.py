@@ -13,8 +13,14 @@ from segmentation.classes import IGNORE, MSRS, LabelClasses
 
 CLASSES = MSRS.names
 
+OTHER_ORDER = (
+    "color map with the classes' colors in another order, its indices count: "
+    "if the colors are right, export as RGB"
+)
+
 _INDEX_MODES = ("L", "P", "I", "I;16", "1")
 _LOSSY = frozenset({"JPEG", "WEBP"})
+_ORIENTATION = 0x0112
 
 
 def read_label(path: Path, classes: LabelClasses = MSRS) -> NDArray[np.uint8]:
@@ -32,12 +38,24 @@ def read_label(path: Path, classes: LabelClasses = MSRS) -> NDArray[np.uint8]:
         declare as unlabeled.
 
     Raises:
-        InputError: unreadable or lossy file, a value that is not a class, or a color outside the
-            palette.
+        InputError: unreadable or lossy file, several frames, an image that EXIF turns, a value that
+            is not a class, or a color outside the palette.
     """
-    mode, pixels = _decode(path)
+    return read_noted_label(path, classes)[0]
+
+
+def read_noted_label(
+    path: Path, classes: LabelClasses = MSRS
+) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
+    """Read a label image as `read_label`, with notes for the user.
+
+    Raises:
+        InputError: as `read_label`.
+    """
+    mode, pixels, other_order = _decode(path, classes)
+    notes = (OTHER_ORDER,) if other_order else ()
     if mode in ("RGB", "RGBA"):
-        return _from_colors(path, pixels[..., :3], classes)
+        return _from_colors(path, pixels[..., :3], classes), notes
     if mode not in _INDEX_MODES:
         raise InputError(
             path,
@@ -52,7 +70,7 @@ def read_label(path: Path, classes: LabelClasses = MSRS) -> NDArray[np.uint8]:
         raise InputError(
             path, f"label value {int(pixels[invalid][0])} is not a class", _allowed(classes)
         )
-    return pixels.astype(np.uint8)
+    return pixels.astype(np.uint8), notes
 
 
 def _allowed(classes: LabelClasses) -> str:
@@ -60,12 +78,32 @@ def _allowed(classes: LabelClasses) -> str:
     return f"allowed are 0..{len(classes) - 1} ({', '.join(classes.names)}){unlabeled}"
 
 
-def _decode(path: Path) -> tuple[str, NDArray[Any]]:
+def _decode(path: Path, classes: LabelClasses) -> tuple[str, NDArray[Any], bool]:
     with open_image(path) as image, damage_reported(path):
         lossy = image.format if image.format in _LOSSY else _lossy_tiff(image)
         if lossy:
             raise InputError(path, f"{lossy} changes class indices", "export it as PNG")
-        return image.mode, np.array(image)
+        if (frames := int(getattr(image, "n_frames", 1))) > 1:
+            raise InputError(path, f"has {frames} frames", "export one label image for each image")
+        if image.getexif().get(_ORIENTATION, 1) not in (0, 1):
+            raise InputError(path, "is turned by its EXIF", "store it upright, without EXIF")
+        pixels = np.array(image)
+        other_order = image.mode == "P" and _shows_other_order(image, pixels, classes)
+        return image.mode, pixels, other_order
+
+
+def _shows_other_order(image: Image.Image, pixels: NDArray[Any], classes: LabelClasses) -> bool:
+    """Whether a color map has the classes' colors, but not at the classes' indices.
+
+    A color map of other colors means nothing, as many tools write one of their own.
+    """
+    flat = image.getpalette("RGB") or []
+    colors = [tuple(flat[start : start + 3]) for start in range(0, len(flat), 3)]
+    painted = [tuple(color) for color in classes.palette]
+    if not set(colors) <= set(painted):
+        return False
+    used = [index for index in np.unique(pixels).tolist() if index < len(colors)]
+    return any(colors[index] != painted[index] for index in used if index < len(painted))
 
 
 def _lossy_tiff(image: Image.Image) -> str | None:

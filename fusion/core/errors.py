@@ -3,13 +3,44 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+LONGEST_PART = 400
+"""Characters of a path or a reason in a message; what is quoted from a file can be megabytes."""
+
 
 class InputError(ValueError):
     """Bad input from the user: names the file, the reason and a remedy, in one line."""
 
     def __init__(self, path: Path | str, reason: str, remedy: str) -> None:
-        super().__init__(" ".join(f"{path}: {reason}; {remedy}".splitlines()))
+        parts = (shortened(str(path)), shortened(reason), remedy)
+        place, *rest = (printable(" ".join(part.splitlines())) for part in parts)
+        super().__init__(f"{place}: {'; '.join(rest)}")
         self.path, self.reason, self.remedy = Path(path), reason, remedy
+
+
+def printable(text: str) -> str:
+    """Text without the characters that command a terminal: they become escapes.
+
+    >>> print(printable("a\x1b[31mb"))
+    a\\x1b[31mb
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+        for letter in text
+    )
+
+
+def shortened(text: str, length: int = LONGEST_PART) -> str:
+    """Text of at most `length` characters: the middle of a longer one is left out.
+
+    >>> shortened("abcdefghijklmnop", 9)
+    'abc … nop'
+    """
+    if len(text) <= length:
+        return text
+    half = (length - 3) // 2
+    return f"{text[:half]} … {text[-half:]}"
 
 
 def unwritable(path: Path, error: OSError) -> InputError:
@@ -26,6 +57,6 @@ def unreadable(path: Path, error: Exception) -> InputError:
 
 def list_names(names: Iterable[str], limit: int = 10) -> str:
     """Sorted names for a message; the rest beyond `limit` as a count."""
-    ordered = sorted(names)
+    ordered = [printable(shortened(name)) for name in sorted(names)]
     more = f" and {len(ordered) - limit} more" if len(ordered) > limit else ""
     return ", ".join(ordered[:limit]) + more

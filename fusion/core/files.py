@@ -30,6 +30,11 @@ def write_bytes(path: Path, content: bytes) -> None:
         raise
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write a UTF-8 file as `write_bytes`; bytes of a name that are not UTF-8 become escapes."""
+    write_bytes(path, text.encode(errors="backslashreplace"))
+
+
 def require_writable(path: Path) -> None:
     """Check that a file can be written, before the work whose result it receives.
 

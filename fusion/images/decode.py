@@ -29,6 +29,7 @@ COLORED_INFRARED = (
 _FOURTH_CHANNEL = (
     "fourth channel dropped: if it is the infrared image (MFNet), name one folder for both"
 )
+ONE_IMAGE = "infrared and visible show one image, not a pair: check the folders"
 _FROM_FOURTH = "read from the fourth channel"
 _COLOR_TOLERANCE = 8
 """Gray levels by which channels of a gray image differ after JPEG compression; a choice."""
@@ -145,6 +146,15 @@ def to_gray(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         return pixels
     weighted = pixels.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
     return np.rint(weighted).astype(np.uint8)
+
+
+def is_one_image(infrared: NDArray[np.uint8], visible: NDArray[np.uint8]) -> bool:
+    """Whether H×W is H×W or H×W×3 in gray, but for rounding; one flat color does not count."""
+    for step in (16, 1):  # a few rows tell most pairs apart
+        rows = infrared[::step], to_gray(visible[::step])
+        if rows[0].shape != rows[1].shape or int(cv2.absdiff(*rows).max()) > 2:
+            return False
+    return bool((infrared != infrared[0, 0]).any())
 
 
 def image_size(path: Path, *, largest: int = LARGEST) -> tuple[int, int]:

@@ -53,9 +53,8 @@ def open_image(path: Path, largest: int = LARGEST) -> ImageFile.ImageFile:
     except PermissionError as error:
         raise unreadable(path, error) from error
     except (*DAMAGE, ImportError) as error:  # ultralytics' Image.open asks for a HEIF decoder
-        reason = "is not a readable image"
-        if not isinstance(error, UnidentifiedImageError | ImportError):
-            reason += f" ({error})"
+        known = isinstance(error, UnidentifiedImageError | ImportError)
+        reason = f"is {_kind(path)}" if known else f"is not a readable image ({error})"
         remedy = "replace it with a PNG, JPEG, BMP, TIFF or WebP image"
         raise InputError(path, reason, remedy) from error
     if (pixels := image.width * image.height) > largest:
@@ -64,6 +63,19 @@ def open_image(path: Path, largest: int = LARGEST) -> ImageFile.ImageFile:
         remedy = "crop or downscale it, or raise the limit (pomai fuse --max-megapixels)"
         raise InputError(path, reason, remedy)
     return image
+
+
+def _kind(path: Path) -> str:
+    """What a file is that is no image in one of `FORMATS`, in words."""
+    with path.open("rb") as file:
+        start = file.read(64)
+    if not start:
+        return "empty"
+    if start.startswith(b"version https://git-lfs"):
+        return "a pointer of Git LFS, not the image: run `git lfs pull`"
+    if start.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
+        return "a TIFF of a kind that is not supported, for example of 64-bit or float color values"
+    return "not a readable image"
 
 
 @contextmanager

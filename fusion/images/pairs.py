@@ -1,6 +1,7 @@
 """Folders of images, matched to pairs by stem."""
 
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -93,6 +94,9 @@ def match_pairs(
             for names, kind, folder in lonely
             if names
         ]
+        alike = [{_form(name) for name in names} for names, _, _ in lonely]
+        if alike[0] & alike[1]:
+            reasons.append("some of them differ only in case or in how accents are stored")
         raise InputError(
             infrared_folder,
             ", and ".join(reasons),
@@ -100,6 +104,11 @@ def match_pairs(
             f"{', '.join(sorted(EXTENSIONS))}: add the partners or remove these images",
         )
     return [Pair(name, infrared[name], visible[name]) for name in infrared]
+
+
+def _form(name: str) -> str:
+    """A name without case, and in one of Unicode's forms."""
+    return unicodedata.normalize("NFKC", name).casefold().strip()
 
 
 def check_same_size(pair: Pair, *, largest: int = LARGEST) -> None:

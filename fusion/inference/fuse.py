@@ -19,7 +19,14 @@ from fusion.core.errors import InputError
 from fusion.core.runtime import autocast, pick_device, threads_shared_by
 from fusion.images.batching import batches_of_one_size
 from fusion.images.color import restore_color, stretch
-from fusion.images.decode import image_size, read_infrared, read_visible, write_image
+from fusion.images.decode import (
+    ONE_IMAGE,
+    image_size,
+    is_one_image,
+    read_infrared,
+    read_visible,
+    write_image,
+)
 from fusion.images.opening import LARGEST
 from fusion.images.pairs import Pair
 from fusion.inference.tiles import MemoryPlan, Tiling, WholeImageError, fuse_in_tiles, plan_memory
@@ -253,6 +260,8 @@ def _read(
         for path, image in zip((pair.infrared, pair.visible), images, strict=True):
             for note in image.notes:
                 on_note(path, note)
+        if is_one_image(*(image.pixels for image in images)):
+            on_note(pair.infrared, ONE_IMAGE)
     gray = torch.stack([torch.tensor(image.pixels) for image in infrared])
     return gray.unsqueeze(1), torch.stack([as_planes(image.pixels) for image in visible])
 

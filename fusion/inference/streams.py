@@ -29,6 +29,14 @@ from fusion.images.pairs import EXTENSIONS, find_images, natural_key
 Frame = NDArray[np.uint8]
 OnNote = Callable[[str], None]
 
+_FORMATS = (
+    "asf", "avi", "flv", "gif", "h264", "hevc", "ivf", "m4v", "matroska", "mjpeg", "mov", "mp4",
+    "mpeg", "mpegts", "mpegvideo", "mxf", "nut", "ogg", "webm", "yuv4mpegpipe",
+)  # fmt: skip
+"""FFmpeg's names of containers that hold their frames themselves; playlists name other files."""
+
+_READING = {"format_whitelist": ",".join(_FORMATS), "protocol_whitelist": "file"}
+
 JITTER = 0.5
 """Frames count as evenly spaced if no interval differs from the median by a larger share."""
 
@@ -202,7 +210,7 @@ def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     """
     remedy = "convert it, or give a folder of frames"
     try:
-        container = av.open(str(path), metadata_errors="replace")
+        container = av.open(f"file:{path}", options=_READING, metadata_errors="replace")
     except av.FFmpegError as error:
         reason = f"is not a video that can be decoded here ({_words(error)})"
         raise InputError(path, reason, remedy) from error

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -153,9 +154,21 @@ def _require_shapes(path: Path, wanted: dict[str, Shape]) -> None:
         raise InputError(path, reason, "train again")
 
 
+def _require_finite(path: Path, parameters: Mapping[str, Tensor]) -> None:
+    """Refuse weights that were rounded to integers, or of a training that failed."""
+    for name, value in parameters.items():
+        if not value.is_floating_point():
+            reason = f"has weights of type {str(value.dtype).removeprefix('torch.')} ({name})"
+            raise InputError(path, reason, "store them as float32")
+        if not value.float().isfinite().all():
+            raise InputError(path, f"has weights that are not finite ({name})", "train again")
+
+
 def _load_weights(method: FusionMethod, path: Path) -> None:
     try:
-        method.load_state_dict(load_file(path))
+        state = load_file(path)
+        _require_finite(path, {name: state[name] for name, _ in method.named_parameters()})
+        method.load_state_dict(state)
     except (OSError, SafetensorError) as error:
         raise InputError(path, f"cannot be read ({error})", "train again") from error
     except RuntimeError as error:

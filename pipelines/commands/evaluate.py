@@ -60,7 +60,7 @@ def _evaluate_images(
     accelerator: Literal["auto", "cpu", "cuda"],
 ) -> None:
     from fusion.core.config import RuntimeConfig
-    from fusion.core.files import write_bytes
+    from fusion.core.files import write_text
     from fusion.core.runtime import pick_device
     from fusion.images.pairs import find_pairs
     from fusion.metrics.folders import evaluate_pairs
@@ -80,7 +80,7 @@ def _evaluate_images(
             on_note=lambda path, note: notes[note].add(str(path)),
         )
     if out:
-        write_bytes(out, frame.to_csv(index=False).encode())
+        write_text(out, frame.to_csv(index=False))
     console().print(_table(summarize(frame)))
     for note, paths in notes.items():
         print(f"note: {note}: {list_names(paths, 3)}")

@@ -18,11 +18,11 @@ def evaluate_video(
     ir: Path, vi: Path, fused: Path, out: Path | None, ir_range: tuple[float, float] | None
 ) -> None:
     """Print how steadily a fused video follows its sources, and write a CSV of all frames."""
-    from fusion.core.files import write_bytes
+    from fusion.core.files import write_text
 
     table = _measure(ir, vi, fused, ir_range)
     if out:
-        write_bytes(out, table.to_csv(index=False).encode())
+        write_text(out, table.to_csv(index=False))
     print(f"{len(table) + 1} frames, mean over the changes between them, in gray levels:")
     for name in ("flicker", "deviation"):
         print(f"  {name}: {table[name].mean():.3f}")

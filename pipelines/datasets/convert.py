@@ -13,8 +13,10 @@ from detection.boxes import Annotation, read_annotation, write_yolo
 from fusion.alignment.shift import Agreement, measure_agreement
 from fusion.core.errors import InputError
 from fusion.images.decode import (
+    ONE_IMAGE,
     ImageRead,
     encode_png,
+    is_one_image,
     read_four_channels,
     read_infrared,
     read_visible,
@@ -24,14 +26,17 @@ from fusion.images.pairs import Pair
 from pipelines.datasets.duplicates import describe_pair
 from pipelines.datasets.layout import BOXES, Item, Source
 from segmentation.classes import IGNORE, MSRS
-from segmentation.labels import read_label
+from segmentation.labels import read_noted_label
 
-BOX_NOTES = _CLIPPED, _DROPPED, _NEGATIVE = (
+BOX_NOTES = _CLIPPED, _DROPPED, NEGATIVE = (
     "boxes clipped to the image",
     "boxes without area dropped",
     "images without objects",
 )
 _WITHOUT_FILE = "images without objects: no label file"
+LIKE_CORNERS = (
+    "every box is wider than its x and higher than its y: are they two corners, not `x y w h`?"
+)
 GRAY_VISIBLE = "visible: gray"
 UNLABELED = "labels with unlabeled pixels"
 
@@ -66,6 +71,7 @@ class Decoded:
     infrared: ImageRead
     visible: ImageRead
     label: Annotation | NDArray[np.uint8] | None
+    label_notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -124,21 +130,24 @@ class Converter:
                 f"is {columns}x{rows} but {item.pair.visible} is {width}x{height}",
                 "pairs must be aligned pixel by pixel: see `pomai align`",
             )
-        return Decoded(infrared, visible, self._label(item, height, width))
+        return Decoded(infrared, visible, *self._label(item, height, width))
 
-    def _label(self, item: Item, height: int, width: int) -> Annotation | NDArray[np.uint8] | None:
+    def _label(
+        self, item: Item, height: int, width: int
+    ) -> tuple[Annotation | NDArray[np.uint8] | None, tuple[str, ...]]:
+        """The label, and notes on its file."""
         if item.label is None:
-            return Annotation([], np.zeros((0, 4))) if self.source.classes else None
+            return Annotation([], np.zeros((0, 4))) if self.source.classes else None, ()
         if item.label.suffix.lower() in BOXES:
-            return self._boxes(item.label, (width, height))
-        label = read_label(item.label, self.source.label_classes or MSRS)
+            return self._boxes(item.label, (width, height)), ()
+        label, notes = read_noted_label(item.label, self.source.label_classes or MSRS)
         if label.shape != (height, width):
             raise InputError(
                 item.label,
                 f"is {label.shape[1]}x{label.shape[0]} but its image {width}x{height}",
                 "a label has its image's size: replace it",
             )
-        return label
+        return label, notes
 
     def _boxes(self, path: Path, image_size: tuple[int, int]) -> Annotation:
         """The boxes of the classes that are used."""
@@ -153,16 +162,19 @@ class Converter:
     def _notes(self, item: Item, decoded: Decoded) -> Counter[str]:
         notes = Counter(f"infrared: {note}" for note in decoded.infrared.notes)
         notes.update(f"visible: {note}" for note in decoded.visible.notes)
+        notes.update(f"labels: {note}" for note in decoded.label_notes)
         notes[GRAY_VISIBLE] = int(decoded.visible.pixels.ndim == 2)
+        notes[ONE_IMAGE] = int(is_one_image(decoded.infrared.pixels, decoded.visible.pixels))
         label = decoded.label
         if isinstance(label, Annotation):
             notes.update(boxes_of((self.source.classes or ())[index]) for index in label.labels)
             notes[_CLIPPED] = label.clipped
             notes[_DROPPED] = label.dropped
-            notes[_NEGATIVE] = int(not label.labels)
+            notes[NEGATIVE] = int(not label.labels)
+            notes[LIKE_CORNERS] = int(label.like_corners)
             notes[_WITHOUT_FILE] = int(item.label is None)
         elif label is not None:
-            notes[_NEGATIVE] = int(not label.any())
+            notes[NEGATIVE] = int(not label.any())
             notes[UNLABELED] = int((label == IGNORE).any())
         return +notes
 

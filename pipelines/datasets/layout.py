@@ -8,7 +8,7 @@ from pathlib import Path
 
 from detection.classes import CLASSES as M3FD_CLASSES
 from fusion.core.errors import InputError, list_names, unreadable
-from fusion.images.pairs import Pair, list_folder
+from fusion.images.pairs import Pair, find_images, list_folder
 from fusion.images.prepared import SPLITS
 from pipelines.datasets.config import (
     MSRS_SPLITS,
@@ -109,8 +109,9 @@ def find_source(config: DatasetConfig, problems: Problems) -> Source:
         if isinstance(config, PublishedSplits) and not problems.found:
             with problems.collected():
                 _select(source, config)
-        with problems.collected():
-            source.night = _night(root / NIGHT, [item.pair.name for item in source.items])
+        if not problems.found:
+            with problems.collected():
+                source.night = _night(root / NIGHT, source.items, config)
     except OSError as error:
         raise unreadable(root, error) from error
     return source
@@ -144,15 +145,26 @@ def _read(root: Path, config: DatasetConfig, problems: Problems) -> Source:
     return _boxes(root, config, problems)
 
 
-def _night(listing: Path, names: Sequence[str]) -> list[str] | None:
+def _night(listing: Path, items: Sequence[Item], config: DatasetConfig) -> list[str] | None:
     """Night pairs from the list (one name per line) or MSRS's names; None if neither covers all."""
+    names = [item.pair.name for item in items]
     if os.path.lexists(listing):
         listed = set(read_names(listing))
-        if unknown := listed.difference(names):
-            raise InputError(listing, f"names no pair: {list_names(unknown)}", "correct the list")
-        return sorted(listed)
+        if unknown := listed.difference(names, _names_beside(items, config)):
+            remedy = "correct the list: a line is a name without folder and suffix"
+            raise InputError(listing, f"names no pair: {list_names(unknown)}", remedy)
+        return sorted(listed.intersection(names))
     told = {name: is_night(name) for name in names}
     return None if None in told.values() else sorted(name for name in names if told[name])
+
+
+def _names_beside(items: Sequence[Item], config: DatasetConfig) -> set[str]:
+    """Names of all pairs in the folders, also those that no list and no sample has."""
+    last = Path(config.infrared or "").name
+    pattern = last if NAME_FIELD in last else NAME_FIELD
+    folders = {item.pair.infrared.parent for item in items}
+    named = {own_name(stem, pattern) for folder in folders for stem in find_images(folder)}
+    return {name for name in named if name is not None}
 
 
 def _masks(root: Path, config: MSRSConfig | MasksConfig, problems: Problems) -> Source:
@@ -207,6 +219,7 @@ def _boxes(root: Path, config: M3FDConfig | BoxesConfig, problems: Problems) -> 
         source.protocol = "official"
         for split, folders in published(root, config, names, _ANY_SPLIT).items():
             source.items += _labeled(root, config, split, folders, problems)
+        source.notes.update(unread(root, config, names, _ANY_SPLIT))
         return source
     require_images_in(root / names[0], names[0])
     source.items = _labeled(root, config, UNDECIDED, [root / name for name in names], problems)
@@ -247,10 +260,27 @@ def _labeled(
     with problems.collected():
         found = _annotations(labels, [pair.name for pair in pairs])
         text_only = {path.suffix.lower() for path in found.values()} == {".txt"}
+        if ".txt" in {path.suffix.lower() for path in found.values()}:
+            _require_numbers(labels, config)
         if not text_only:  # by YOLO text's convention an image without objects has no file
             _require_labels(labels, pairs, found)
         return [Item(split, pair, found.get(pair.name)) for pair in pairs]
     return []
+
+
+def _require_numbers(labels: Path, config: M3FDConfig | BoxesConfig) -> None:
+    """Refuse a `classes.txt`, as labelImg writes it, that gives the classes other numbers."""
+    listing = (labels.parent if NAME_FIELD in labels.name else labels) / "classes.txt"
+    if not listing.is_file():
+        return
+    left_out = config.left_out if isinstance(config, BoxesConfig) else []
+    numbers = {
+        name.lower(): n for n, name in enumerate([*(config.classes or M3FD_CLASSES), *left_out])
+    }
+    for number, name in enumerate(read_names(listing)):
+        if numbers.get(name.lower(), number) != number:
+            reason = f"gives class '{name}' the number {number}, not {numbers[name.lower()]}"
+            raise InputError(listing, reason, "give `classes` in the order of that file")
 
 
 def _annotations(folder: Path, names: Sequence[str]) -> dict[str, Path]:
@@ -276,6 +306,7 @@ def _pairs(root: Path, config: PairsConfig, problems: Problems) -> Source:
         folders = {"test": [root / name for name in names]}
     else:
         folders = published(root, config, names, _ANY_SPLIT)
+        source.notes.update(unread(root, config, names, _ANY_SPLIT))
     for split, places in folders.items():
         found = _find(root, config, split, places, problems)
         source.items += [Item(split, pair) for pair in found]

@@ -89,7 +89,10 @@ def pairs_at(
         raise InputError(listing, f"names pairs twice: {list_names(repeated)}", "correct the list")
     if missing := set(names) - {pair.name for pair in pairs}:
         reason = f"names pairs that are not there: {list_names(missing)}"
-        raise InputError(listing, reason, "correct the list, or complete the data set")
+        remedy = (
+            "correct the list (a line is a name without folder and suffix), or complete the set"
+        )
+        raise InputError(listing, reason, remedy)
     return [pair for pair in pairs if pair.name in set(names)]
 
 
@@ -148,15 +151,16 @@ def require_images_in(folder: Path, name: str) -> None:
 def unread(
     root: Path, config: PublishedSplits, names: Sequence[str], official: Mapping[str, str]
 ) -> Iterator[str]:
-    """A note for every split in the folder that the layout does not have."""
-    for split in SPLITS:
-        if (
-            config.splits is None
-            and config.lists is None
-            and split not in official
-            and below(root, names, split)[0].is_dir()
-        ):
-            yield f"{split} is not read: add it to `splits` (--split {split}={split})"
+    """A note for every folder of pairs that the layout does not have: `val`, `valid`, `Train`."""
+    if config.splits is not None or config.lists is not None:
+        return
+    before, field, _ = names[0].partition(SPLIT_FIELD)
+    parent = (root / before if before.endswith("/") else root) if field else root
+    for folder in sorted(path.name for path in parent.iterdir() if path.is_dir()):
+        if folder not in official.values() and below(root, names, folder)[0].is_dir():
+            alike = [split for split in SPLITS if folder.lower().startswith(split)]
+            split = alike[0] if alike else "SPLIT"
+            yield f"{folder} is not read: add it to `splits` (--split {split}={folder})"
 
 
 def drawn_split(names: Mapping[str, Sequence[str]], config: PublishedSplits) -> dict[str, str]:

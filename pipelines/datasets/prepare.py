@@ -20,13 +20,23 @@ from fusion.images.decode import COLORED_INFRARED
 from fusion.images.panels import spread
 from fusion.images.prepared import PreparedSet
 from pipelines.datasets.config import DatasetConfig, MasksConfig
-from pipelines.datasets.convert import BOX_NOTES, GRAY_VISIBLE, Converted, Converter, boxes_of
+from pipelines.datasets.convert import (
+    BOX_NOTES,
+    GRAY_VISIBLE,
+    LIKE_CORNERS,
+    NEGATIVE,
+    Converted,
+    Converter,
+    boxes_of,
+)
 from pipelines.datasets.duplicates import near_duplicates
 from pipelines.datasets.layout import UNDECIDED, Source, draw, find_source
 from pipelines.datasets.problems import Problems
 from pipelines.datasets.replace import replacing, require_own
 
 _BOXES = ("m3fd", "boxes")
+_TELLING = 3
+"""Images whose boxes all look like corners before it is more than chance (choice)."""
 Result = TypeVar("Result")
 
 
@@ -103,6 +113,8 @@ def prepare(
         problems.raise_any(name)
         notes = sum((pair.notes for pair in pairs), source.notes)
         _require_modalities(config, notes, len(pairs))
+        if notes[LIKE_CORNERS] < max(len(pairs) - notes[NEGATIVE], _TELLING):
+            del notes[LIKE_CORNERS]  # chance
         if UNDECIDED in source.splits:
             _decide(config, source, pairs, work)
         notes.update(_repeats(config, source, pairs))

@@ -9,7 +9,7 @@ from types import MappingProxyType
 import pandas as pd
 
 from fusion.core.errors import InputError
-from fusion.core.files import write_bytes
+from fusion.core.files import write_text
 from pipelines.report.board import Board
 from pipelines.report.costs import RowCost, cost_table, sizes, times
 from pipelines.report.day_night import day_night
@@ -73,7 +73,7 @@ def write_results(folder: Path, results: Results, text: str) -> None:
         "day_night.csv": _csv(results.parts),
     }
     for name, content in contents.items():
-        write_bytes(folder / name, content.encode())
+        write_text(folder / name, content)
 
 
 def read_results(folder: Path, board: Board, costs: Mapping[str, RowCost]) -> Results:

@@ -7,7 +7,7 @@ import pandas as pd
 from pydantic import Field, InstanceOf
 
 from fusion.core.errors import InputError
-from fusion.core.files import write_bytes
+from fusion.core.files import write_text
 from fusion.metrics.summary import FusionSummary, summarize
 from pipelines.scores.base import REMEDY, UNREADABLE, Scores, Stage, unreadable
 
@@ -34,7 +34,7 @@ class FusionScores(Scores):
         return cls(summary=summary, stretch=stretch, selection=selection, images=images)
 
     def _save_files(self, folder: Path) -> None:
-        write_bytes(folder / "images.csv", self.images.to_csv(index=False).encode())
+        write_text(folder / "images.csv", self.images.to_csv(index=False))
 
     def _load_files(self, folder: Path) -> dict[str, object]:
         path = folder / "images.csv"

@@ -105,6 +105,8 @@ def test_yolo_boxes_just_over_the_border_are_clipped(tmp_path):
         ((30, 10, 10, 40), "minimum is above its maximum"),
         ((0.1, 0.1, 0.4, 0.6), "in shares of the image, not pixels: 0.1 0.1 0.4 0.6; write xmin"),
         ((0, 0, 1, 1), "in shares of the image"),
+        ((0.2, 0.3, 1.02, 0.9), "in shares of the image"),
+        ((-0.03, 0.3, 0.5, 0.9), "in shares of the image"),
         ((120, 10, 130, 30), "wholly outside the image of 100x80, in another unit"),
         ((10, -30, 20, -10), "wholly outside"),
         ((10, 10, 160, 40), "far beyond the image of 100x80, in another unit: 10 10 160 40"),
@@ -149,6 +151,26 @@ def test_voc_without_objects_may_have_a_header_and_remarks(tmp_path):
         "<owner><name>y</name></owner><segmented>0</segmented><weather>rain</weather></annotation>"
     )
     assert read_annotation(path, CLASSES, SIZE).labels == []
+
+
+def test_an_object_with_two_boxes_is_refused(tmp_path):
+    (tmp_path / "a.xml").write_text(
+        f"<annotation><object><name>car</name>{BOX}{BOX}</object></annotation>"
+    )
+    with pytest.raises(InputError, match=r"a\.xml: has an object with several boxes; write an"):
+        read_annotation(tmp_path / "a.xml", CLASSES, SIZE)
+
+
+@pytest.mark.parametrize(
+    ("text", "like_corners"),
+    [
+        ("0 0.1 0.2 0.5 0.6\n0 0.6 0.6 0.9 0.9", True),
+        ("0 0.1 0.2 0.5 0.6\n0 0.6 0.6 0.2 0.3", False),
+        ("", False),
+    ],
+)
+def test_boxes_that_could_be_two_corners_are_told(tmp_path, text, like_corners):
+    assert read_annotation(yolo(tmp_path, text), CLASSES, SIZE).like_corners == like_corners
 
 
 @pytest.mark.parametrize("encoding", ["GB2312", "gbk", "big5", "shift_jis", "latin-1", "utf-16"])

@@ -114,6 +114,8 @@ def test_a_profile_of_ones_own_is_one_file_of_differences(conf, tmp_path):
     ("content", "message"),
     [
         (b"\xef\xbb\xbf" + MINE.encode(), "mine.yaml: begins with a byte order mark"),
+        (b"", "mine.yaml: has no line `# @package _global_`"),
+        (b"seed: 1\n", "mine.yaml: has no line `# @package _global_`"),
         (MINE.encode("utf-16"), "mine.yaml: is not UTF-8; save it as UTF-8"),
         (b"# @package _global_\nseed:\n\t- 1\n", "mine.yaml: line 3: a tab"),
         (b"# @package _global_\nseed: [1\nfuse_on: x\n", "mine.yaml: line 3: is not valid YAML"),
@@ -152,6 +154,25 @@ def test_keys_that_are_there_twice_are_refused_wherever_they_are(tmp_path):
         read_yaml(path)
     path.write_text("a: &x {c: 1}\nb:\n  <<: *x\n  d: 2\ne: {<<: *x}\n")
     assert read_yaml(path) == yaml.safe_load(path.read_text())
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("0777", "line 1: the number 0777 has another value in YAML 1.1 than in YAML 1.2"),
+        ("1:30", "line 1: the number 1:30 has another value"),
+        ("1:30.5", "line 1: the number 1:30.5 has another value"),
+        ("9" * 5000, "is not valid YAML: Exceeds the limit"),
+        ("2020-13-45", "is not valid YAML: month must be"),
+        ("!!bool maybe", "is not valid YAML"),
+        ("!!float x", "is not valid YAML"),
+        ("!!timestamp x", "is not valid YAML"),
+    ],
+)
+def test_values_that_are_none_or_have_two_meanings_are_refused(tmp_path, value, message):
+    (tmp_path / "params.yaml").write_text(f"seed: {value}\n")
+    with pytest.raises(InputError, match=rf"params\.yaml: {message}"):
+        read_yaml(tmp_path / "params.yaml")
 
 
 def test_dvc_composes_the_same(tmp_path):

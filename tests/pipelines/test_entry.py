@@ -39,6 +39,12 @@ def ends(tmp_path):
             "raise InputError('a.png', 'is [/b] empty', 'draw')",
             "error: a.png: is [/b] empty; draw\n",
         ),
+        (
+            "from fusion.core.errors import InputError\n"
+            "raise InputError('a\\x1b[31m.png', 'x' * 10**6, 'draw')",
+            "error: a\\x1b[31m.png: xxx",
+        ),
+        ("open('a\\x1b[0m')", "error: a\\x1b[0m: No such file"),
         ("open('missing/file')", "error: missing/file: No such file or directory; look at"),
         ("raise OSError(errno.ENOSPC, 'No space left')", "error: output: No space left; look at"),
         ("raise MemoryError", "error: memory: is exhausted; take smaller images"),
@@ -54,6 +60,8 @@ def test_what_the_user_can_mend_ends_in_one_line(ends, body, message):
     assert status == 1
     assert problem.startswith(message)
     assert problem.count("\n") == 1
+    assert len(problem) < 1000
+    assert problem[:-1].isprintable()
 
 
 @pytest.mark.parametrize("folder", [".dvc/tmp", "elsewhere"])

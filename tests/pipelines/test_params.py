@@ -166,6 +166,16 @@ def test_the_paper_profile_has_emmas_numbers_of_parameters(composed):
         (("methods", "fancy"), {"source": "x"}, "'fancy' is not one of average, .*cddfuse, "),
         (("detect_on",), ["tno"], "detect_on: 'tno' is not one of msrs, m3fd"),
         (("evaluation", "metrics"), ["SDD"], "'SDD' is not one of"),
+        (("evaluation", "metrics"), ["SD", "SD"], "metrics: 'SD' is there twice"),
+        (("fuse_on",), ["msrs", "msrs", "m3fd"], "fuse_on: 'msrs' is there twice"),
+        (("datasets", "msrs", "source"), "", "source: '' holds the repository itself"),
+        (("datasets", "msrs", "source"), "/", "source: '/' holds the repository itself"),
+        (("datasets", "msrs", "source"), "data/prepared/x", "is a folder that the pipeline writes"),
+        (
+            ("training", "pomai-stage_one", "after"),
+            "models/pomai-stage_two",
+            "models/pomai-stage_two waits for models/pomai-stage_one.*: a phase waits for itself",
+        ),
     ],
 )
 def test_bad_parameters_are_refused_by_name(composed, tmp_path, path, value, message):

@@ -9,7 +9,7 @@ from PIL import Image
 
 from fusion.core.errors import InputError
 from segmentation.classes import MSRS
-from segmentation.labels import CLASSES, colorize, read_label
+from segmentation.labels import CLASSES, OTHER_ORDER, colorize, read_label, read_noted_label
 
 
 @pytest.fixture
@@ -30,6 +30,30 @@ def test_index_palette_and_painted_labels_read_the_same(tmp_path, label):
         read = read_label(tmp_path / f"{name}.png")
         assert read.dtype == np.uint8
         np.testing.assert_array_equal(read, label)
+
+
+def test_a_color_map_in_another_order_is_noted(tmp_path, label):
+    for name, colors in (
+        ("other", MSRS.palette[::-1]),
+        ("own", MSRS.palette),
+        ("any", [(9, 9, 9)] * 9),
+    ):
+        indexed = Image.fromarray(label)
+        indexed.putpalette(bytes(sum(colors, ())))
+        indexed.save(tmp_path / f"{name}.png")
+        read, notes = read_noted_label(tmp_path / f"{name}.png")
+        np.testing.assert_array_equal(read, label)
+        assert notes == ((OTHER_ORDER,) if name == "other" else ())
+
+
+def test_frames_and_turns_that_would_be_lost_are_refused(tmp_path, label):
+    image, exif = Image.fromarray(label), Image.Exif()
+    image.save(tmp_path / "two.png", save_all=True, append_images=[image.rotate(180)])
+    exif[0x0112] = 3
+    image.save(tmp_path / "turned.png", exif=exif)
+    for name, reason in (("two", "has 2 frames"), ("turned", "is turned by its EXIF")):
+        with pytest.raises(InputError, match=rf"{name}\.png: {reason}"):
+            read_label(tmp_path / f"{name}.png")
 
 
 def test_a_value_that_is_no_class_is_refused_by_file_and_value(tmp_path, label):

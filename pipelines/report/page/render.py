@@ -13,7 +13,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from fusion.core.errors import InputError
-from fusion.core.files import write_bytes
+from fusion.core.files import write_text
 from pipelines.datasets.replace import replacing
 from pipelines.report.page import svg
 from pipelines.report.page.figure import Figure
@@ -105,7 +105,7 @@ class PageFolder:
 
     def write(self, content: Content) -> None:
         """Write the page; its images are there already."""
-        write_bytes(self.path / PAGE, render(content).encode())
+        write_text(self.path / PAGE, render(content))
 
 
 def _require_replaceable(folder: Path) -> None:

@@ -21,6 +21,20 @@ def test_formats_that_nobody_asked_for_are_not_opened(tmp_path, kind):
             read(path)
 
 
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "is empty"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "is a pointer of Git LFS"),
+        (b"II*\0\x08\0\0\0\0\0\0\0\0\0", "is a TIFF of a kind that is not supported"),
+    ],
+)
+def test_what_is_no_image_is_told_by_its_content(tmp_path, content, reason):
+    (tmp_path / "a.png").write_bytes(content)
+    with pytest.raises(InputError, match=rf"a\.png: {reason}"):
+        read_visible(tmp_path / "a.png")
+
+
 def pipe(path):
     os.mkfifo(path)
 

@@ -369,3 +369,21 @@ def test_no_more_frames_are_in_memory_however_long_the_video(tmp_path, monkeypat
     match = match_streams(stream, stream, 25)
     fuse_streams(FUSE, stream, stream, match, tmp_path / "fused.mp4", stretched=False)
     assert most < 40
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("list.m3u8", "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nir.avi\n#EXT-X-ENDLIST\n"),
+        ("list.mp4", "ffconcat version 1.0\nfile ir.avi\n"),
+    ],
+)
+def test_a_list_of_other_files_is_not_followed(videos, tmp_path, name, text):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(InputError, match="is not a video that can be decoded here"):
+        open_stream(tmp_path / name)
+
+
+def test_a_name_that_looks_like_a_protocol_is_a_file(videos, monkeypatch):
+    monkeypatch.chdir(videos[0].parent)
+    assert open_stream(videos[0].rename("concat:a.avi")).count == len(LEVELS)

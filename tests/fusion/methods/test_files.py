@@ -4,6 +4,7 @@ import sys
 
 import pytest
 import torch
+from safetensors.torch import load_file, save
 
 from fusion.core.errors import InputError
 from fusion.methods.average import Average
@@ -72,6 +73,8 @@ def test_a_stem_shared_by_both_modalities_is_saved_and_stays_shared(tmp_path):
             r"weights\.safetensors: is missing, but its card exists",
         ),
         (lambda f: (f / WEIGHTS).write_bytes(b"\x00" * 40), "cannot be read"),
+        (lambda f: change(f, lambda value: value.long()), "has weights of type int64"),
+        (lambda f: change(f, lambda value: value * float("nan")), "weights that are not finite"),
         (lambda f: edit(f, method="nothing"), "no fusion method is called 'nothing'"),
         (lambda f: edit(f, config={"channels": 8, "heads": 2}), "does not match its card"),
     ],
@@ -80,6 +83,11 @@ def test_damage_is_named(folder, damage, message):
     damage(folder)
     with pytest.raises(InputError, match=message):
         load_model(folder)
+
+
+def change(folder, function):
+    state = {name: function(value) for name, value in load_file(folder / WEIGHTS).items()}
+    (folder / WEIGHTS).write_bytes(save(state))
 
 
 def edit(folder, **changes):

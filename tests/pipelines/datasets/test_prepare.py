@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from detection.classes import CLASSES
 from fusion.core.errors import InputError
-from fusion.images.decode import read_visible, write_image
+from fusion.images.decode import ONE_IMAGE, read_visible, write_image
 from fusion.images.pairs import find_pairs
 from pipelines.datasets.config import DatasetConfig
 from pipelines.datasets.duplicates import near_duplicates
@@ -476,6 +476,68 @@ def test_a_split_that_is_not_read_is_noted(source, run):
     (source / "MSRS/test").rename(source / "MSRS/val")
     notes = run(source / "MSRS", layout="msrs").notes
     assert notes["val is not read: add it to `splits` (--split val=val)"] == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "split"), [("Train", "train"), ("valid", "val"), ("dev", "SPLIT")]
+)
+def test_folders_of_pairs_by_other_names_are_noted(source, run, name, split):
+    (source / "MSRS/train").rename(source / f"MSRS/{name}")
+    notes = run(source / "MSRS", layout="msrs").notes
+    assert notes[f"{name} is not read: add it to `splits` (--split {split}={name})"] == 1
+
+
+def test_a_list_of_nights_may_name_pairs_that_a_sample_leaves_out(source, run, tmp_path):
+    (source / "MSRS/night.txt").write_text("00001N\n00003N\n10001N\n")
+    run(source / "MSRS", layout="msrs", sample={"train": 1}, sample_seed=1)
+    names = facts(tmp_path)["splits"]["train"] + facts(tmp_path)["splits"]["test"]
+    assert facts(tmp_path)["night"] == [name for name in names if name.endswith("N")]
+    (source / "MSRS/night.txt").write_text("00001N.png\n")
+    with pytest.raises(InputError, match=r"names no pair: 00001N\.png; .* without folder and suf"):
+        run(source / "MSRS", layout="msrs", sample={"train": 1})
+
+
+def test_classes_that_a_labeling_tool_numbers_otherwise_are_refused(run, tmp_path):
+    folder = tmp_path / "mine"
+    write_boxes(folder, "0 0.5 0.5 0.2 0.2\n")
+    for listed, reason in (
+        ("person\ncar\n", ""),
+        ("car\nperson\n", "gives class 'person' the number 1, not 0"),
+    ):
+        (folder / "labels/classes.txt").write_text(listed)
+        if not reason:
+            run(folder, **BOXES)
+            continue
+        with pytest.raises(InputError, match=rf"classes\.txt: {reason}"):
+            run(folder, **BOXES)
+
+
+@pytest.mark.parametrize(
+    ("text", "noted"), [("0 0.1 0.2 0.5 0.6\n", 1), ("0 0.7 0.8 0.2 0.2\n", 0)]
+)
+def test_boxes_that_all_look_like_corners_are_noted(run, tmp_path, text, noted):
+    write_boxes(tmp_path / "mine", text)
+    notes = run(tmp_path / "mine", **BOXES).notes
+    assert sum("are they two corners" in note for note in notes) == noted
+
+
+def test_one_image_in_both_folders_is_noted(source, run):
+    Image.open(source / "MSRS/test/vi/10001N.png").convert("L").save(
+        source / "MSRS/test/ir/10001N.png"
+    )
+    assert run(source / "MSRS", layout="msrs").notes[ONE_IMAGE] == 1
+
+
+def write_boxes(folder, text):
+    rng = np.random.default_rng(0)
+    for name in "abcd":
+        for kind in ("ir", "vi"):
+            (folder / kind).mkdir(parents=True, exist_ok=True)
+            write_image(
+                folder / f"{kind}/{name}.png", rng.integers(0, 256, (20, 24), dtype=np.uint8)
+            )
+        (folder / "labels").mkdir(exist_ok=True)
+        (folder / f"labels/{name}.txt").write_text(text)
 
 
 def test_exchanged_folders_are_refused_and_single_colored_images_counted(run, tmp_path):
