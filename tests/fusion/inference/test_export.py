@@ -43,6 +43,11 @@ def program():
     return trace(small())
 
 
+@pytest.fixture(scope="module")
+def module(program):
+    return program.module()
+
+
 def pair(batch, height, width):
     generator = torch.Generator().manual_seed(height)
     infrared = torch.rand(batch, 1, height, width, generator=generator)
@@ -66,11 +71,11 @@ def onnx_file(program, tmp_path_factory):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("size", [(1, 16, 16), *SIZES])
-def test_both_agree_with_the_network_at_three_sizes(program, onnx_file, size):
+def test_both_agree_with_the_network_at_three_sizes(module, onnx_file, size):
     images = pair(*size)
     with torch.inference_mode():
         expected = small()(*images)
-    torch.testing.assert_close(program.module()(*images), expected, atol=1e-3, rtol=0)
+    torch.testing.assert_close(module(*images), expected, atol=1e-3, rtol=0)
     torch.testing.assert_close(run_onnx(onnx_file, *images), expected, atol=1e-3, rtol=0)
 
 
@@ -91,21 +96,29 @@ def test_the_model_describes_itself(onnx_file):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", released_networks())
-def test_released_networks_export_to_both(tmp_path, name):
+def test_released_networks_export_to_onnx(tmp_path, name):
     network = load(name).method
     traced = trace(network)
     smallest = smallest_side(traced)
     assert smallest <= 32
     write_onnx(traced, tmp_path / "network.onnx", {})
-    write_torch(traced, tmp_path / "network.pt2", {})
-    program = torch.export.load(tmp_path / "network.pt2").module()
-    for size in [(1, smallest, smallest), *SIZES]:
+    for size in [(1, smallest, smallest), (2, 97, 131)]:
         images = pair(*size)
         with torch.inference_mode():
             expected = network(*images)
         fused = run_onnx(tmp_path / "network.onnx", *images)
         torch.testing.assert_close(fused, expected, atol=1e-3, rtol=0)
-        torch.testing.assert_close(program(*images), expected, atol=1e-3, rtol=0)
+
+
+@pytest.mark.slow
+def test_a_saved_program_of_torch_is_the_network(program, tmp_path):
+    write_torch(program, tmp_path / "network.pt2", {})
+    saved = torch.export.load(tmp_path / "network.pt2").module()
+    for size in SIZES:
+        images = pair(*size)
+        with torch.inference_mode():
+            expected = small()(*images)
+        torch.testing.assert_close(saved(*images), expected, atol=1e-3, rtol=0)
 
 
 @pytest.fixture
@@ -163,11 +176,12 @@ def test_other_methods_leave_every_size_open_too(name, tmp_path):
     assert fixed_size(traced) is None
     assert smallest_side(traced) <= 32
     write_onnx(traced, tmp_path / "tiny.onnx", {})
+    module = traced.module()
     for size in SIZES:
         images = pair(*size)
         with torch.inference_mode():
             expected = method(*images)
-        torch.testing.assert_close(traced.module()(*images), expected, atol=1e-3, rtol=0)
+        torch.testing.assert_close(module(*images), expected, atol=1e-3, rtol=0)
         fused = run_onnx(tmp_path / "tiny.onnx", *images)
         torch.testing.assert_close(fused, expected, atol=1e-3, rtol=0)
 
