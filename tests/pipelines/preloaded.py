@@ -78,6 +78,7 @@ def serve(address: str) -> None:
                 os._exit(0)
             connection.close()
             reap()
+        os._exit(0)  # without the libraries' reports of what they leak
 
 
 def reap() -> None:

@@ -79,6 +79,7 @@ def test_both_agree_with_the_network_at_three_sizes(module, onnx_file, size):
     torch.testing.assert_close(run_onnx(onnx_file, *images), expected, atol=1e-3, rtol=0)
 
 
+@pytest.mark.slow
 def test_the_model_describes_itself(onnx_file):
     import onnx
 
@@ -131,6 +132,7 @@ def average(tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_methods_without_weights_export_too(average):
     infrared, visible = pair(1, 17, 33)
     luma = 0.299 * visible[:, 0] + 0.587 * visible[:, 1] + 0.114 * visible[:, 2]
@@ -194,6 +196,7 @@ class Halving(Average):
         return super().forward(rows.flatten(2, 3), visible)
 
 
+@pytest.mark.slow
 def test_a_method_that_leaves_no_size_open_gets_a_fixed_one(tmp_path, monkeypatch):
     monkeypatch.setattr("fusion.inference.export.FIXED_SIZE", (40, 56))
     monkeypatch.setitem(methods.registry._registry, "halving", Halving)
