@@ -67,7 +67,7 @@ def main(
     """Print the times as JSON."""
     versions = {"this": Path.cwd()} | ({"other": other.resolve()} if other else {})
     results: list[dict[str, object]] = []
-    for count, width, height in ((1000, 160, 128), (100, 640, 480)):
+    for count, width, height in ((1000, 160, 128), (1000, 640, 480)):
         with tempfile.TemporaryDirectory() as folder:
             source = Path(folder) / "raw"
             write_pairs(source, count, width, height)

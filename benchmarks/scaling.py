@@ -5,7 +5,7 @@
 Each measurement runs in a fresh DVC project, whose stages sleep and then write files that DVC
 hashes. `ideal_seconds` is what the sleeping alone takes. `hashing` has four stages that end at the
 same time: DVC hashes outputs under its lock, and `side_by_side_seconds` shows whether they wait for
-each other.
+each other. `lock_file` is the cost of writing this repository's dvc.lock once.
 """
 
 import json
@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from dvc.utils.serialize import modify_yaml
 
 STAGES = 8
 JOBS = (1, 2, 4, 8)
@@ -130,6 +131,17 @@ def hashing(files: int, kib: float) -> dict[str, Any]:
     return {"files": 4 * each, "kib": kib} | walls
 
 
+def lock_file() -> dict[str, Any]:
+    """What DVC does with dvc.lock whenever a stage ends: read all of it and write it again."""
+    with tempfile.TemporaryDirectory() as name:
+        copy = Path(shutil.copy("dvc.lock", name))
+        began = time.process_time()
+        with modify_yaml(copy) as content:
+            stages = len(content["stages"])
+        seconds = time.process_time() - began
+    return {"stages": stages, "cpu_seconds": round(seconds, 2)}
+
+
 def main(
     seconds: Annotated[float, typer.Option(help="How long a stage sleeps.")] = 20.0,
     files: Annotated[int, typer.Option(help="Files that four stages write together.")] = 4200,
@@ -145,6 +157,7 @@ def main(
         "fan_out": fan_out(seconds),
         "up_to_date": up_to_date(),
         "hashing": hashing(files, kib),
+        "lock_file": lock_file(),
     }
     text = json.dumps(result, indent=2)
     typer.echo(text)

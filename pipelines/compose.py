@@ -42,17 +42,42 @@ def _composed(overrides: Sequence[str], config: Path) -> bytes:
             made = Path(folder) / "params.yaml"
             compose_and_dump(str(made), str(config.resolve()), None, "config", "", list(overrides))
             return made.read_bytes()
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+    except _REFUSALS as error:
         named = set(re.findall(r"[\w-]+", " ".join(overrides)))
         for file in sorted(_files(config), key=lambda file: file.stem not in named):
-            read_yaml(file)  # names the file and the line, which Hydra does not
-        remedy = "correct it, or the overrides"
-        raise InputError(config, f"cannot be composed: {error}", remedy) from error
-    except (HydraException, OmegaConfBaseException, ValueError) as error:
+            _require_sound(file)
         reason = " ".join(str(error).split("Config search path")[0].split())
         raise InputError(
             config, f"{' '.join(overrides)} cannot be composed: {reason}", "correct the overrides"
         ) from error
+
+
+_REFUSALS = (
+    *(yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError),
+    *(HydraException, OmegaConfBaseException),
+    *(AssertionError, OSError),  # Hydra's, of files that hold no mapping or no names
+)
+
+
+def _require_sound(file: Path) -> None:
+    """Reject a file that Hydra cannot use, by its own name and line."""
+    content = read_yaml(file)
+    if not isinstance(content, dict | None):
+        raise InputError(file, "holds no mapping", "give keys and values")
+    defaults = (content or {}).get("defaults", [])
+    if not isinstance(defaults, list) or not all(map(_is_default, defaults)):
+        remedy = "list names, or `group: name`"
+        raise InputError(file, "has `defaults` that name no files", remedy)
+
+
+def _is_default(item: object) -> bool:
+    """Whether Hydra takes an item of a `defaults` list: a name, or one group with its names."""
+    if not isinstance(item, dict):
+        return isinstance(item, str)
+    (group, names), *more = [*item.items(), (None, None)]
+    chosen = names if isinstance(names, list) else [names]
+    named = all(isinstance(name, str | None) for name in chosen)
+    return isinstance(group, str) and named and len(more) == 1
 
 
 def _files(config: Path) -> list[Path]:

@@ -44,7 +44,7 @@ def read_points(path: Path) -> tuple[Points, Points]:
         raise InputError(path, f"is not a CSV file ({error})", "save it as CSV") from error
     names = [name.strip() for name in names]
     if missing := [name for name in COLUMNS if name not in names]:
-        remedy = f"its first line must name {', '.join(COLUMNS)}"
+        remedy = f"its first line must name {', '.join(COLUMNS)}, separated by commas"
         raise InputError(path, f"has no column {', '.join(missing)}", remedy)
     table = [
         _numbers(path, line, dict(zip(names, row, strict=False)))

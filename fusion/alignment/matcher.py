@@ -18,12 +18,23 @@ FEWEST = 12
 TOLERANCE = 3.0
 """Infrared pixels by which a point may differ from the transform (choice)."""
 
+_FAILURES = (cv2.error, RuntimeError, ValueError, TypeError, LookupError, AssertionError)
+"""What matchers raise, for example for an image in which they find no point."""
+
+
+class MatchingError(Exception):
+    """A matcher fails on a pair; the message is the matcher's own."""
+
 
 class Matcher(Protocol):
     """Finds points of one image in another one; both are H×W gray, uint8."""
 
     def __call__(self, visible: Gray, infrared: Gray) -> tuple[Points, Points]:
-        """Return N×2 visible points and the N×2 infrared points that match them."""
+        """Return N×2 visible points and the N×2 infrared points that match them.
+
+        Raises:
+            MatchingError: the matcher fails on this pair.
+        """
 
 
 def load_matcher(name: str, device: str = "cpu") -> Matcher:
@@ -46,12 +57,15 @@ def load_matcher(name: str, device: str = "cpu") -> Matcher:
         raise InputError("--matcher", f"{name} is unknown to vismatch", f"choose from {known}")
     try:
         model = vismatch.get_matcher(name, device=device)
-    except (OSError, RuntimeError, ImportError) as error:
+    except (OSError, ImportError, *_FAILURES) as error:
         reason = f"{name} cannot be loaded ({error})"
         raise InputError("--matcher", reason, "check the network, or take another") from error
 
     def match(visible: Gray, infrared: Gray) -> tuple[Points, Points]:
-        found = model(_planes(visible), _planes(infrared))
+        try:
+            found = model(_planes(visible), _planes(infrared))
+        except _FAILURES as error:
+            raise MatchingError(str(error)) from error
         points = (np.asarray(found[f"matched_kpts{side}"], np.float64) for side in (0, 1))
         first, second = (side.reshape(-1, 2) for side in points)
         return first, second
@@ -62,10 +76,22 @@ def load_matcher(name: str, device: str = "cpu") -> Matcher:
 def match_views(views: Sequence[View], matcher: Matcher) -> Matrix | None:
     """The homography that most points of all pairs agree on (MAGSAC++), visible to infrared.
 
+    A pair on which the matcher fails counts as one without points.
+
     Returns:
         None if fewer than `FEWEST` points agree.
+
+    Raises:
+        InputError: the matcher fails on every pair.
     """
-    found = [matcher(view.visible, view.infrared) for view in views]
+    found, failure = [], None
+    for view in views:
+        try:
+            found.append(matcher(view.visible, view.infrared))
+        except MatchingError as error:
+            failure = error
+    if not found:
+        raise InputError("--matcher", f"fails on every pair ({failure})", "take another")
     visible, infrared = (np.concatenate(points) for points in zip(*found, strict=True))
     if len(visible) < FEWEST:
         return None

@@ -25,6 +25,9 @@ _Size = Annotated[tuple[_Side, _Side], Field(strict=False)]
 
 LARGEST_FILE = 1 << 20
 
+_OWN = "Value error, "
+"""What pydantic puts before the message of a validator."""
+
 
 class Rig(Config):
     """How the pixels of two fixed cameras correspond.
@@ -67,8 +70,8 @@ class Rig(Config):
             return cls.model_validate_json(read_bytes(path, LARGEST_FILE))
         except ValidationError as error:
             first = error.errors()[0]
-            where = ".".join(map(str, first["loc"])) or "it"
-            reason = f"does not describe a rig ({where}: {first['msg']})"
+            where = f"{'.'.join(map(str, first['loc']))}: " if first["loc"] else ""
+            reason = f"does not describe a rig ({where}{first['msg'].removeprefix(_OWN)})"
             raise InputError(path, reason, "write it with `pomai align`") from error
 
     def save(self, path: Path) -> None:

@@ -34,15 +34,16 @@ def match_streams(infrared: Stream, visible: Stream, rate: float | None = None) 
 
     Frames are paired by number if either stream is a folder, if `rate` is given, or if both videos
     have one frame rate and evenly spaced frames. Otherwise each visible frame gets the infrared
-    frame that is nearest in time.
+    frame that is nearest in time. Where one stream is cut off, the other's later frames are left
+    out.
 
     Args:
         rate: frames a second of the result; by default the visible (or infrared) video's times.
 
     Raises:
         InputError: the sizes differ, the numbers of frames differ where frames are paired by
-            number, the videos differ in duration, the rate is invalid, or no frame rate is
-            known.
+            number, the videos differ in duration and neither is cut off, the rate is invalid, or
+            no frame rate is known.
     """
     if rate is not None and not 0 < rate <= FASTEST:
         raise InputError("--fps", f"is {rate:g}", f"give a rate above 0 and up to {FASTEST:g}")
@@ -90,21 +91,24 @@ def _paces(infrared: Stream, visible: Stream, rate: float | None, count: int) ->
 def _by_time(infrared: Stream, visible: Stream, notes: tuple[str, ...]) -> Match:
     intervals = [1 / stream.rate if stream.rate else 0.0 for stream in (infrared, visible)]
     lengths = [infrared.times[-1] + intervals[0], visible.times[-1] + intervals[1]]
-    if abs(lengths[0] - lengths[1]) > max(*intervals, 0.05 * max(lengths)):
+    cut_off = infrared.is_cut_off or visible.is_cut_off
+    if not cut_off and abs(lengths[0] - lengths[1]) > max(*intervals, 0.05 * max(lengths)):
         reason = (
             f"lasts {lengths[0]:.3g} s at {infrared.rate:.4g} frames a second, and {visible.path} "
             f"{lengths[1]:.3g} s at {visible.rate:.4g}: these are not the same moments"
         )
         remedy = "cut or resample one, or give --fps if frame matches frame"
         raise InputError(infrared.path, reason, remedy)
-    nearest = _nearest(infrared.times, visible.times)
-    far = max(abs(infrared.times[i] - time) for i, time in zip(nearest, visible.times, strict=True))
+    end = lengths[0] if cut_off else visible.times[-1]
+    times = [time for time in visible.times if time <= end]
+    nearest = _nearest(infrared.times, times)
+    far = max(abs(infrared.times[i] - time) for i, time in zip(nearest, times, strict=True))
     note = (
         f"frames are paired by time, at most {far:.2g} s apart: {infrared.path} has "
         f"{infrared.count} frames and {visible.path} {visible.count}"
     )
     pairs = [(partner, number) for number, partner in enumerate(nearest)]
-    return Match(pairs, visible.times, (*notes, note))
+    return Match(pairs, times, (*notes, note))
 
 
 def _nearest(times: Sequence[float], wanted: Sequence[float]) -> list[int]:

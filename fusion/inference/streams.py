@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -43,6 +42,7 @@ class Stream:
     times: when each frame is shown, in seconds from the first; empty for a folder.
     nominal_rate: frames per second that the file states; None for a folder, or if not stated.
     duration: seconds that the file states; None for a folder, or if not stated.
+    last: seconds that the last frame is shown; 0 for a folder, or if not stated.
     """
 
     path: Path
@@ -51,6 +51,7 @@ class Stream:
     times: tuple[float, ...] = ()
     nominal_rate: float | None = None
     duration: float | None = None
+    last: float = 0.0
 
     @property
     def rate(self) -> float | None:
@@ -73,7 +74,8 @@ class Stream:
         """Whether the file says that it lasts longer than its frames do."""
         if self.duration is None or self.rate is None:
             return False
-        return self.duration - self.times[-1] > 2.5 / self.rate
+        end = self.times[-1] + max(self.last, 1 / self.rate)
+        return self.duration - end > 1.5 / self.rate
 
     def infrared(
         self, declared_range: tuple[float, float] | None = None, on_note: OnNote = lambda _: None
@@ -177,12 +179,12 @@ def open_stream(path: Path) -> Stream:
     if min(height, width) < MINIMUM_SIDE:
         reason = f"is only {shown_size((height, width))}"
         raise InputError(path, reason, f"sides must be at least {MINIMUM_SIDE}")
-    times = _times(path)
+    times, last = _times(path)
     with _opened(path) as (container, stream):
         rate = stream.average_rate or stream.guessed_rate
-        duration = container.duration / av.time_base if container.duration else None
+        duration = _duration(container, stream)
     nominal = float(rate) if rate else None
-    return Stream(path, (height, width), len(times), times, nominal, duration)
+    return Stream(path, (height, width), len(times), times, nominal, duration, last)
 
 
 def frame_files(folder: Path) -> list[Path]:
@@ -221,7 +223,7 @@ def _decode(path: Path, on_note: OnNote) -> Iterator[VideoFrame]:
             try:
                 frame = next(frames, None)
             except av.FFmpegError as error:
-                on_note(f"the video ends early, after frame {decoded} ({_words(error)})")
+                on_note(f"{path} ends early, after frame {decoded} ({_words(error)})")
                 return
             if frame is None:
                 return
@@ -229,20 +231,30 @@ def _decode(path: Path, on_note: OnNote) -> Iterator[VideoFrame]:
             yield frame
 
 
-def _times(path: Path) -> tuple[float, ...]:
-    """Times of all frames in seconds, rising from 0."""
-    stamps: list[float] = []
+def _times(path: Path) -> tuple[tuple[float, ...], float]:
+    """Times of all frames in seconds, rising from 0, and how long the last one is shown."""
+    stamps: dict[float, float] = {}
+    packets = 0
     with _opened(path) as (container, stream):
         try:
             for packet in container.demux(stream):
                 if packet.size and packet.pts is not None and packet.time_base is not None:
-                    stamps.append(float(packet.pts * packet.time_base))
+                    stamp = float(packet.pts * packet.time_base)
+                    stamps[stamp] = float((packet.duration or 0) * packet.time_base)
+                    packets += 1
         except av.FFmpegError:
             pass  # the file is cut off: what comes before can be used
-    stamps.sort()
-    if not stamps or any(second <= first for first, second in pairwise(stamps)):
+    if not stamps or len(stamps) < packets:
         raise InputError(path, "has frames without time stamps", "convert it to .mp4 or .mkv")
-    return tuple(stamp - stamps[0] for stamp in stamps)
+    rising = sorted(stamps)
+    return tuple(stamp - rising[0] for stamp in rising), stamps[rising[-1]]
+
+
+def _duration(container: InputContainer, stream: VideoStream) -> float | None:
+    """Seconds that the header states for the frames; else for the file, whose sound may go on."""
+    if stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    return container.duration / av.time_base if container.duration else None
 
 
 def _words(error: av.FFmpegError) -> str:

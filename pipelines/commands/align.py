@@ -135,7 +135,7 @@ def _estimated(
     from fusion.images.panels import spread
 
     if len(pairs) < FEWEST:
-        reason = f"{len(pairs)} pairs are too few to estimate a transform and to check it"
+        reason = f"has too few pairs ({len(pairs)}) to estimate a transform and to check it"
         remedy = f"give {FEWEST} or more, or --points or --matrix"
         raise InputError(pairs[0].infrared.parent, reason, remedy)
     find: Find = find_jointly
@@ -168,7 +168,7 @@ def _rig(matrix: "Matrix", visible: "Size", infrared: "Size", source: str, path:
     try:
         return Rig.model_validate(values)
     except ValidationError as error:
-        message = error.errors()[0]["msg"]
+        message = error.errors()[0]["msg"].removeprefix("Value error, ")
         raise InputError(path, f"gives a transform of no use ({message})", "check it") from error
 
 

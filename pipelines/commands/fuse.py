@@ -59,7 +59,7 @@ def fuse(
     """Fuse pairs of one stem, or with --video two streams frame by frame.
 
     Existing outputs are skipped. A pair that cannot be fused is reported at the end and does
-    not stop the others. The fused video is an .mp4 or .avi file.
+    not stop the others. The fused video is an .mp4, .mkv, .webm or .avi file.
     """
     from fusion.core.config import RuntimeConfig
 

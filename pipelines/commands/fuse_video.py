@@ -49,7 +49,7 @@ def fuse_video(
             on_frames=lambda count: bars.advance(task, count),
             on_note=lambda note: notes.setdefault(note),
         )
-    print(f"{written} frames fused into {out} by {encoder}")
+    print(f"{written} frame{'' if written == 1 else 's'} fused into {out} by {encoder}")
     for note in notes:
         print(f"note: {note}")
     if (encoded := encoded_size(visible.size)) != visible.size:

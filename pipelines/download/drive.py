@@ -15,37 +15,36 @@ _PREFIX = "Failed to retrieve file url: "  # gdown's
 _QUOTA = ("too many users", "quota")
 
 
-def find_in_folder(folder: str, file: str) -> str:
-    """The id of the file of this name in a shared folder.
+def find_in_folder(folder: str, pattern: str) -> str:
+    """The id of the one file of this name in a shared folder and its subfolders.
 
     Args:
         folder: the folder's id.
-        file: name of the file; `*` stands for any characters.
+        pattern: name of the file; `*` stands for any characters.
 
     Raises:
-        InputError: Drive cannot be reached or refuses, or the folder has no such file.
+        InputError: Drive cannot be reached or refuses, or the folder has not one such file.
     """
     address = f"https://drive.google.com/drive/folders/{folder}"
     with _reported(address):
         listed = gdown.download_folder(id=folder, skip_download=True, quiet=True, use_cookies=False)
-    found: dict[str, str] = {
-        Path(entry.path).name: entry.id for entry in listed if not isinstance(entry, str)
-    }
-    matches = sorted(name for name in found if fnmatch(name, file))
+    found = [(Path(entry.path).name, entry.id) for entry in listed if not isinstance(entry, str)]
+    matches: list[str] = [file_id for name, file_id in found if fnmatch(name, pattern)]
     if len(matches) != 1:
-        reason = f"has {len(matches)} files {file}; it has {list_names(found) or 'none'}"
+        names = list_names(name for name, _ in found) or "none"
+        reason = f"has {len(matches)} files {pattern}; it has {names}"
         raise InputError(address, reason, "open the folder and fetch the archive by hand")
-    return found[matches[0]]
+    return matches[0]
 
 
-def fetch(file: str, part: Path) -> None:
+def fetch(file_id: str, part: Path) -> None:
     """Write the file of this id to `part`; an interrupted download continues.
 
     Raises:
         InputError: Drive cannot be reached or refuses, or the disk is full.
     """
-    with _reported(f"https://drive.google.com/file/d/{file}"):
-        gdown.download(id=file, output=str(part), resume=True, use_cookies=False)
+    with _reported(f"https://drive.google.com/file/d/{file_id}"):
+        gdown.download(id=file_id, output=str(part), resume=True, use_cookies=False)
 
 
 @contextmanager

@@ -4,12 +4,12 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, NamedTuple
 
 import yaml
 
 from fusion.core.errors import InputError
+from fusion.core.files import write_bytes
 from pipelines.git import git
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def reproduce(targets: Sequence[str] = ()) -> list[str]:
 
 
 def uncached_files() -> list[Path]:
-    """The stages' outputs that Git keeps instead of DVC's cache.
+    """The files among the stages' outputs that Git keeps instead of DVC's cache.
 
     Raises:
         InputError: as `plan`.
@@ -72,17 +72,14 @@ def order_lock() -> None:
     with _opened() as repo:
         if not LOCK.is_file():
             return
-        text = LOCK.read_text(encoding="utf-8")
-        stages = loads_yaml(text, typ="rt").get("stages") or {}
+        content = loads_yaml(LOCK.read_text(encoding="utf-8"), typ="rt")
+        stages = content.get("stages") or {}
         wanted = dict.fromkeys([*_committed(), *_needs(repo, ()), *stages])
         ordered = [name for name in wanted if name in stages]
         if ordered == list(stages):
             return
-        content = loads_yaml(text, typ="rt")
         content["stages"] = {name: stages[name] for name in ordered}
-        with NamedTemporaryFile("w", dir=".", prefix=".dvc.lock-", delete=False) as file:
-            file.write(dumps_yaml(content))
-        Path(file.name).replace(LOCK)
+        write_bytes(LOCK, dumps_yaml(content).encode())
 
 
 def _committed() -> list[str]:

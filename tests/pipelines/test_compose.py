@@ -129,6 +129,23 @@ def test_a_file_of_conf_that_is_no_yaml_is_named_with_its_line(conf, tmp_path, c
     assert not (tmp_path / "params.yaml").exists()
 
 
+@pytest.mark.parametrize(
+    "defaults",
+    ["3", "{a: b}", "[tiny, 1: x]", "[tiny, null: x]", "[tiny, {a: b, c: d}]", "[tiny, a: [1]]"],
+)
+def test_defaults_that_name_no_files_are_refused_by_the_files_name(conf, tmp_path, defaults):
+    (conf / "profile/mine.yaml").write_text(f"# @package _global_\ndefaults: {defaults}\n")
+    with pytest.raises(InputError, match=r"conf/profile/mine\.yaml: has `defaults` that name no"):
+        compose(tmp_path / "params.yaml", ["profile=mine"], conf)
+
+
+@pytest.mark.parametrize("content", ["3", "[1]"])
+def test_a_file_of_conf_holds_a_mapping(conf, tmp_path, content):
+    (conf / "profile/mine.yaml").write_text(f"# @package _global_\n{content}\n")
+    with pytest.raises(InputError, match=r"conf/profile/mine\.yaml: holds no mapping"):
+        compose(tmp_path / "params.yaml", ["profile=mine"], conf)
+
+
 def test_keys_that_are_there_twice_are_refused_wherever_they_are(tmp_path):
     path = tmp_path / "params.yaml"
     path.write_text("a: 1\nb:\n  c: 1\n  d: 2\n  c: 3\n")

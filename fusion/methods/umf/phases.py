@@ -43,10 +43,12 @@ def multiscale_similarity(first: Tensor, second: Tensor, value_range: float) -> 
         covariance = both - mean_x * mean_y
         variances = square_x - mean_x**2 + square_y - mean_y**2
         values = (2 * covariance + c2) / (variances + c2)
-        if scale == len(SCALE_WEIGHTS):
+        coarsest = scale == len(SCALE_WEIGHTS)
+        if coarsest:
             values = values * (2 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
         product = product * values.mean().clamp_min(1e-6) ** weight
-        first, second = F.avg_pool2d(first, 2), F.avg_pool2d(second, 2)
+        if not coarsest:
+            first, second = F.avg_pool2d(first, 2), F.avg_pool2d(second, 2)
     return product
 
 

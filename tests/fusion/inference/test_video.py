@@ -1,5 +1,6 @@
 """Streams of frames in, a fused video out."""
 
+import tracemalloc
 import weakref
 from fractions import Fraction
 
@@ -179,9 +180,9 @@ def test_a_color_video_takes_no_declared_range(videos, folders, tmp_path):
         fuse(videos[0], folders[1], tmp_path / "fused.mp4", infrared_range=(0, 4095))
 
 
-def encode(path, frames, times, codec="libx264", pixels="yuv420p", kind="rgb24"):
+def encode(path, frames, times, codec="libx264", pixels="yuv420p", kind="rgb24", **muxing):
     """A video whose frames are shown at the given times in seconds."""
-    with av.open(str(path), "w") as container:
+    with av.open(str(path), "w", options=muxing) as container:
         stream = container.add_stream(codec, rate=10, options={})
         stream.height, stream.width, stream.pix_fmt = *frames[0].shape[:2], pixels
         stream.codec_context.time_base = Fraction(1, 1000)
@@ -269,6 +270,45 @@ def test_a_video_that_is_cut_off_gives_what_can_be_read_and_a_note(tmp_path):
     assert streams[0].count - 2 <= written <= streams[0].count
 
 
+def test_a_cut_off_video_of_another_rate_is_paired_up_to_where_it_ends(tmp_path):
+    """Its header, at the front, says that it lasts longer."""
+    whole = encode(tmp_path / "ir.mp4", noise(20), [k / 5 for k in range(20)], movflags="faststart")
+    content = whole.read_bytes()
+    whole.write_bytes(content[: len(content) // 2])
+    visible = encode(tmp_path / "vi.mp4", [flat(9)] * 40, [k / 10 for k in range(40)])
+    streams = open_stream(whole), open_stream(visible)
+    assert 2 < streams[0].count < 18
+    match = match_streams(*streams)
+    assert "ir.mp4 ends before its header says" in match.notes[0]
+    last = streams[0].times[-1]
+    assert last <= match.times[-1] <= last + 0.21
+    assert [vi for _, vi in match.partners] == list(range(len(match.times)))
+
+
+def test_sound_is_ignored_also_where_it_lasts_longer(tmp_path):
+    silent = encode(tmp_path / "silent.mp4", [flat(90)] * 10, [k / 10 for k in range(10)])
+    loud = tmp_path / "loud.mp4"
+    with av.open(str(silent)) as source, av.open(str(loud), "w") as container:
+        video = container.add_stream_from_template(source.streams.video[0])
+        sound = container.add_stream("aac", rate=44100, layout="mono")
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = video
+                container.mux(packet)
+        for start in range(0, 2 * 44100, 1024):
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
+            frame.sample_rate, frame.pts = 44100, start
+            container.mux(sound.encode(frame))
+        container.mux(sound.encode(None))
+    streams = open_stream(silent), open_stream(loud)
+    assert [stream.is_cut_off for stream in streams] == [False, False]
+    match, output = match_streams(*streams), tmp_path / "fused.mp4"
+    assert match.notes == ()
+    assert fuse_streams(FUSE, *streams, match, output, stretched=False) == 10
+    with av.open(str(output)) as container:
+        assert [stream.type for stream in container.streams] == ["video"]
+
+
 def noise(count):
     random = np.random.default_rng(0)
     return [random.integers(0, 256, (32, 48, 3), dtype=np.uint8) for _ in range(count)]
@@ -280,6 +320,30 @@ def test_fused_videos_are_what_browsers_play(videos, tmp_path, suffix, codec):
     with av.open(str(tmp_path / f"fused.{suffix}")) as container:
         context = container.streams.video[0].codec_context
         assert (context.name.removeprefix("lib"), context.pix_fmt) == (codec, "yuv420p")
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "folder"])
+def test_a_long_video_takes_no_more_memory_than_a_short_one(tmp_path, suffix):
+    peaks = []
+    for count in (16, 64):
+        if suffix == "folder":
+            source = tmp_path / str(count)
+            source.mkdir()
+            for number in range(count):
+                write_image(source / f"{number}.png", flat(number, 120, 160))
+        else:
+            frames = [flat(number, 120, 160) for number in range(count)]
+            source = encode(tmp_path / f"{count}.mp4", frames, [k / 25 for k in range(count)])
+            del frames
+        stream = open_stream(source)
+        match = match_streams(stream, stream, 25)
+        tracemalloc.start()
+        fuse_streams(FUSE, stream, stream, match, tmp_path / "fused.mp4", stretched=False)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    frame = 120 * 160 * 3
+    assert peaks[0] > 8 * frame  # of a batch
+    assert peaks[1] < peaks[0] + 5 * frame
 
 
 def test_no_more_frames_are_in_memory_however_long_the_video(tmp_path, monkeypatch):

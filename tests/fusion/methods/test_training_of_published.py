@@ -129,6 +129,8 @@ def test_umf_similarity_is_nearly_constant_with_the_published_range():
     assert multiscale_similarity(first, first, 1.0).item() == pytest.approx(1, abs=1e-4)
     assert multiscale_similarity(first, second, 1.0) < 0.7
     assert multiscale_similarity(first, second, 255.0) > 0.99
+    smallest = first[..., :16, :16]  # of all crops
+    assert multiscale_similarity(smallest, smallest, 1.0).item() == pytest.approx(1, abs=1e-4)
 
 
 def test_lrrnet_sees_infrared_through_features_only():

@@ -166,14 +166,25 @@ def test_what_cannot_be_one_rig_is_refused(monkeypatch, capsys, folder):
     for path in [*(folder / "ir").iterdir(), *(folder / "vi").iterdir()]:
         if path.stem > "1":
             path.unlink()
-    assert "2 pairs are too few" in run(monkeypatch, capsys, folder)[0]
+    assert "ir: has too few pairs (2) to estimate" in run(monkeypatch, capsys, folder)[0]
 
 
-@pytest.mark.parametrize("content", ["{}", "[", '{"matrix": 1}'])
-def test_a_damaged_rig_file_is_named(monkeypatch, capsys, folder, content):
+FLAT = '{"matrix": [[0,0,0],[0,0,0],[0,0,0]], "visible": [126,168], "infrared": [126,168]}'
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("{}", "matrix: Field required"),
+        ("[", "Invalid JSON"),
+        ('{"matrix": 1}', "matrix: "),
+        (FLAT, "matrix has no inverse"),
+    ],
+)
+def test_a_damaged_rig_file_is_named(monkeypatch, capsys, folder, content, reason):
     (folder / "bad.json").write_text(content)
     code, _ = run(monkeypatch, capsys, folder, f"--matrix={folder / 'bad.json'}")
-    assert "bad.json: does not describe a rig" in code
+    assert f"bad.json: does not describe a rig ({reason}" in code
 
 
 def test_the_estimate_is_printed_with_what_was_tried():

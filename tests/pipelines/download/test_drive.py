@@ -69,3 +69,10 @@ def test_a_file_in_a_folder(drive, tmp_path, monkeypatch):
     with pytest.raises(InputError, match=r"has 0 files c.zip; it has a.zip, b.zip"):
         find_in_folder("folder", "c.zip")
     assert not list(tmp_path.iterdir())
+
+
+def test_two_files_of_one_name_are_told_apart(drive):
+    twice = "".join(ENTRY.format(f"{i}-file-of-the-shared-folder", "a.zip") for i in "12")
+    drive.pages["folder"] = f"<title>set – Google Drive</title>{twice}"
+    with pytest.raises(InputError, match=r"has 2 files a.zip; it has a.zip, a.zip; open the"):
+        find_in_folder("folder", "a.zip")
