@@ -5,10 +5,14 @@
 Versions take turns, so that a busy machine slows all of them alike, and the fastest run of each
 counts. `cpu_seconds` are of the processor: other programs add little to them.
 
-network: one 480×640 pair through a released network, on one thread.
+network: one 480×640 pair through a released network, on one thread. `limits` are the seconds in
+    which this machine does its arithmetic at the rate of a large matrix product, and moves the
+    bytes that its operations read and write, one kernel an operation, at the rate of a copy.
 start: `pomai fuse` on one pair, without what the network itself takes, beside `import torch`.
 folder: `pomai fuse` on a folder of pairs, on one thread and on two. `seconds` are those on the
     clock, which mean little on a busy machine; `busy` is the processor's time in them.
+    `two_threads` is the ratio of both, start-up included; `two_threads_a_pair` is that of a
+    further pair, from the difference to a folder of two pairs.
 """
 
 import json
@@ -26,7 +30,9 @@ from typing import Annotated, Any
 import torch
 import typer
 
+from benchmarks import machine
 from benchmarks.prepare import write_pairs
+from fusion.inference.pretrained import load
 
 NETWORK = """
 import sys, time, torch
@@ -74,10 +80,14 @@ finally:
 """The `pomai` command; it prints last what the network took."""
 
 
+FEW = 2
+"""Pairs of the small folder."""
+
+
 def main(
     other: Annotated[Path | None, typer.Option(help="Another checkout to compare with.")] = None,
     networks: str = "pomai-tiny,pomai-base",
-    pairs: Annotated[int, typer.Option(min=1, help="Pairs of the folder.")] = 8,
+    pairs: Annotated[int, typer.Option(min=FEW + 1, help="Pairs of the folder.")] = 12,
     rounds: Annotated[int, typer.Option(min=1)] = 5,
     out: Path | None = None,
 ) -> None:
@@ -87,7 +97,10 @@ def main(
         "torch": torch.__version__,
         "cores": os.cpu_count(),
         "load": round(os.getloadavg()[0], 1),
-        "network": {name: network_times(name, versions, rounds) for name in networks.split(",")},
+        "network": {
+            name: network_times(name, versions, rounds) | {"limits": limits(name)}
+            for name in networks.split(",")
+        },
         "start": start_times(versions, rounds),
         "folder": folder_times(versions, pairs, rounds),
     }
@@ -108,6 +121,18 @@ def network_times(name: str, versions: Mapping[str, Path], rounds: int) -> dict[
     return compared(in_turns(versions, rounds, once))
 
 
+def limits(name: str) -> dict[str, float]:
+    """Seconds of the network's arithmetic and of its bytes on one thread, as described above."""
+    torch.set_num_threads(1)
+    method, device = load(name).method, torch.device("cpu")
+    pair = torch.rand(1, 1, 480, 640), torch.rand(1, 3, 480, 640)
+    flops, moved = machine.work_of(lambda: method(*pair))
+    return {
+        "arithmetic": round(flops / 1e12 / machine.matmul_ceiling(device, torch.float32), 3),
+        "memory": round(moved / 1e9 / machine.bandwidth_ceiling(device), 3),
+    }
+
+
 def start_times(versions: Mapping[str, Path], rounds: int) -> dict[str, Any]:
     """CPU seconds of `pomai fuse` without the network, and their ratio to importing torch."""
     with tempfile.TemporaryDirectory() as name:
@@ -120,35 +145,52 @@ def start_times(versions: Mapping[str, Path], rounds: int) -> dict[str, Any]:
             return fuse(folder, versions[version], threads=1)[1]
 
         times = in_turns(["import torch", *versions], rounds, once)
-    least = {version: min(seconds) for version, seconds in times.items()}
-    ratios = {name: round(least[name] / least["import torch"], 2) for name in versions}
-    return compared(times) | {"times_import_torch": ratios}
+    fastest = least(times)
+    beside = {name: fastest[name] / fastest["import torch"] for name in versions}
+    return compared(times) | {"times_import_torch": rounded(beside)}
 
 
 def folder_times(versions: Mapping[str, Path], pairs: int, rounds: int) -> dict[str, Any]:
     """Seconds of a folder by version and number of threads."""
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        write_pairs(folder, pairs, 640, 480)
-        jobs = [f"{version}, {count}" for version in versions for count in (1, 2)]
+        folders = {count: Path(name) / str(count) for count in (FEW, pairs)}
+        for count, folder in folders.items():
+            write_pairs(folder, count, 640, 480)
+        jobs = [f"{version}, {threads}" for version in versions for threads in (1, 2)]
         busy: dict[str, list[float]] = {job: [] for job in jobs}
 
-        def once(job: str) -> float:
-            version, count = job.split(", ")
-            seconds, processor = fuse(folder, versions[version], int(count), network=True)
-            busy[job].append(processor)
+        def once(job: str, count: int) -> float:
+            version, threads = job.split(", ")
+            seconds, processor = fuse(folders[count], versions[version], int(threads), network=True)
+            if count == pairs:
+                busy[job].append(processor)
             return seconds
 
-        times = in_turns(jobs, rounds, once)
+        few = least(in_turns(jobs, rounds, lambda job: once(job, FEW)))
+        all_pairs = least(in_turns(jobs, rounds, lambda job: once(job, pairs)))
+    further = {job: (all_pairs[job] - few[job]) / (pairs - FEW) for job in jobs}
     return {
         "pairs": pairs,
-        "seconds": {job: round(min(seconds), 2) for job, seconds in times.items()},
-        "busy": {job: round(min(seconds), 2) for job, seconds in busy.items()},
-        "two_threads": {
-            version: round(min(times[f"{version}, 1"]) / min(times[f"{version}, 2"]), 2)
-            for version in versions
-        },
+        "seconds": rounded(all_pairs),
+        "busy": rounded(least(busy)),
+        "seconds_a_pair": rounded(further),
+        "two_threads": rounded(ratios(all_pairs, versions)),
+        "two_threads_a_pair": rounded(ratios(further, versions)),
     }
+
+
+def least(times: Mapping[str, list[float]]) -> dict[str, float]:
+    """The fastest run of each."""
+    return {name: min(seconds) for name, seconds in times.items()}
+
+
+def ratios(seconds: Mapping[str, float], versions: Mapping[str, Path]) -> dict[str, float]:
+    """How many times as fast two threads are as one."""
+    return {version: seconds[f"{version}, 1"] / seconds[f"{version}, 2"] for version in versions}
+
+
+def rounded(values: Mapping[str, float]) -> dict[str, float]:
+    return {name: round(value, 2) for name, value in values.items()}
 
 
 def fuse(

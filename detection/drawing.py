@@ -33,7 +33,7 @@ def draw(
     """Write `folder/<stem>.png` for each image of `detections`: four panels with captions.
 
     Args:
-        images: fused test images, `<stem>.png`.
+        images: fused test images, `<stem>.png`; of stacked ones the visible channels are shown.
         dataset: the prepared test split, with `{vi,ir}/<stem>.png` and `labels/<stem>.txt`.
         classes: names of the classes.
         detections: detections by stem.

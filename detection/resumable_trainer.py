@@ -17,8 +17,10 @@ from ultralytics.models.yolo.detect import DetectionTrainer
 from ultralytics.utils.torch_utils import strip_optimizer, unwrap_model
 
 from detection.curve import Record, best_epoch
+from detection.four_channels import load_first_filters, with_color
 from fusion.core.errors import InputError
 from fusion.core.snapshots import Snapshot, SnapshotFolder
+from fusion.images.stacked import STACKED
 
 _STATE, _BEST = "state.pt", "best.pt"
 
@@ -85,6 +87,12 @@ class ResumableTrainer(DetectionTrainer):
             self.finished = self._state["finished"]
         self.add_callback("on_train_epoch_start", lambda _: self._seed_epoch())
 
+    def get_model(self, cfg: Any = None, weights: Any = None, verbose: bool = True) -> Any:
+        model = super().get_model(cfg, weights, verbose)
+        if weights:
+            load_first_filters(model, weights)
+        return model
+
     def _setup_train(self) -> None:
         with redirect_stdout(io.StringIO()):  # the progress of caching heeds no verbosity
             super()._setup_train()  # type: ignore[no-untyped-call]
@@ -111,9 +119,12 @@ class ResumableTrainer(DetectionTrainer):
         np.random.seed(seed)
         torch.manual_seed(seed)
         self.train_loader.generator.manual_seed(seed)
-        for step in self.train_loader.dataset.transforms.tolist():
+        augmentation = self.train_loader.dataset.transforms
+        for step in augmentation.tolist():
             if isinstance(step, Albumentations):  # even an empty one draws random numbers
                 step.transform = None
+        if self.data["channels"] == STACKED:
+            augmentation.transforms = [with_color(step) for step in augmentation.tolist()]
         self.train_loader.reset()
 
     def _close_dataloader_mosaic(self) -> None:

@@ -15,6 +15,7 @@ import yaml
 
 from fusion.core.errors import InputError, list_names
 from fusion.images.prepared import SPLITS, PreparedSet
+from fusion.images.stacked import channels_of
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def build_workspace(images: Path, dataset: Path, folder: Path) -> Workspace:
     """Make the YOLO data set of one method.
 
     Args:
-        images: fused images, `<split>/<stem>.png`.
+        images: fused images, or stacked ones of four channels, `<split>/<stem>.png`.
         dataset: prepared data set, `dataset.json` and `<split>/labels/<stem>.txt`.
         folder: the folder of the result; earlier content is removed.
 
@@ -85,6 +86,7 @@ def build_workspace(images: Path, dataset: Path, folder: Path) -> Workspace:
         "path": str(folder),
         **{split: f"images/{split}" for split in SPLITS},
         "names": dict(enumerate(prepared.classes)),
+        "channels": channels_of(images / "train" / f"{prepared.names('train')[0]}.png"),
     }
     description.write_text(yaml.safe_dump(content))
     return Workspace(

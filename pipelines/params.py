@@ -16,7 +16,7 @@ from pipelines.datasets.config import DatasetConfig
 from pipelines.datasets.sample_config import SampleConfig
 from pipelines.folders import require_distinct_folders, require_paths_inside, require_weight_file
 from pipelines.paths import MODELS, TEACHERS
-from pipelines.rows import Exported, Precomputed, Pretrained, Published, Row, completed
+from pipelines.rows import EarlyFusion, Exported, Precomputed, Pretrained, Published, Row, completed
 from pipelines.scores.base import stage_name
 from pipelines.sections import EvaluationParams, FusionParams, ReportParams, TrainingParams
 from pipelines.seeds import Seeds
@@ -225,9 +225,9 @@ class Params(Config):
         return self.row(method).method_config()
 
     def has_images(self, method: str, dataset: str) -> bool:
-        """Whether a row has fused images of a data set; only precomputed rows can be without."""
+        """Whether a row has fused images of a data set to measure and to show."""
         self.dataset(dataset)
-        return self.row(method).has(dataset)
+        return self.row(method).fuses(dataset)
 
     def trivial(self) -> list[str]:
         """The trivial baselines."""
@@ -236,6 +236,10 @@ class Params(Config):
     def precomputed(self) -> list[str]:
         """The rows whose images other software fused."""
         return [name for name, row in self.methods.items() if isinstance(row, Precomputed)]
+
+    def unfused(self) -> list[str]:
+        """The rows whose detectors and segmentation networks see both images."""
+        return [name for name, row in self.methods.items() if isinstance(row, EarlyFusion)]
 
     def phase_settings(self, key: str) -> PhaseConfig:
         """A training phase's settings as the method's own class."""

@@ -1,4 +1,4 @@
-"""The rows of the leaderboard: six kinds, by the origin of the fused images.
+"""The rows of the leaderboard: seven kinds, by the origin of the fused images.
 
 DVC watches `source`. Source and training phases determine the kind of a row, so params.yaml does
 not state it:
@@ -11,6 +11,7 @@ not state it:
 | Exported | an `.onnx` file | what the file does not tell of itself |
 | Untrained | the file or folder of the method's code | the method's settings |
 | Precomputed | a folder of images that are already fused | which folder holds which data set |
+| EarlyFusion | the file of the code that stacks both images | none |
 """
 
 from collections.abc import Mapping
@@ -32,6 +33,12 @@ PRECOMPUTED = "precomputed"
 ONNX = "onnx"
 """The kind of rows of ONNX files."""
 
+EARLY_FUSION = "early_fusion"
+"""The kind of rows whose images are not fused."""
+
+STACKING = "fusion/images/stacked.py"
+"""The code that stacks both images."""
+
 
 class _Row(Config):
     """The fields of all rows.
@@ -50,6 +57,10 @@ class _Row(Config):
     def has(self, dataset: str) -> bool:
         """Whether the row has fused images of a data set."""
         return True
+
+    def fuses(self, dataset: str) -> bool:
+        """Whether the row has images of a data set that can be measured and shown as fused."""
+        return self.has(dataset)
 
     def method_config(self) -> Config:
         """The settings that the row's method is built with."""
@@ -80,7 +91,7 @@ class _Row(Config):
         Raises:
             ValueError: a field is invalid; the message has the full key.
         """
-        known = [*methods.names(), PRECOMPUTED]
+        known = [*methods.names(), PRECOMPUTED, EARLY_FUSION]
         require(self.kind in known, f"methods.{self.name}", self.kind, known)
 
 
@@ -224,13 +235,28 @@ class Precomputed(_Row):
                 raise InputError(folder, where, "correct `source` and `folders`")
 
 
+class EarlyFusion(_Row):
+    """Both images without fusing: four channels that a detector or a segmentation network reads."""
+
+    kind: Literal["early_fusion"] = "early_fusion"
+
+    def fuses(self, dataset: str) -> bool:
+        return False
+
+    def code(self) -> Path | None:
+        return None
+
+    def checked(self, datasets: Mapping[str, Any], trained: Mapping[str, Any]) -> None:
+        require(self.source == STACKING, f"methods.{self.name}.source", self.source, [STACKING])
+
+
 def _tag(row: Any) -> str:
     """The kind of a row, from the result of `completed`."""
     if not isinstance(row, dict):
         return "untrained"
     kind, source = str(row.get("kind")), str(row.get("source"))
-    if kind == PRECOMPUTED:
-        return PRECOMPUTED
+    if kind in (PRECOMPUTED, EARLY_FUSION):
+        return kind
     if row.get("phases"):
         return "trained"
     if source.endswith(".safetensors"):
@@ -247,7 +273,8 @@ Row = Annotated[
     | Annotated[Published, Tag("published")]
     | Annotated[Exported, Tag("exported")]
     | Annotated[Untrained, Tag("untrained")]
-    | Annotated[Precomputed, Tag(PRECOMPUTED)],
+    | Annotated[Precomputed, Tag(PRECOMPUTED)]
+    | Annotated[EarlyFusion, Tag(EARLY_FUSION)],
     Discriminator(_tag),
 ]
 """A row of the leaderboard."""

@@ -1,9 +1,9 @@
-"""The tables of docs/results.md that compare all methods, from the data in docs/pairs.
+"""The tables of docs/results.md that compare all methods, from docs/pairs and docs/medical.
 
 leaderboard.csv, leaderboard.md: what the report stage wrote.
 networks.json: what `python -m benchmarks.networks` wrote.
 paper.csv: Table 1 of the PoMAI paper, without its data set M3FD; `row` is the row of the
-    leaderboard that has the authors' weights.
+    leaderboard that has the authors' weights. In docs/medical, its Table 3, without `row`.
 """
 
 import json
@@ -67,6 +67,17 @@ def paper_table(folder: Path) -> str:
             shown = [cell(grown.get(name, float("nan")), best=False) for name in columns]
             lines.append([f"{method}, here, stretched", *shown])
     return markdown_table(["method", *columns], lines)
+
+
+def medical_table(folder: Path) -> str:
+    """SD, SF, AG and VIF of one data set, and below them the rows of the paper's Table 3."""
+    board = _board(folder)
+    columns = [n for metric in PAPER_METRICS for n in board if n.split()[1:] == [metric]]
+    shown = pd.DataFrame({name: list(_cells(board[name])) for name in columns}, board.index)
+    paper = pd.read_csv(folder / "paper.csv", index_col="method", dtype=str)
+    printed = paper[list(PAPER_METRICS)].rename(index=lambda method: f"{method}, paper")
+    header = ["method", *PAPER_METRICS]
+    return markdown_table(header, [*shown.itertuples(name=None), *printed.itertuples(name=None)])
 
 
 def _operations(gflop: float) -> str:

@@ -4,6 +4,7 @@
     python -m scripts.tables night results             # after `dvc repro`
     python -m scripts.tables pairs docs/pairs          # also stretching, costs and paper
     python -m scripts.tables detection results         # after `dvc exp run -S profile=boxes …`
+    python -m scripts.tables medical docs/medical      # after `dvc exp run -S profile=medical …`
     python -m scripts.tables weights fusion/weights    # after `python -m scripts.measure_weights …`
 
 A table replaces the text between `<!-- NAME:begin -->` and `<!-- NAME:end -->`.
@@ -33,6 +34,7 @@ class Section(StrEnum):
 
     costs = "costs"
     detection = "detection"
+    medical = "medical"
     night = "night"
     pairs = "pairs"
     paper = "paper"
@@ -50,6 +52,7 @@ def main(
     make = {
         Section.costs: comparison.cost_table,
         Section.detection: detection_table,
+        Section.medical: comparison.medical_table,
         Section.night: night_table,
         Section.pairs: comparison.metric_tables,
         Section.paper: comparison.paper_table,

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fusion.core.errors import InputError
-from fusion.images.decode import read_visible, to_rgb
 from fusion.images.prepared import PreparedSet
+from fusion.images.stacked import read_input
 from segmentation.classes import IGNORE, MSRS, LabelClasses
 from segmentation.labels import read_label
 from segmentation.prepared import classes_of
@@ -27,7 +27,8 @@ class LabeledImages:
 
     Attributes:
         stems: names, one per image.
-        images: RGB, 3×H×W uint8 each (a view of H×W×3 memory); sizes can differ.
+        images: C×H×W uint8 each (a view of H×W×C memory): RGB, or RGB and infrared where they are
+            stacked; sizes can differ.
         labels: class indices, H×W uint8 each.
         image_digests: SHA-256 of each image's pixels.
         label_digests: SHA-256 of each label's.
@@ -43,6 +44,11 @@ class LabeledImages:
 
     def __len__(self) -> int:
         return len(self.stems)
+
+    @property
+    def channels(self) -> int:
+        """3, or 4 for stacked images."""
+        return len(self.images[0])
 
     def subset(self, indices: Sequence[int]) -> "LabeledImages":
         """The images at `indices`, in that order."""
@@ -72,7 +78,7 @@ def load(images: Path, dataset: Path, split: str) -> LabeledImages:
     """Read a split's fused images and labels, in parallel.
 
     Args:
-        images: folder of one method's fused images, `<split>/<stem>.png`; gray or RGB.
+        images: folder of one method's fused or stacked images, `<split>/<stem>.png`.
         dataset: the prepared data set, `dataset.json` and `<split>/labels/<stem>.png`.
         split: "train" or "test".
 
@@ -101,7 +107,7 @@ def load(images: Path, dataset: Path, split: str) -> LabeledImages:
 
 def _read_pair(classes: LabelClasses, pair: tuple[Path, Path]) -> tuple[Tensor, Tensor, str, str]:
     image_path, label_path = pair
-    image = np.array(to_rgb(read_visible(image_path).pixels))  # a copy that tensors may share
+    image = np.array(read_input(image_path))  # a copy that tensors may share
     label = read_label(label_path, classes)
     if image.shape[:2] != label.shape:
         raise InputError(
@@ -159,7 +165,7 @@ def augmented_batch(
         device: where the result is computed.
 
     Returns:
-        RGB, B×3×crop×crop float32 in [0, 1], and labels, B×crop×crop int64 (`IGNORE` outside).
+        Images, B×C×crop×crop float32 in [0, 1], and labels, B×crop×crop int64 (`IGNORE` outside).
     """
     draws = rng.random((len(indices), 4))
     images, labels = [], []

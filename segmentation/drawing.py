@@ -21,7 +21,7 @@ def draw(
 
     Args:
         dataset: the prepared data set, with `test/{vi,ir}/<stem>.png`.
-        data: fused test images and their labels.
+        data: fused test images and their labels; of stacked images the visible channels are shown.
         predicted: class indices, H×W by stem.
         folder: created if missing.
     """
@@ -30,7 +30,7 @@ def draw(
         panels = (
             to_rgb(read_visible(dataset / "test" / "vi" / f"{stem}.png").pixels),
             to_rgb(read_infrared(dataset / "test" / "ir" / f"{stem}.png").pixels),
-            fused.movedim(0, -1).numpy(),
+            np.ascontiguousarray(fused[:3].movedim(0, -1).numpy()),
             colorize(truth.numpy(), data.classes),
             colorize(predicted[stem], data.classes),
         )

@@ -81,7 +81,7 @@ def train_and_test(
     the same machine; a killed run continues from `work`.
 
     Args:
-        images: the method's fused images, `{train,test}/<stem>.png`.
+        images: the method's fused or stacked images, `{train,test}/<stem>.png`.
         dataset: the prepared data set with labels.
         work: folder of the checkpoints; `best.safetensors` in it are the tested weights.
         config: the experiment's settings.
@@ -101,7 +101,7 @@ def train_and_test(
     device = pick_device(runtime)
     with repeatable(), torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
-        model = build(config, len(test.classes))
+        model = build(config, len(test.classes), test.channels)
         sizes = [
             (label.shape[0], label.shape[1]) for part in (validation, test) for label in part.labels
         ]

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from fusion.core.errors import InputError
 from fusion.core.tensors import read_checkpoint
 from fusion.core.weight_files import check_weight_file
+from fusion.images.stacked import STACKED, filters_with_infrared
 from segmentation.classes import MSRS
 from segmentation.config import SegmentationConfig
 from segmentation.encoders import (
@@ -56,13 +57,13 @@ class Segmenter(nn.Module):
         super().__init__()
         self.network = network
         for name, values in zip(("mean", "std"), mean_std, strict=True):
-            self.register_buffer(name, torch.tensor(values).view(1, 3, 1, 1), persistent=False)
+            self.register_buffer(name, torch.tensor(values).view(1, -1, 1, 1), persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
         """Class logits of each pixel.
 
         Args:
-            images: RGB, B×3×H×W in [0, 1], H and W at least 16.
+            images: B×C×H×W in [0, 1], H and W at least 16; C is 3 (RGB), or 4 (RGB, infrared).
 
         Returns:
             B×K×H×W float32.
@@ -107,8 +108,12 @@ def _halves(total: int) -> tuple[int, int]:
     return total // 2, total - total // 2
 
 
-def build(config: SegmentationConfig, classes: int = len(MSRS)) -> Segmenter:
+def build(config: SegmentationConfig, classes: int = len(MSRS), channels: int = 3) -> Segmenter:
     """Build the network for K classes and load the encoder's weights; all others are random.
+
+    With four channels, the same network gets infrared as a further one: trained filters of the
+    image become `filters_with_infrared`, random ones stay random, and infrared's mean and deviation
+    are the means of the colors' (a choice).
 
     Inputs are normalized with the mean and deviation that the encoder's weights were trained with
     (ImageNet's for files, unless timm has others), and to (x − 0.5) / 0.25 if its weights are
@@ -119,6 +124,11 @@ def build(config: SegmentationConfig, classes: int = len(MSRS)) -> Segmenter:
             encoder weights are unavailable.
     """
     _check_options(config)
+    colors = _for_colors(config, classes)
+    return colors if channels == 3 else _with_infrared(colors, config, classes)
+
+
+def _for_colors(config: SegmentationConfig, classes: int) -> Segmenter:
     encoder, name = config.encoder, config.encoder_weights
     if name is None:
         return Segmenter(_create(config, None, classes), CENTERED)
@@ -126,6 +136,20 @@ def build(config: SegmentationConfig, classes: int = len(MSRS)) -> Segmenter:
     if file is None:
         return _with_named_weights(config, name, classes)
     return Segmenter(_with_file(config, Path(file), classes), statistics_of_file(encoder))
+
+
+def _with_infrared(colors: Segmenter, config: SegmentationConfig, classes: int) -> Segmenter:
+    network, state = (
+        _create(config, None, classes, in_channels=STACKED),
+        colors.network.state_dict(),
+    )
+    for name, value in network.state_dict().items():
+        if value.shape != state[name].shape:
+            trained = config.encoder_weights is not None
+            state[name] = filters_with_infrared(state[name]) if trained else value
+    network.load_state_dict(state)
+    mean, std = (values.flatten().tolist() for values in (colors.mean, colors.std))
+    return Segmenter(network, ((*mean, sum(mean) / 3), (*std, sum(std) / 3)))
 
 
 def _with_named_weights(config: SegmentationConfig, name: str, classes: int) -> Segmenter:
@@ -165,7 +189,7 @@ def require_sizes(model: Segmenter, sizes: Iterable[tuple[int, int]]) -> None:
     for height, width in sizes:
         try:
             with torch.inference_mode():
-                model(torch.zeros(1, 3, height, width))
+                model(torch.zeros(1, model.mean.shape[1], height, width))
         except (RuntimeError, ValueError, AssertionError) as error:  # timm's encoders assert
             raise InputError(
                 type(model.network).__name__,

@@ -3,7 +3,7 @@
 import ctypes
 import sys
 
-_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
+_M_TRIM_THRESHOLD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -4, -8
 """Options of mallopt(3), as malloc.h defines them."""
 
 
@@ -11,7 +11,9 @@ def keep_freed_memory() -> None:
     """Let the process reuse the memory of freed tensors instead of returning it to the system.
 
     By default, glibc maps each large block from the system, and the kernel zeroes every page of it:
-    a third of a network's time on a CPU. Without Linux and glibc this function does nothing.
+    a third of a network's time on a CPU. The pools that glibc gives to further threads are too
+    small for large blocks, which it maps then all the same, so all threads share one pool.
+    Without Linux and glibc this function does nothing.
     Call it before the first tensor.
     """
     if not sys.platform.startswith("linux"):
@@ -20,3 +22,4 @@ def keep_freed_memory() -> None:
     if mallopt is not None:
         mallopt(_M_MMAP_MAX, 0)
         mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
+        mallopt(_M_ARENA_MAX, 1)

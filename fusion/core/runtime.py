@@ -1,7 +1,8 @@
 """Devices and precision: where networks run."""
 
 import platform
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -67,3 +68,19 @@ def autocast(runtime: RuntimeConfig, device: torch.device) -> AbstractContextMan
     """The autocast context for a precision."""
     enabled = runtime.precision == "bf16-mixed"
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled)
+
+
+@contextmanager
+def threads_shared_by(workers: int) -> Iterator[int]:
+    """Divide torch's threads among threads that compute at the same time; yields each one's share.
+
+    Each of these threads must set its share itself (`torch.set_num_threads`): OpenMP keeps the
+    number by thread.
+    """
+    threads = torch.get_num_threads()
+    share = max(1, threads // workers)
+    torch.set_num_threads(share)
+    try:
+        yield share
+    finally:
+        torch.set_num_threads(threads)

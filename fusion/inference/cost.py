@@ -50,10 +50,11 @@ def count_flops(method: FusionMethod) -> int:
     >>> count_flops(load("pomai-tiny").method) > 1e9
     True
     """
+    frozen = copy.deepcopy(method).requires_grad_(False)  # the counter would ask for gradients
     try:
-        return _counted(copy.deepcopy(method).to("meta"), torch.device("meta"))
+        return _counted(copy.deepcopy(frozen).to("meta"), torch.device("meta"))
     except (NotImplementedError, RuntimeError):
-        return _counted(method, torch.device("cpu"))
+        return _counted(frozen, torch.device("cpu"))
 
 
 def _counted(method: FusionMethod, device: torch.device) -> int:

@@ -5,7 +5,9 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
+from math import prod
 from pathlib import Path
+from threading import BoundedSemaphore, Event
 from traceback import clear_frames
 
 import numpy as np
@@ -14,10 +16,10 @@ from torch import Tensor
 
 from fusion.core.config import RuntimeConfig
 from fusion.core.errors import InputError
-from fusion.core.runtime import autocast, pick_device
-from fusion.images.batching import batches_of_one_size, read_ahead
+from fusion.core.runtime import autocast, pick_device, threads_shared_by
+from fusion.images.batching import batches_of_one_size
 from fusion.images.color import restore_color, stretch
-from fusion.images.decode import read_infrared, read_visible, write_image
+from fusion.images.decode import image_size, read_infrared, read_visible, write_image
 from fusion.images.opening import LARGEST
 from fusion.images.pairs import Pair
 from fusion.inference.tiles import MemoryPlan, Tiling, WholeImageError, fuse_in_tiles, plan_memory
@@ -63,6 +65,9 @@ def fuse_batch(
 
 Problem = InputError | OSError
 
+_BESIDE = 2
+"""Batches that are read or written while others are fused (choice)."""
+
 
 def _raise(_: Sequence[Pair], problem: Problem | None) -> None:
     if problem:
@@ -79,6 +84,7 @@ def fuse_pairs(
     runtime: RuntimeConfig,
     infrared_range: tuple[float, float] | None = None,
     plan: MemoryPlan | None = None,
+    workers: int = 1,
     suffix: str = ".png",
     largest: int = LARGEST,
     on_note: Callable[[Path, str], None] = lambda _path, _note: None,
@@ -89,9 +95,11 @@ def fuse_pairs(
     Pairs of one size share batches. An image that does not fit into `runtime.memory_gib` is fused
     in tiles. Files are PNG: 8-bit RGB, or gray if the result is gray. `infrared_range` is the
     declared range of `read_infrared`. `plan` is the method's memory plan, for callers that fuse
-    repeatedly; by default it is made from `runtime.memory_gib`. Images of more than `largest`
-    pixels are refused. `on_note` is called with each file that needed more than decoding, and the
-    note (`ImageRead.notes`), in any order and from other threads. `on_batch` is called, from this
+    repeatedly; by default it is made from `runtime.memory_gib`. On a CPU, up to `workers` batches
+    are fused at a time, as far as memory suffices, each with its share of torch's threads: a small
+    network keeps one thread busy, but not two. Images of more than `largest` pixels are refused.
+    `on_note` is called with each file that needed more than decoding, and the note
+    (`ImageRead.notes`), in any order and from other threads. `on_batch` is called, from this
     thread, with each batch that is written or has failed, and what it failed of; what it raises
     ends the call. By default that is the problem itself.
 
@@ -115,28 +123,52 @@ def fuse_pairs(
     if runtime.channels_last:
         method = method.to(memory_format=torch.channels_last)
     output.mkdir(parents=True, exist_ok=True)
-    read = partial(_read, infrared_range=infrared_range, largest=largest, on_note=on_note)
-    with ThreadPoolExecutor(4) as pool, torch.inference_mode(), autocast(runtime, device):
+    with torch.inference_mode(), autocast(runtime, device):
         plan = plan or plan_memory(runtime.memory_gib, method, device)
-        most = partial(plan.batch_size, wanted=batch_size)
-        batches = batches_of_one_size(pairs, most, largest=largest)
-        compute = partial(
-            _fuse_read, method, device=device, plan=plan, stretched=stretched, on_note=on_note
+    most = partial(plan.batch_size, wanted=batch_size)
+    batches = batches_of_one_size(pairs, most, largest=largest)
+    workers = _fitting(batches, plan, workers if device.type == "cpu" else 1, largest)
+    turn, over = BoundedSemaphore(workers), Event()
+
+    def fuse_one(batch: Sequence[Pair]) -> None:
+        infrared, visible = _read(batch, infrared_range, largest, on_note)
+        with turn, torch.inference_mode(), autocast(runtime, device):
+            if over.is_set():  # a bug elsewhere, or Ctrl-C
+                return
+            images = _fuse_read(
+                method,
+                batch,
+                infrared,
+                visible,
+                device=device,
+                plan=plan,
+                stretched=stretched,
+                on_note=on_note,
+            )
+        for pair, image in zip(batch, images, strict=True):
+            write_fused(output / f"{pair.name}{suffix}", image)
+
+    with threads_shared_by(workers) as share:
+        pool = ThreadPoolExecutor(
+            workers + _BESIDE, initializer=torch.set_num_threads, initargs=(share,)
         )
-        writing: deque[tuple[Sequence[Pair], list[Future[None]]]] = deque()
-        for batch, reading in read_ahead(pool, read, batches, 2):
+        with pool:
             try:
-                images = compute(batch, *reading.result())
-            except (InputError, OSError) as problem:
-                on_batch(batch, problem)
-                continue
-            paths = [output / f"{pair.name}{suffix}" for pair in batch]
-            writes = [pool.submit(write_fused, *job) for job in zip(paths, images, strict=True)]
-            writing.append((batch, writes))
-            while writing and (len(writing) > 2 or all(write.done() for write in writing[0][1])):
-                _report(*writing.popleft(), on_batch)
-        while writing:
-            _report(*writing.popleft(), on_batch)
+                running = deque((batch, pool.submit(fuse_one, batch)) for batch in batches)
+                while running:
+                    _report(*running.popleft(), on_batch)
+            finally:
+                over.set()
+                pool.shutdown(cancel_futures=True)
+
+
+def _fitting(batches: Sequence[Sequence[Pair]], plan: MemoryPlan, wanted: int, largest: int) -> int:
+    """How many batches, 1 to `wanted`, fit into memory at a time, whatever their order."""
+    wanted = min(wanted, len(batches))
+    if wanted < 2:
+        return 1
+    sizes = (len(batch) * prod(image_size(batch[0].visible, largest=largest)) for batch in batches)
+    return plan.batch_size(max(sizes), wanted)
 
 
 def _fuse_read(
@@ -169,14 +201,13 @@ def _fuse_read(
 
 def _report(
     batch: Sequence[Pair],
-    writes: Sequence[Future[None]],
+    running: Future[None],
     on_batch: Callable[[Sequence[Pair], Problem | None], None],
 ) -> None:
     problem = None
     try:
-        for write in writes:
-            write.result()
-    except OSError as error:
+        running.result()
+    except (InputError, OSError) as error:
         problem = error
     on_batch(batch, problem)
 

@@ -126,5 +126,10 @@ def _described(name: str, known: "KnownSet") -> str:
 
 
 def _checksum(known: "KnownSet") -> str:
-    checksum = getattr(known.origin, "checksum", None)
+    """What decides whether the data set that arrives is the right one."""
+    from pipelines.download.registry import GitOrigin, ManualOrigin
+
+    if isinstance(known.origin, GitOrigin) and known.origin.commit:
+        return f"git:{known.origin.commit}"
+    checksum = None if isinstance(known.origin, GitOrigin | ManualOrigin) else known.origin.checksum
     return checksum or "none published: the first fetch records one, and later fetches must agree"

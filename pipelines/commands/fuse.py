@@ -92,6 +92,8 @@ def _fuse_images(
     largest: int,
     runtime: "RuntimeConfig",
 ) -> None:
+    from torch import get_num_threads
+
     from fusion.alignment.survey import survey
     from fusion.core.runtime import pick_device
     from fusion.images.pairs import check_same_size
@@ -129,8 +131,8 @@ def _fuse_images(
             except (InputError, OSError) as problem:
                 count([pair], problem)
         if equal:
-            options |= {"batch_size": 1, "plan": fuser.plan, "on_batch": count}
-            fuse_pairs(fuser.method, equal, job.folder, **options)
+            options |= {"batch_size": 1, "plan": fuser.plan, "workers": get_num_threads()}
+            fuse_pairs(fuser.method, equal, job.folder, on_batch=count, **options)
     skipped = len(job.pairs) - len(wanted)
     place = out if job.pairs and out == job.target(job.pairs[0]) else job.folder
     print(f"{done} fused into {place}{f', {skipped} already there' if skipped else ''}")

@@ -92,7 +92,9 @@ def get(name: str, known: KnownSet, into: Path, *, accept: bool = False) -> tupl
     work = into / f".{name}"
     with exclusive(work):
         if isinstance(known.origin, GitOrigin):
-            version = _clone(known.origin, work, None if accept else recorded)
+            version = _clone(
+                known.origin, work, None if accept else _commit(known.origin, recorded)
+            )
         else:
             expected = None if accept else (recorded and recorded.version) or known.origin.checksum
             version = _unpack(name, known, known.origin, work, expected)
@@ -120,10 +122,14 @@ def _require_unchanged(place: Path, recorded: Record | None) -> None:
         raise InputError(place, reason, "move it away and fetch it again, or remove its .lock file")
 
 
-def _clone(origin: GitOrigin, work: Path, recorded: Record | None) -> str:
+def _commit(origin: GitOrigin, recorded: Record | None) -> str | None:
+    """The commit that was fetched before, or else the one that is known."""
+    return recorded.version.removeprefix("git:") if recorded else origin.commit
+
+
+def _clone(origin: GitOrigin, work: Path, wanted: str | None) -> str:
     """Check the repository's folders out, and return the commit as a version."""
-    locked = recorded.version.removeprefix("git:") if recorded else None
-    commit = clone(origin.url, locked or origin.commit, origin.paths, work / "clone")
+    commit = clone(origin.url, wanted, origin.paths, work / "clone")
     shutil.rmtree(work / _UNPACKED, ignore_errors=True)
     (work / "clone").rename(work / _UNPACKED)
     shutil.rmtree(work / _UNPACKED / ".git")

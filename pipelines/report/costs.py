@@ -13,7 +13,7 @@ from pipelines.costs import (
     model_cost_file,
     train_cost_file,
 )
-from pipelines.rows import Precomputed, Row, Trained, Untrained
+from pipelines.rows import EarlyFusion, Precomputed, Row, Trained, Untrained
 
 PARAMETERS, GFLOP = "parameters", "GFLOP"
 _COLUMNS = [
@@ -66,6 +66,8 @@ def read_costs(rows: Iterable[Row], datasets: Sequence[str]) -> dict[str, RowCos
 def _row_cost(row: Row, datasets: Sequence[str]) -> RowCost:
     if isinstance(row, Precomputed):
         return RowCost(note="fused elsewhere")
+    if isinstance(row, EarlyFusion):
+        return RowCost(note="not fused")
     size = ModelCost.load(model_cost_file(row.name))
     timed = [FuseCost.load(fuse_cost_file(row.name, dataset)) for dataset in datasets]
     measured = [(cost.milliseconds, cost) for cost in timed if cost.milliseconds is not None]

@@ -9,17 +9,25 @@ FULL_RANGE = 250
 """Smallest range of gray levels of a stretched image; color and rounding cost up to two."""
 
 
-def notes(board: Board, precomputed: Collection[str]) -> list[str]:
+_EARLY_FUSION = (
+    "both images without fusing, as four input channels of the detector or segmentation network; "
+    "filters of trained start weights get infrared as the mean of their colors; no fusion metrics"
+)
+
+
+def notes(board: Board, precomputed: Collection[str], unfused: Sequence[str] = ()) -> list[str]:
     """Everything below the leaderboard's tables.
 
     Args:
         board: all scores.
         precomputed: the rows with images from other software.
+        unfused: the rows of early fusion.
     """
     return [
         *conditions(board),
         *absent_classes(board),
         *precomputed_rows(board, precomputed),
+        *(f"{row}: {_EARLY_FUSION}" for row in unfused),
     ]
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from fusion.core.errors import InputError
 from fusion.core.processes import join_group
 from fusion.images.prepared import PreparedSet
+from fusion.images.stacked import stack_pairs
 from fusion.inference.cost import time_pair
 from fusion.inference.fuse import fuse_pairs
 from fusion.inference.precomputed import adopt_images
@@ -13,7 +14,7 @@ from fusion.methods.files import load_model
 from pipelines import params
 from pipelines.costs import FuseCost, fuse_cost_file
 from pipelines.paths import FUSED, MODELS, PREPARED
-from pipelines.rows import Precomputed
+from pipelines.rows import EarlyFusion, Precomputed
 
 
 def main(method: str, dataset: str) -> None:
@@ -22,6 +23,10 @@ def main(method: str, dataset: str) -> None:
     row, splits = settings.row(method), settings.dataset(dataset).fuse
     if isinstance(row, Precomputed):
         _adopt(row, dataset, splits, settings.fusion.stretch)
+        FuseCost().save(fuse_cost_file(method, dataset))
+        return
+    if isinstance(row, EarlyFusion):
+        _stack(method, dataset, splits)
         FuseCost().save(fuse_cost_file(method, dataset))
         return
     group = join_group(settings.runtime)
@@ -47,6 +52,13 @@ def _timed(network: FusionMethod, settings: params.Params) -> FuseCost:
     except InputError:  # an ONNX file of one size only
         return FuseCost()
     return FuseCost(precision=settings.runtime.precision, **timing._asdict())
+
+
+def _stack(method: str, dataset: str, splits: Sequence[str]) -> None:
+    """Put both images into one file, for detectors and segmentation networks."""
+    prepared = PreparedSet.load(PREPARED / dataset)
+    for split in splits:
+        stack_pairs(prepared.pairs(split), FUSED / f"{method}-{dataset}" / split)
 
 
 def _adopt(row: Precomputed, dataset: str, splits: Sequence[str], stretch: bool) -> None:

@@ -1,6 +1,7 @@
 """Stage: weights or code of a method -> a folder that the fuse stage can load."""
 
 from pathlib import Path
+from typing import Any
 
 from fusion import methods
 from fusion.core.code import code_digest
@@ -14,16 +15,15 @@ from fusion.methods.onnx.method import Onnx
 from pipelines import params
 from pipelines.costs import ModelCost, model_cost_file
 from pipelines.paths import MODELS
-from pipelines.rows import Exported, Precomputed, Row, Untrained
+from pipelines.rows import EarlyFusion, Exported, Precomputed, Row, Untrained
 
 
 def main(method: str) -> None:
     """Put METHOD's trained weights, or its card alone if nothing is trained, into models/METHOD."""
     row, folder = params.load().row(method), MODELS / method
     source = Path(row.source)
-    if isinstance(row, Precomputed):
-        facts = {"images": checksum_of_images(source), "config": row.config.model_dump()}
-        save_card(folder, row.kind, facts)
+    if isinstance(row, Precomputed | EarlyFusion):
+        save_card(folder, row.kind, _facts(row, source))
         ModelCost(parameters=None, gflop=None).save(model_cost_file(method))
         return
     if isinstance(row, Untrained):
@@ -39,6 +39,13 @@ def main(method: str) -> None:
     card["network_code"] = code_digest(methods.code_of(row.kind))
     save_card(folder, card.pop("method"), card)
     _size(row, folder).save(model_cost_file(method))
+
+
+def _facts(row: Precomputed | EarlyFusion, source: Path) -> dict[str, Any]:
+    """What the images of a row without a method depend on."""
+    if isinstance(row, EarlyFusion):
+        return {"code": code_digest(source)}
+    return {"images": checksum_of_images(source), "config": row.config.model_dump()}
 
 
 def _size(row: Row, folder: Path) -> ModelCost:

@@ -18,7 +18,9 @@ def main() -> None:
     present = {"detect": lambda: _detected_by(settings), "segment": lambda: _segmented_by(settings)}
     require_comparable(board, present)
     results = assess(board, read_costs(settings.methods.values(), settings.fuse_on))
-    text = to_markdown(results, settings.trivial(), notes(board, settings.precomputed()))
+    text = to_markdown(
+        results, settings.trivial(), notes(board, settings.precomputed(), settings.unfused())
+    )
     write_results(RESULTS, results, text)
     print(text)
 

@@ -14,12 +14,13 @@ from pipelines.datasets.sample_config import SampleConfig
 from pipelines.stages import detect, evaluate, fuse, model, prepare, report
 
 ROOT = Path(__file__).parents[2]
-SET, METHODS, SIZE = "msrs_dev", ("visible", "average"), (96, 64)
+SET, METHODS, SIZE = "msrs_boxes", ("visible", "average", "early_fusion"), (96, 64)
 OVERRIDES = [
     "profile=boxes",
     f"method=[{','.join(METHODS)}]",
     "runtime.accelerator=cpu",
     "detection.epochs=1",
+    "detect_seeds=[0]",
     "detection.warmup_epochs=0.0",
     "detection.image_size=64",
     "evaluation.metrics=[SD]",
@@ -28,22 +29,24 @@ OVERRIDES = [
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
-    """An empty working folder, and $FUSION_DATA with 20 pairs of msrs/dev, as they are published.
+    """An empty working folder, and $FUSION_DATA with 14 pairs of msrs/extra and 6 of msrs/dev.
 
     Three classes, of which the last has no box.
     """
     generate(
         tmp_path / "raw", SampleConfig(msrs_train=1, msrs_test=1, m3fd=20, height=64, width=96)
     )
-    source = tmp_path / "data/msrs/dev"
-    (source / "labels_det").mkdir(parents=True)
-    raw = tmp_path / "raw/M3FD"
-    for kind, name in (("Ir", "ir"), ("Vis", "vi"), ("night.txt", "night.txt")):
-        (raw / kind).rename(source / name)
-    for path in (raw / "Annotation").iterdir():
+    raw, msrs = tmp_path / "raw/M3FD", tmp_path / "data/msrs"
+    for index, path in enumerate(sorted((raw / "Annotation").iterdir())):
+        source = msrs / ("extra" if index < 14 else "dev")
         found = read_annotation(path, CLASSES, SIZE)
         boxes = Annotation([label % 2 for label in found.labels], found.boxes)
+        for folder in ("ir", "vi", "labels_det"):
+            (source / folder).mkdir(parents=True, exist_ok=True)
         write_yolo(source / "labels_det" / f"{path.stem}.txt", boxes, *SIZE)
+        for kind, name in (("Ir", "ir"), ("Vis", "vi")):
+            (raw / kind / f"{path.stem}.png").rename(source / name / f"{path.stem}.png")
+    (raw / "night.txt").rename(msrs / "night.txt")
     monkeypatch.setenv("FUSION_DATA", str(tmp_path / "data"))
     project = tmp_path / "project"
     project.mkdir()
@@ -65,7 +68,12 @@ def test_boxes_with_classes_of_their_own_go_all_the_way(project):
 
     facts = json.loads((project / f"data/prepared/{SET}/dataset.json").read_text())
     assert facts["classes"] == ["person", "bicycle", "car"]
-    assert facts["split_protocol"] == "grouped"
+    assert facts["split_protocol"] == "official, drawn by seed 0: 15% of train as val"
+    assert {split: len(names) for split, names in facts["splits"].items()} == {
+        "train": 12,
+        "val": 2,
+        "test": 6,
+    }
     scores = json.loads((project / f"scores/detect-average-{SET}-0/scores.json").read_text())
     assert scores["ap50"]["car"] is None
     assert scores["objects"]["person"] > 0
@@ -78,4 +86,6 @@ def test_boxes_with_classes_of_their_own_go_all_the_way(project):
     assert board[f"{SET} mAP@0.5"].notna().all()
     notes = (project / "results/leaderboard.md").read_text()
     assert f"- {SET}: the test images have no object of car: no average precision" in notes
-    assert f"- {SET}: detection by yolov5n, split `grouped`, precision `32-true`" in notes
+    assert f"- {SET}: detection by yolov5n, split `{facts['split_protocol']}`, prec" in notes
+    assert board.loc["early_fusion", [f"{SET} SD"]].isna().all()
+    assert "- early_fusion: both images without fusing" in notes

@@ -62,7 +62,7 @@ def test_every_method_has_its_block_and_every_learned_one_every_size():
 def test_a_size_can_be_chosen_without_a_profile(tmp_path):
     compose(tmp_path / "params.yaml", ["profile=boxes", "size=tiny"], CONF)
     settings = params.load(tmp_path / "params.yaml")
-    assert settings.detect_on == ["msrs_dev"]
+    assert settings.detect_on == ["msrs_boxes"]
     assert settings.phase_settings("pomai-stage_one").epochs == 2
 
 

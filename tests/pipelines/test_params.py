@@ -1,11 +1,14 @@
 import os
 import re
+import shutil
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 import yaml
+from dvc.dependency import ParamsDependency
+from dvc.repo import Repo
 
 from fusion.core.errors import InputError
 from fusion.inference.pretrained import RELEASED
@@ -51,6 +54,19 @@ def test_every_profile_is_valid_as_it_is_written(composed, profile):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("profile", PROFILES)
+def test_dvc_finds_every_parameter_that_its_stages_watch(composed, tmp_path, profile):
+    """Those that have a default need not be in params.yaml, and DVC stops where it misses one."""
+    composed(f"profile={profile}")
+    shutil.copyfile(ROOT / "dvc.yaml", tmp_path / "dvc.yaml")
+    with Repo.init(tmp_path, no_scm=True) as repo:
+        deps = [dep for stage in repo.index.stages for dep in stage.deps]
+        watched = [dep for dep in deps if isinstance(dep, ParamsDependency)]
+        assert len(watched) > 10
+        for dependency in watched:
+            assert set(dependency.params) == set(dependency.read_params()), dependency.stage
+
+
 @pytest.mark.parametrize("profile", PROFILES)
 def test_one_stage_training_is_as_long_as_both_stages(composed, profile):
     two = params.load(composed(f"profile={profile}"))
@@ -301,6 +317,17 @@ def test_a_precomputed_row_knows_where_its_images_lie(composed, tmp_path):
     assert settings.has_images("pomai", "m3fd")
     assert settings.precomputed() == ["whole", "part"]
     assert not {"whole", "part"} & set(settings.trivial())
+
+
+def test_a_row_of_early_fusion_has_images_for_tasks_and_none_to_measure(composed, tmp_path):
+    path = composed("method=[visible,early_fusion]")
+    settings = params.load(path)
+    assert settings.unfused() == ["early_fusion"]
+    assert settings.detect_on
+    assert not settings.has_images("early_fusion", "m3fd")
+    changed = edited(path, tmp_path / "rows.yaml", {"methods/early_fusion/source": "x.py"})
+    with pytest.raises(InputError, match=r"methods.early_fusion.source: 'x.py'.*stacked.py"):
+        params.load(changed)
 
 
 def test_a_row_is_what_its_source_says(composed, tmp_path):

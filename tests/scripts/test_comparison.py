@@ -2,7 +2,13 @@ import json
 
 import pytest
 
-from scripts.comparison import cost_table, metric_tables, paper_table, stretching_table
+from scripts.comparison import (
+    cost_table,
+    medical_table,
+    metric_tables,
+    paper_table,
+    stretching_table,
+)
 
 
 @pytest.fixture
@@ -33,6 +39,21 @@ def test_every_set_has_a_table_of_its_rows_and_the_best_is_bold(folder):
         "| ours | **20.00** | 300.00 |\n| theirs | 10.00 | **200.00** |\n\n"
         "**two**\n\n| method | SD |\n|---|---|\n| ours | **1.500** |"
     )
+
+
+def test_medical_rows_come_before_the_papers_which_stay_as_printed(tmp_path):
+    (tmp_path / "leaderboard.csv").write_text(
+        "method,ct EN,ct SD,ct SF,ct AG,ct VIF,GFLOP\n"
+        "ours,1,80,30,5.25,0.5,7\nmean,1,60,10,2,0.75,0\n"
+    )
+    (tmp_path / "paper.csv").write_text("method,SD,SF,AG,VIF\nOurs,74.90,30.59,7.55,0.60\n")
+    assert medical_table(tmp_path).splitlines() == [
+        "| method | SD | SF | AG | VIF |",
+        "|---|---|---|---|---|",
+        "| ours | **80.00** | **30.00** | **5.250** | 0.500 |",
+        "| mean | 60.00 | 10.00 | 2.000 | **0.750** |",
+        "| Ours, paper | 74.90 | 30.59 | 7.55 | 0.60 |",
+    ]
 
 
 def test_costs_are_shown_beside_the_first_network(folder):

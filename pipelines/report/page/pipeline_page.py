@@ -173,7 +173,7 @@ def _facts(settings: Params, board: Board, prepared: Mapping[str, PreparedSet]) 
     return Facts(
         summary=summary,
         datasets=pd.DataFrame(rows),
-        notes=notes(board, settings.precomputed()),
+        notes=notes(board, settings.precomputed(), settings.unfused()),
         settings=Path("params.yaml").read_text(encoding="utf-8"),
     )
 

@@ -34,6 +34,23 @@ def test_counting_leaves_the_method_as_it_was():
     method = OneConvolution().eval()
     count_flops(method)
     assert {value.device.type for value in method.state_dict().values()} == {"cpu"}
+    assert all(value.requires_grad for value in method.parameters())
+
+
+class ParameterAsInput(FusionMethod):
+    """Hands a trainable parameter to a layer, as LRRNet's coding steps do."""
+
+    def __init__(self):
+        super().__init__(Config())
+        self.image = nn.Parameter(torch.rand(1, 1, 8, 8))
+        self.layer = nn.Conv2d(1, 1, 3)
+
+    def forward(self, infrared, visible):
+        return infrared + self.layer(self.image).mean()
+
+
+def test_a_parameter_that_a_layer_takes_as_input_is_no_obstacle():
+    assert count_flops(ParameterAsInput().eval()) == 2 * 9 * 6 * 6
 
 
 def test_elementwise_methods_count_no_operation():

@@ -1,3 +1,6 @@
+from threading import Barrier, BrokenBarrierError, Lock
+from time import sleep
+
 import cv2
 import numpy as np
 import pytest
@@ -9,10 +12,13 @@ from fusion.images.batching import batches_of_one_size
 from fusion.images.decode import image_size, read_infrared, read_visible, write_image
 from fusion.images.pairs import find_pairs
 from fusion.inference.fuse import fuse_pairs
+from fusion.inference.pretrained import load
+from fusion.inference.tiles import MemoryPlan
 from fusion.methods import get
 from fusion.methods.base import FusionMethod
 
 RUNTIME = RuntimeConfig(accelerator="cpu")
+AMPLE = MemoryPlan(10, 100)
 
 
 @pytest.fixture(scope="module")
@@ -105,3 +111,91 @@ def test_the_limit_of_megapixels_reaches_every_reading(folder, tmp_path, monkeyp
         fuse_pairs(method, pairs, tmp_path, largest=100, **options)
     fuse_pairs(method, pairs, tmp_path, largest=10**6, **options)
     assert (tmp_path / f"{pairs[0].name}.png").is_file()
+
+
+@pytest.fixture
+def two_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+def fuse_with(method, folder, output, **options):
+    pairs = find_pairs(folder / "ir", folder / "vi")
+    fuse_pairs(method, pairs, output, stretched=False, batch_size=1, runtime=RUNTIME, **options)
+    return {path.name: path.read_bytes() for path in output.iterdir()}
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_two_workers_write_the_files_of_one_thread(folder, tmp_path):
+    method = load("pomai-tiny").method
+    both = fuse_with(method, folder, tmp_path / "both", workers=2)
+    assert torch.get_num_threads() == 2
+    torch.set_num_threads(1)
+    assert both == fuse_with(method, folder, tmp_path / "alone")
+    assert len(both) == 7
+
+
+class Watched(FusionMethod):
+    """The average; counts how many fuse at a time, and on how many threads of torch each does."""
+
+    def __init__(self, meeting=None):
+        super().__init__(Config())
+        self.meeting, self.lock, self.inside = meeting, Lock(), 0
+        self.most, self.threads, self.gradients = 0, set(), set()
+
+    def forward(self, infrared, visible):
+        with self.lock:
+            self.inside += 1
+            self.most = max(self.most, self.inside)
+            self.threads.add(torch.get_num_threads())
+            self.gradients.add(torch.is_grad_enabled())
+        try:
+            if self.meeting:
+                self.meeting.wait()
+        finally:
+            with self.lock:
+                self.inside -= 1
+        return (infrared + visible.mean(1, keepdim=True)) / 2
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_workers_fuse_at_the_same_time_each_on_its_share_of_the_threads(pair_folder, tmp_path):
+    """Without the other one, each would wait for it until the barrier breaks."""
+    method = Watched(Barrier(2, timeout=60))
+    fuse_with(method, pair_folder(4), tmp_path, workers=2, plan=AMPLE)
+    assert (method.most, method.threads, method.gradients) == (2, {1}, {False})
+    alone = Watched(Barrier(2, timeout=0.2))
+    with pytest.raises(BrokenBarrierError):
+        fuse_with(alone, pair_folder(4), tmp_path, workers=1, plan=AMPLE)
+    assert (alone.most, alone.threads) == (1, {2})
+
+
+@pytest.mark.usefixtures("two_threads")
+@pytest.mark.parametrize(("images", "at_once"), [(1.9, 1), (2.1, 2)])
+def test_the_memory_limit_counts_every_worker(folder, tmp_path, images, at_once):
+    largest = max(
+        np.prod(image_size(pair.visible)) for pair in find_pairs(folder / "ir", folder / "vi")
+    )
+    bytes_of_a_pixel = 1000
+    limit = images * largest * (bytes_of_a_pixel + 64) / 2**30
+    method = Watched()
+    plan = MemoryPlan(limit, bytes_of_a_pixel)
+    fuse_with(method, folder, tmp_path, workers=2, plan=plan)
+    assert method.most <= at_once
+    assert method.threads == {3 - at_once}
+
+
+def test_a_bug_in_one_pair_ends_the_others(pair_folder, tmp_path):
+    class Faulty(Watched):
+        def forward(self, infrared, visible):
+            if not self.threads:
+                super().forward(infrared, visible)
+                raise TypeError("a bug")
+            sleep(0.05)
+            return super().forward(infrared, visible)
+
+    with pytest.raises(TypeError, match="a bug"):
+        fuse_with(Faulty(), pair_folder(40), tmp_path, plan=AMPLE)
+    assert len(list(tmp_path.iterdir())) < 20

@@ -39,6 +39,7 @@ def test_list_names_terms_and_origin_of_every_set(run):
     )
     assert run("list", "llvip")[1].startswith("llvip: LLVIP")
     assert "non-commercial" in run("list", "llvip")[1]
+    assert "checksum git:40de058" in run("list", "harvard_ct")[1]
 
 
 def test_a_complete_copy_is_not_fetched_again(run, tno):

@@ -54,7 +54,7 @@ def test_a_fixed_commit_and_an_earlier_attempt(repository, tmp_path):
 
 def test_failures(repository, tmp_path, monkeypatch):
     url, *_ = repository
-    with pytest.raises(InputError, match="no longer has the recorded commit; remove the lock"):
+    with pytest.raises(InputError, match=r"no longer has the commit .*; --accept the latest one"):
         clone(url, "0" * 40, ["set"], tmp_path / "a")
     with pytest.raises(InputError, match="has no folder ir; look at the repository"):
         clone(url, None, ["ir"], tmp_path / "b")

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import shutil
+import subprocess
 
 import pytest
 
@@ -77,6 +79,28 @@ def test_the_first_fetch_decides_where_nothing_is_published(server, zipped, tmp_
     server.files["set.zip"] = zipped({**FILES, "wrapped/ir/1.png": b"new"})
     with pytest.raises(InputError, match="not the one with checksum"):
         get("street", street, tmp_path)
+
+
+def test_a_repository_at_a_known_commit_or_at_the_latest(tmp_path):
+    repository = tmp_path / "repository"
+    for kind in ("ir", "vi"):
+        (repository / "set" / kind).mkdir(parents=True)
+        for name in ("1.png", "2.png"):
+            (repository / "set" / kind / name).write_text(kind)
+    for command in (
+        "init -q",
+        "add .",
+        "-c user.name=a -c user.email=a@b commit -qm a",
+        "config uploadpack.allowFilter true",
+    ):
+        subprocess.run(["git", *command.split()], cwd=repository, check=True)
+    origin = {"kind": "git", "url": repository.as_uri(), "paths": ["set"], "commit": "0" * 40}
+    with pytest.raises(InputError, match=r"no longer has the commit .*; --accept the latest"):
+        get("street", known(origin), tmp_path / "raw")
+    assert get("street", known(origin), tmp_path / "raw", accept=True)[1]
+    assert (tmp_path / "raw/Street/ir/1.png").read_text() == "ir"
+    shutil.rmtree(tmp_path / "raw/Street")
+    assert get("street", known(origin), tmp_path / "raw")[1], "the recorded commit comes again"
 
 
 def test_a_copy_that_is_incomplete_or_changed(server, zipped, tmp_path):

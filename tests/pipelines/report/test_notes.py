@@ -3,7 +3,7 @@
 import pytest
 
 from pipelines.report.board import Board
-from pipelines.report.notes import absent_classes, conditions, precomputed_rows
+from pipelines.report.notes import absent_classes, conditions, notes, precomputed_rows
 from tests.pipelines.report.boards import detection, fusion, labeled, segmentation, two_rows
 
 
@@ -72,3 +72,9 @@ def test_precomputed_rows_say_whether_they_were_stretched_here(stretched):
     assert note.startswith("theirs: images fused elsewhere, ")
     assert ("stretched here like those of all rows" in note) == stretched
     assert ("as delivered, not stretched here; 2 of 3 on msrs span" in note) != stretched
+
+
+def test_a_row_of_early_fusion_is_said_to_be_none():
+    (note,) = [note for note in notes(two_rows(), [], ["both"]) if note.startswith("both: ")]
+    assert "without fusing" in note
+    assert "no fusion metrics" in note

@@ -1,0 +1,16 @@
+#!/bin/sh
+# The figures of docs/speed.md for a CPU; about eight minutes on two quiet cores.
+#
+#     git worktree add ../before 4aa042c
+#     sh benchmarks/cpu.sh ../before
+set -eu
+results=benchmarks/results
+measure() { uv run python -m "benchmarks.$@"; }
+
+measure fusing --other "$1" --networks pomai-tiny --rounds 3 --out "$results/cpu-fusing.json"
+measure inference --networks pomai-tiny --sizes 480x640 --rounds 1 --no-compiled \
+    --only "fp32 channels_last" --out "$results/cpu-inference-tiny.json"
+measure training --channels 16 --heads 4 --crop 96 --batch-size 8 --no-compiled \
+    --only "fp32 channels_last" --out "$results/cpu-training-tiny.json"
+measure metrics > "$results/cpu-metrics.json.new"
+mv "$results/cpu-metrics.json.new" "$results/cpu-metrics.json"
