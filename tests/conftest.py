@@ -1,3 +1,4 @@
+import gc
 import multiprocessing
 import os
 
@@ -13,9 +14,16 @@ def pytest_collection_modifyitems(items):
 
     test_repro.py reproduces the clone that test_experiments.py needs as well.
     """
-    first = ("test_repro.py", "test_experiment.py", "test_training.py", "test_experiments.py")
+    first = ("test_repro.py", "test_mutated_files.py", "test_experiments.py", "test_export.py")
     order = {name: place for place, name in enumerate(first)}
     items.sort(key=lambda item: order.get(item.path.name, len(first)))
+
+
+def pytest_collection_finish():
+    """What is imported stays: to look through it for garbage again and again takes minutes."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)
 
 
 @pytest.fixture(scope="session")

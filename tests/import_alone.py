@@ -4,6 +4,7 @@ The processes are forks of this one, which has loaded the packages of others (th
 and nothing of the project.
 """
 
+import gc
 import os
 import sys
 from contextlib import suppress
@@ -11,8 +12,10 @@ from importlib import import_module
 from pathlib import Path
 
 OTHERS = (
-    *("torch", "numpy", "pandas", "cv2", "pydantic", "scipy.stats", "yaml", "typer", "rich.table"),
+    *("torch", "numpy", "pandas", "cv2", "pydantic.main", "scipy.stats", "yaml", "typer"),
     *("safetensors.torch", "lightning.fabric", "dvclive", "segmentation_models_pytorch", "hydra"),
+    *("rich.table", "jinja2", "gdown", "pooch", "PIL.Image", "scmrepo", "dvc.repo"),
+    *("pydantic.fields", "torch.utils.checkpoint"),
 )
 
 
@@ -21,6 +24,8 @@ def main(modules: list[str]) -> None:
     for package in OTHERS:
         with suppress(ImportError):
             import_module(package)
+    gc.collect()
+    gc.freeze()  # or each child looks through, and so copies, all that its parent has loaded
     for module in modules:
         if not (child := os.fork()):
             print(f"{module}: {outcome(module)}", flush=True)

@@ -251,6 +251,7 @@ def test_a_mosaic_without_all_images_in_memory_is_refused(shapes, tmp_path, monk
     trainer_of(shapes, tmp_path / "plain", mosaic=0.0)._setup_train()
 
 
+@pytest.mark.slow
 def test_of_equal_epochs_the_first_is_kept_and_reported(shapes, tmp_path):
     trainer = trainer_of(shapes, tmp_path, epochs=3)
     validate, kept = trainer.validate, []

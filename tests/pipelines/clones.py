@@ -17,9 +17,13 @@ FUSION_ONLY = ("detect_on=[]", "segment_on=[]")
 
 
 def run(project, *command, code=0):
-    """A command in the project, with the environment's `bin` on PATH as `uv run` gives it."""
+    """A command in the project, with the environment's `bin` on PATH as `uv run` gives it.
+
+    A folder `bin` beside the project comes first, where there is one.
+    """
     environment = {"OMP_NUM_THREADS": "2"} | os.environ
-    environment["PATH"] = f"{BIN}{os.pathsep}{os.environ['PATH']}"
+    folders = (str(project.parent / "bin"), str(BIN), os.environ["PATH"])
+    environment["PATH"] = os.pathsep.join(folders)
     environment["DVC_NO_ANALYTICS"] = "1"
     environment.pop("PYTHONDONTWRITEBYTECODE", None)  # as most users: compiled modules appear
     result = subprocess.run(

@@ -5,14 +5,26 @@ import pytest
 from filelock import FileLock
 
 from tests.pipelines.clones import PROFILE, ROOT, commit, run
+from tests.pipelines.preloaded import Server
 
 
 @pytest.fixture(scope="module")
-def project(reproduced, tmp_path_factory):
-    """A copy of the reproduced clone, for one module to change."""
+def project(reproduced, stages, tmp_path_factory):
+    """A copy of the reproduced clone, for one module to change.
+
+    The clone's stages were fresh processes; those of the copy start from loaded packages.
+    """
     project = tmp_path_factory.mktemp("clone") / "project"
+    stages.write_launcher(project.parent / "bin")
     shutil.copytree(reproduced, project, symlinks=True)
     return project
+
+
+@pytest.fixture(scope="session")
+def stages():
+    server = Server(ROOT)
+    yield server
+    server.end()
 
 
 @pytest.fixture(scope="session")

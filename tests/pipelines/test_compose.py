@@ -110,6 +110,7 @@ def test_a_profile_of_ones_own_is_one_file_of_differences(conf, tmp_path):
     assert settings.phase_settings("pomai-stage_one").epochs == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "message"),
     [

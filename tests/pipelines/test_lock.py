@@ -42,6 +42,7 @@ def _is_made(path, made):
     return any(path == out or out in path.parents or path in out.parents for out in made)
 
 
+@pytest.mark.slow
 def test_the_lock_records_this_very_state():
     if not (ROOT / "dvc.lock").exists():
         pytest.skip("dvc.lock is missing: `uv run dvc repro` writes it")

@@ -43,6 +43,11 @@ def program():
     return trace(small())
 
 
+@pytest.fixture(scope="module")
+def module(program):
+    return program.module()
+
+
 def pair(batch, height, width):
     generator = torch.Generator().manual_seed(height)
     infrared = torch.rand(batch, 1, height, width, generator=generator)
@@ -66,14 +71,15 @@ def onnx_file(program, tmp_path_factory):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("size", [(1, 16, 16), *SIZES])
-def test_both_agree_with_the_network_at_three_sizes(program, onnx_file, size):
+def test_both_agree_with_the_network_at_three_sizes(module, onnx_file, size):
     images = pair(*size)
     with torch.inference_mode():
         expected = small()(*images)
-    torch.testing.assert_close(program.module()(*images), expected, atol=1e-3, rtol=0)
+    torch.testing.assert_close(module(*images), expected, atol=1e-3, rtol=0)
     torch.testing.assert_close(run_onnx(onnx_file, *images), expected, atol=1e-3, rtol=0)
 
 
+@pytest.mark.slow
 def test_the_model_describes_itself(onnx_file):
     import onnx
 
@@ -91,21 +97,29 @@ def test_the_model_describes_itself(onnx_file):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", released_networks())
-def test_released_networks_export_to_both(tmp_path, name):
+def test_released_networks_export_to_onnx(tmp_path, name):
     network = load(name).method
     traced = trace(network)
     smallest = smallest_side(traced)
     assert smallest <= 32
     write_onnx(traced, tmp_path / "network.onnx", {})
-    write_torch(traced, tmp_path / "network.pt2", {})
-    program = torch.export.load(tmp_path / "network.pt2").module()
-    for size in [(1, smallest, smallest), *SIZES]:
+    for size in [(1, smallest, smallest), (2, 97, 131)]:
         images = pair(*size)
         with torch.inference_mode():
             expected = network(*images)
         fused = run_onnx(tmp_path / "network.onnx", *images)
         torch.testing.assert_close(fused, expected, atol=1e-3, rtol=0)
-        torch.testing.assert_close(program(*images), expected, atol=1e-3, rtol=0)
+
+
+@pytest.mark.slow
+def test_a_saved_program_of_torch_is_the_network(program, tmp_path):
+    write_torch(program, tmp_path / "network.pt2", {})
+    saved = torch.export.load(tmp_path / "network.pt2").module()
+    for size in SIZES:
+        images = pair(*size)
+        with torch.inference_mode():
+            expected = small()(*images)
+        torch.testing.assert_close(saved(*images), expected, atol=1e-3, rtol=0)
 
 
 @pytest.fixture
@@ -118,6 +132,7 @@ def average(tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_methods_without_weights_export_too(average):
     infrared, visible = pair(1, 17, 33)
     luma = 0.299 * visible[:, 0] + 0.587 * visible[:, 1] + 0.114 * visible[:, 2]
@@ -163,11 +178,12 @@ def test_other_methods_leave_every_size_open_too(name, tmp_path):
     assert fixed_size(traced) is None
     assert smallest_side(traced) <= 32
     write_onnx(traced, tmp_path / "tiny.onnx", {})
+    module = traced.module()
     for size in SIZES:
         images = pair(*size)
         with torch.inference_mode():
             expected = method(*images)
-        torch.testing.assert_close(traced.module()(*images), expected, atol=1e-3, rtol=0)
+        torch.testing.assert_close(module(*images), expected, atol=1e-3, rtol=0)
         fused = run_onnx(tmp_path / "tiny.onnx", *images)
         torch.testing.assert_close(fused, expected, atol=1e-3, rtol=0)
 
@@ -180,6 +196,7 @@ class Halving(Average):
         return super().forward(rows.flatten(2, 3), visible)
 
 
+@pytest.mark.slow
 def test_a_method_that_leaves_no_size_open_gets_a_fixed_one(tmp_path, monkeypatch):
     monkeypatch.setattr("fusion.inference.export.FIXED_SIZE", (40, 56))
     monkeypatch.setitem(methods.registry._registry, "halving", Halving)

@@ -85,7 +85,7 @@ def test_an_imported_model_draws_what_the_network_does(kind, write, images, tmp_
     network = by_hand(checkpoint, kind)
     expected = drawn(network, *images)
     parameters = sum(parameter.numel() for parameter in network.parameters())
-    for suffix in (".pth", ".safetensors"):
+    for suffix in (".pth", ".safetensors") if parameters < 10**6 else (".pth",):
         imported = import_published(kind, write(checkpoint.files, suffix), "MIT")
         save_model(tmp_path / suffix, kind, imported.method, imported.facts)
         fused = load(tmp_path / suffix)(*images)

@@ -176,12 +176,13 @@ from fusion.core.memory import keep_freed_memory
 keep_freed_memory()
 from fusion.inference.fuse import fuse_pairs
 from fusion.images.pairs import Pair
-from fusion.inference.pretrained import load
+from fusion.methods.pomai.config import PoMAIConfig
+from fusion.methods.pomai.method import PoMAI
 from fusion.core.config import RuntimeConfig
 pair = Pair("big", Path(sys.argv[1]), Path(sys.argv[2]))
 runtime = RuntimeConfig(accelerator="cpu", memory_gib=float(sys.argv[4]))
-fuse_pairs(load("pomai-tiny").method, [pair], Path(sys.argv[3]), stretched=False, batch_size=1,
-           runtime=runtime)
+network = PoMAI(PoMAIConfig(channels=4, heads=1, blocks=1)).eval()
+fuse_pairs(network, [pair], Path(sys.argv[3]), stretched=False, batch_size=1, runtime=runtime)
 status = Path("/proc/self/status").read_text()  # not getrusage: its peak outlives exec
 print(int(status.partition("VmHWM:")[2].split()[0]) / 2**20)
 """
@@ -189,13 +190,14 @@ print(int(status.partition("VmHWM:")[2].split()[0]) / 2**20)
 
 @pytest.mark.slow
 def test_a_4k_pair_needs_at_most_2_gib(tmp_path):
+    """Whatever the network: a small one gets the larger tiles that fill the limit."""
     generator = np.random.default_rng(0)
     for name, shape in (("ir", (2160, 3840)), ("vi", (2160, 3840, 3))):
         write_image(tmp_path / f"{name}.png", generator.integers(0, 256, shape, dtype=np.uint8))
     command = [sys.executable, "-c", MEASURE]
     command += [str(tmp_path / name) for name in ("ir.png", "vi.png", "out")]
     printed = subprocess.run([*command, "0.8"], check=True, capture_output=True, text=True).stdout
-    assert float(printed) <= 2.0
+    assert 0.8 < float(printed) <= 2.0
     assert (tmp_path / "out/big.png").is_file()
 
 

@@ -172,6 +172,7 @@ def test_distance_is_mean_absolute_difference_of_values_and_of_sobel_slopes():
     assert shifted.item() == pytest.approx(1)  # slopes cancel
 
 
+@pytest.mark.slow
 def test_fusion_loss_is_that_of_the_paper():
     phase = fusion_phase(FUSION.model_copy(update={"shifts": 2, "equivariance": 0.3}))
     batch = pairs()
@@ -207,6 +208,7 @@ def test_fusion_loss_is_that_of_the_paper():
     torch.testing.assert_close(terms_of(losses), expected, atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_phase_fusion_trains_the_fuser_and_leaves_sensing_bit_identical():
     phase = fusion_phase()
     before, fuser = state(phase.sensing), state(phase.method)
@@ -219,6 +221,7 @@ def test_phase_fusion_trains_the_fuser_and_leaves_sensing_bit_identical():
     assert parts == {"fuser.infrared", "fuser.visible", "fuser.fuse", "fuser.decoder"}
 
 
+@pytest.mark.slow
 def test_both_phases_overfit_one_batch():
     batch = smooth_batch()
     average = (batch.infrared + luminance(batch.visible)) / 2
@@ -232,6 +235,7 @@ def test_both_phases_overfit_one_batch():
     assert losses[-1] < 0.9 * losses[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("term", ["infrared", "visible", "equivariance"])
 def test_every_term_reaches_the_fuser_through_the_sensing_networks(term):
     phase = fusion_phase()
@@ -255,6 +259,7 @@ def test_phase_sensing_trains_both_sensing_networks_and_leaves_the_fuser():
     assert changed(before, phase.method) == learned
 
 
+@pytest.mark.slow
 def test_sensing_learns_to_take_sources_out_of_a_fused_image():
     """The fused image is the infrared one; the visible one is its negative."""
     phase = sensing_phase(teachers=["one"])

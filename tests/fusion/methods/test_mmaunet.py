@@ -248,6 +248,7 @@ def test_infrared_features_depend_on_the_visible_image(network):
     assert not torch.allclose(*outputs, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_phases_go_on_where_the_one_before_ended(tmp_path):
     previous = None
     for name in PHASES:

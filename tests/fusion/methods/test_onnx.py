@@ -113,6 +113,7 @@ def test_a_file_draws_what_its_network_does(exported, images, variant, config):
     torch.testing.assert_close(method(*planes(*images)), expected(images), atol=1e-4, rtol=0)
 
 
+@pytest.mark.slow
 @torch.inference_mode()
 def test_a_batch_is_run_image_by_image(exported, images):
     method = Onnx.read(exported(), OnnxConfig())
@@ -122,6 +123,7 @@ def test_a_batch_is_run_image_by_image(exported, images):
     assert torch.equal(method(*batch)[1:], method(1 - infrared, visible))
 
 
+@pytest.mark.slow
 def test_our_own_export_comes_back_within_a_gray_level(tmp_path, images):
     """By its path, and as a saved model, which needs the file no more."""
     tiny = Tiny(Tiny.config_class()).eval()
@@ -139,6 +141,7 @@ def test_our_own_export_comes_back_within_a_gray_level(tmp_path, images):
         assert abs(picture - wanted).max() <= 1
 
 
+@pytest.mark.slow
 @torch.inference_mode()
 def test_sides_are_padded_to_a_multiple_and_cropped(exported, images):
     path = exported(size=(48, 64))
@@ -149,6 +152,7 @@ def test_sides_are_padded_to_a_multiple_and_cropped(exported, images):
     torch.testing.assert_close(fused[inner], expected(images)[inner], atol=1e-4, rtol=0)
 
 
+@pytest.mark.slow
 def test_a_fixed_size_is_named_where_an_image_has_another(exported, images):
     fuse = load(exported(size=(48, 64)))
     with pytest.raises(InputError, match=r"takes images of height 48 only, not 43"):

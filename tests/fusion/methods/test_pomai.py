@@ -227,6 +227,7 @@ def test_stage_two_trains_micm_alone_and_leaves_the_rest_bit_identical():
     assert phase.method.micm.training is True
 
 
+@pytest.mark.slow
 def test_both_stages_overfit_one_batch():
     first = PoMAI.start_phase("stage_one", TINY, PoMAIStageOnePhaseConfig(**SCHEDULE), None)
     losses = toys.train_briefly(first, steps=20)

@@ -40,6 +40,7 @@ def run(monkeypatch, capsys, folder, *options):
     return stop.value.code, printed.out + printed.err + message
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("given", ["method", "method/weights.safetensors"])
 def test_numbers_and_pictures(monkeypatch, capsys, folder, given):
     options = [f"--method-folder={folder / given}", "--cka-pairs=2"]

@@ -43,6 +43,7 @@ def gray(batch, height, width):
     return infrared, visible.repeat(3, axis=1)
 
 
+@pytest.mark.slow
 def test_onnx_of_any_size(monkeypatch, capsys, folder):
     code, printed = run(monkeypatch, capsys, folder, "mean.onnx")
     assert code == 0

@@ -129,6 +129,7 @@ def ranked(seeds):
     return assess(Board(list(shares), {"s": fused}, {}, {"s": tested}))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seeds", [1, 2])
 def test_rank_agreement_has_an_interval_over_images_and_seeds(seeds):
     found = ranked(seeds)

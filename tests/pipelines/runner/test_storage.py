@@ -27,6 +27,7 @@ def test_the_innermost_mount_counts(tmp_path, mounts):
     assert file_system(tmp_path / "database", mounts)[1] == "overlay"
 
 
+@pytest.mark.slow
 def test_a_network_file_system_needs_dvcs_other_lock(tmp_path, mounts, monkeypatch):
     project = tmp_path / "data/project"
     monkeypatch.chdir(project)

@@ -33,6 +33,7 @@ def row(tmp_path, monkeypatch):
     return make
 
 
+@pytest.mark.slow
 def test_released_weights_are_taken_as_they_are(row, tmp_path):
     row()
     model.main("mine")
@@ -43,6 +44,7 @@ def test_released_weights_are_taken_as_they_are(row, tmp_path):
     assert read_card(tmp_path / "models/mine") == {**card, "network_code": network}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["mine", "average"])
 def test_the_card_changes_with_the_code_that_fuses(row, tmp_path, monkeypatch, name):
     """Or fusing would not run again."""
