@@ -188,7 +188,9 @@ class ResumableTrainer(DetectionTrainer):
 
 
 def strip(weights: bytes) -> bytes:
-    """A checkpoint of ultralytics without optimizer, Git facts and paths.
+    """A checkpoint of ultralytics without optimizer, Git facts, paths and date.
+
+    Equal trainings then have files of equal bytes.
 
     Args:
         weights: verified file of `ResumableTrainer`, because it is unpickled.
@@ -198,6 +200,7 @@ def strip(weights: bytes) -> bytes:
         file.write_bytes(weights)
         content = strip_optimizer(file)
     content["git"] = None  # its origin may hold a password
+    content["date"] = None
     content["train_args"] = _without_paths(content["train_args"])
     content["model"].args = _without_paths(content["model"].args)
     stripped = io.BytesIO()

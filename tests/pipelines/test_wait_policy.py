@@ -33,7 +33,9 @@ ARGUMENTS = {
 LIGHT = {
     "benchmarks.page",
     "benchmarks.prepare",
+    "benchmarks.rigs",
     "benchmarks.scaling",
+    "benchmarks.shift_notes",
     "benchmarks.waiting",
     "pipelines.dependencies",
     "pipelines.runner.child",

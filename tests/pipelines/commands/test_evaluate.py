@@ -68,7 +68,7 @@ def test_chosen_metrics(monkeypatch, capsys, folders):
         (lambda f: (f / "fused/2.png").unlink(), (), "fused: lacks 2; fuse all pairs"),
         (lambda f: (f / "vi/10.png").unlink(), (), "without a partner"),
         (lambda f: (f / "ir/1.png").write_bytes(b"no"), (), "1.png: is not a readable image"),
-        (lambda f: (f / "fused/1.png").write_bytes(b""), (), "1.png: is not a readable image"),
+        (lambda f: (f / "fused/1.png").write_bytes(b""), (), "1.png: is empty"),
         (
             lambda f: write_image(f / "fused/10.png", np.zeros((20, 20), np.uint8)),
             (),

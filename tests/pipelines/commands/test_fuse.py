@@ -147,8 +147,8 @@ def test_a_pair_that_memory_does_not_hold_is_reported_and_its_memory_is_free_aga
     monkeypatch.setattr(PoMAI, "forward", forward)
     code, printed = run(monkeypatch, capsys, folder)
     assert "2 fused" in printed
-    assert "vi/b.png: memory ran out while it was fused; lower --memory" in code
-    assert sorted(path.name for path in (folder / "out").iterdir()) == ["a.png", "c.png"]
+    (missing,) = {"a.png", "b.png", "c.png"} - {path.name for path in (folder / "out").iterdir()}
+    assert f"vi/{missing}: memory ran out while it was fused; lower --memory" in code
     assert freed == [True], "a cache is emptied of what nothing holds"
 
 
