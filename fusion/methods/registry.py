@@ -127,8 +127,14 @@ def code_of(kind: str) -> Path:
 
 
 def _require(kind: str) -> None:
-    if kind not in names():
+    if kind not in _registry and not _names_a_method(kind):
         raise ValueError(f"no fusion method is called '{kind}'; there are {', '.join(names())}")
+
+
+def _names_a_method(kind: str) -> bool:
+    """Whether `names` lists it, without listing the folder, which validation would do often."""
+    listed = kind.isidentifier() and not kind.startswith("_") and kind not in SUPPORT
+    return listed and _is_file(kind)
 
 
 def _is_file(kind: str) -> bool:

@@ -92,6 +92,12 @@ def test_settings_are_those_of_the_class(kind):
     assert settings == (method.config_class, method.phases)
 
 
+@pytest.mark.parametrize("name", ["base", "pomai/network", "../core/files", "__init__", "no", ""])
+def test_what_is_no_method_is_refused(name):
+    with pytest.raises(ValueError, match=f"no fusion method is called '{name}'; there are average"):
+        methods.code_of(name)
+
+
 @pytest.mark.parametrize("kind", [k for k in methods.names() if methods.has_light_settings(k)])
 def test_settings_classes_are_named_by_one_convention(kind):
     method = methods.get(kind)
