@@ -126,8 +126,9 @@ def code_of(kind: str) -> Path:
     return folder / kind if (FOLDER / kind).is_dir() else folder / f"{kind}.py"
 
 
-def _require(kind: str) -> None:
-    if kind not in _registry and not _names_a_method(kind):
+def _require(kind: object) -> None:
+    """Check a kind; a card can hold any value in its place."""
+    if not (isinstance(kind, str) and (kind in _registry or _names_a_method(kind))):
         raise ValueError(f"no fusion method is called '{kind}'; there are {', '.join(names())}")
 
 
