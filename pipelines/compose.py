@@ -77,10 +77,11 @@ def _is_default(item: object) -> bool:
     """Whether Hydra takes an item of a `defaults` list: a name, or one group with its names."""
     if not isinstance(item, dict):
         return isinstance(item, str)
-    (group, names), *more = [*item.items(), (None, None)]
+    if len(item) != 1:
+        return False
+    [(group, names)] = item.items()
     chosen = names if isinstance(names, list) else [names]
-    named = all(isinstance(name, str | None) for name in chosen)
-    return isinstance(group, str) and named and len(more) == 1
+    return isinstance(group, str) and all(isinstance(name, str | None) for name in chosen)
 
 
 def _files(config: Path) -> list[Path]:
