@@ -6,6 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from fusion.core.errors import own_words
+
 _KIND_AT = {"datasets": 2, "methods": 2}
 """Index of a union's tag in the location of a problem, by its first key; users do not write it."""
 
@@ -60,7 +62,7 @@ def _problem(item: Any, where: str, kind_at: int | None) -> str:
         union = item["ctx"]
         field = ".".join([location] * bool(location) + [union["discriminator"].strip("'")])
         return f"{field}: '{union['tag']}' is not one of {union['expected_tags']}"
-    message = item["msg"].removeprefix("Value error, ")
+    message = own_words(item["msg"])
     if item["type"] == "extra_forbidden":
         return f"{location}: unknown key"
     if item["type"] == "value_error":

@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError, model_validator
 from fusion.alignment.transforms import Matrix, inverse
 from fusion.alignment.warp import Area, common_area, warp
 from fusion.core.config import Config
-from fusion.core.errors import InputError
+from fusion.core.errors import InputError, own_words
 from fusion.core.files import read_bytes, write_bytes
 
 Which = Literal["visible", "infrared"]
@@ -24,9 +24,6 @@ _Side = Annotated[int, Field(ge=16, le=2**16)]
 _Size = Annotated[tuple[_Side, _Side], Field(strict=False)]
 
 LARGEST_FILE = 1 << 20
-
-_OWN = "Value error, "
-"""What pydantic puts before the message of a validator."""
 
 
 class Rig(Config):
@@ -71,7 +68,7 @@ class Rig(Config):
         except ValidationError as error:
             first = error.errors()[0]
             where = f"{'.'.join(map(str, first['loc']))}: " if first["loc"] else ""
-            reason = f"does not describe a rig ({where}{first['msg'].removeprefix(_OWN)})"
+            reason = f"does not describe a rig ({where}{own_words(first['msg'])})"
             raise InputError(path, reason, "write it with `pomai align`") from error
 
     def save(self, path: Path) -> None:

@@ -17,6 +17,15 @@ class InputError(ValueError):
         self.path, self.reason, self.remedy = Path(path), reason, remedy
 
 
+def own_words(message: str) -> str:
+    """A message of pydantic without what it puts before the words of our own validators.
+
+    >>> own_words("Value error, the names are equal")
+    'the names are equal'
+    """
+    return message.removeprefix("Value error, ")
+
+
 def printable(text: str) -> str:
     """Text without the characters that command a terminal: they become escapes.
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from fusion.core.errors import InputError
+from fusion.core.errors import InputError, own_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -168,7 +168,7 @@ def _rig(matrix: "Matrix", visible: "Size", infrared: "Size", source: str, path:
     try:
         return Rig.model_validate(values)
     except ValidationError as error:
-        message = error.errors()[0]["msg"].removeprefix("Value error, ")
+        message = own_words(error.errors()[0]["msg"])
         raise InputError(path, f"gives a transform of no use ({message})", "check it") from error
 
 
