@@ -3,12 +3,15 @@
 import torch
 from torch import Tensor
 
-from fusion.metrics.triplet import Triplet, moments
+from fusion.metrics.triplet import LEVELS, Triplet
 
 
 def standard_deviation(images: Triplet) -> Tensor:
     """SD: population standard deviation of the gray levels."""
-    return moments(images.levels[:1]).covariance.flatten().sqrt()
+    counts = images.fused_histogram
+    levels = torch.arange(LEVELS, dtype=counts.dtype, device=counts.device) - LEVELS / 2
+    pixels, total, squares = counts.sum(1), counts @ levels, counts @ levels.square()
+    return (pixels * squares - total.square()).clamp_min(0).sqrt() / pixels
 
 
 def spatial_frequency(images: Triplet) -> Tensor:

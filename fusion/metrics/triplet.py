@@ -82,15 +82,14 @@ class Triplet:
     @cached_property
     def joint_histograms(self) -> Tensor:
         """float64, 2×B×256×256 counts of (fused, infrared) and of (fused, visible) levels."""
-        fused, *sources = (levels.flatten(1).int() for levels in self.levels)
-        cells = torch.stack([fused * LEVELS + source for source in sources]).flatten(0, 1)
-        counts = [torch.bincount(image, minlength=LEVELS**2) for image in cells]
+        fused, *sources = self.levels
+        rows = fused.flatten(1).int().mul_(LEVELS)
+        counts = [
+            torch.bincount(row + image, minlength=LEVELS**2)
+            for source in sources
+            for row, image in zip(rows, source.flatten(1), strict=True)
+        ]
         return torch.stack(counts).view(2, -1, LEVELS, LEVELS).double()
-
-    @cached_property
-    def edges(self) -> tuple[Tensor, Tensor]:
-        """Horizontal and vertical Sobel responses, 3×B×H×W each; zeros beyond the borders."""
-        return sobel(F.pad(self.planes, (1, 1, 1, 1)))
 
 
 def moments(levels: Sequence[Tensor]) -> Moments:
@@ -110,8 +109,8 @@ def moments(levels: Sequence[Tensor]) -> Moments:
 
 def sobel(padded: Tensor) -> tuple[Tensor, Tensor]:
     """Horizontal and vertical Sobel responses (sums to 8) of planes padded by one pixel."""
-    smooth_rows = padded[..., :-2, :] + 2 * padded[..., 1:-1, :] + padded[..., 2:, :]
-    smooth_columns = padded[..., :-2] + 2 * padded[..., 1:-1] + padded[..., 2:]
+    smooth_rows = (padded[..., :-2, :] + padded[..., 2:, :]).add_(padded[..., 1:-1, :], alpha=2)
+    smooth_columns = (padded[..., :-2] + padded[..., 2:]).add_(padded[..., 1:-1], alpha=2)
     horizontal = smooth_rows[..., 2:] - smooth_rows[..., :-2]
     vertical = smooth_columns[..., 2:, :] - smooth_columns[..., :-2, :]
     return horizontal, vertical
