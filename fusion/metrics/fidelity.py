@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from fusion.metrics.triplet import Triplet
 from fusion.metrics.windows import LocalStatistics, gaussian, local_mean, local_statistics
@@ -20,24 +21,29 @@ def visual_information_fidelity(images: Triplet) -> Tensor:
     if min(images.shape[1:]) < SMALLEST_SIDE:
         return images.undefined()
     planes = images.planes
-    gained = carried = planes.new_zeros((), dtype=torch.float64)
+    totals = torch.zeros(2, 2, planes.shape[1], dtype=torch.float64, device=planes.device)
+    gained, carried = totals.unbind()
     for scale in range(SCALES):
         size = 2 ** (SCALES - scale) + 1
         window = gaussian(size, size / 5, planes)
         if scale > 0:
             planes = local_mean(planes, window, stride=2)
-        local = local_statistics(planes, window)
-        signal, noise = _channel(local)
-        gained = gained + local.total(torch.log10(1 + signal / (noise + NOISE)))
-        carried = carried + local.total(torch.log10(1 + local.variance[1:] / NOISE))
+        for local in local_statistics(planes, window):
+            gained[:, local.images] += local.total_log10(_gain(local))
+            carried[:, local.images] += local.total_log10(local.variance[:, 1:].div_(NOISE).add_(1))
     ratio = gained / carried
     return ratio.masked_fill(carried == 0, 1).sum(0)
 
 
-def _channel(local: LocalStatistics) -> tuple[Tensor, Tensor]:
-    """Variances of the two parts of fused = gain · source + noise; 2×B×… each."""
-    fused, sources = local.variance[:1], local.variance[1:]
-    gain = (local.covariance / (sources + EPSILON)).clamp_min(0)
-    gain = gain.masked_fill((sources < EPSILON) | (fused < EPSILON), 0)
-    noise = (fused - gain * local.covariance).clamp_min(EPSILON)
-    return gain.square() * sources, noise
+def _gain(local: LocalStatistics) -> Tensor:
+    """One plus the ratio of signal to noise where fused = gain · source + noise; TILE×2×B×….
+
+    The published code sets the gain to 0 where a variance is below epsilon; so is the signal then.
+    """
+    variance = F.threshold(local.variance, EPSILON, 0, inplace=True)
+    fused, sources = variance[:, :1], variance[:, 1:]
+    covariance = local.covariance.clamp_min_(0)
+    gain = covariance / (sources + EPSILON)
+    noise = torch.addcmul(fused, gain, covariance, value=-1).clamp_min_(EPSILON).add_(NOISE)
+    signal = gain.square_().mul_(sources)
+    return signal.div_(noise).add_(1)

@@ -22,9 +22,7 @@ def structural_similarity(images: Triplet, data_range: float = 255) -> Tensor:
     if min(images.shape[1:]) < WINDOW:
         return images.undefined()
     window = images.planes.new_full((WINDOW,), 1 / WINDOW)
-    local = local_statistics(images.planes, window)
-    luminance, structure = _similarity(local, data_range, WINDOW**2 / (WINDOW**2 - 1))
-    return (local.total(luminance * structure) / local.valid.sum()).sum(0)
+    return _means(images.planes, window, data_range, WINDOW**2 / (WINDOW**2 - 1))[0].sum(0)
 
 
 def multiscale_structural_similarity(images: Triplet) -> Tensor:
@@ -37,13 +35,25 @@ def multiscale_structural_similarity(images: Triplet) -> Tensor:
         return images.undefined()
     planes, similarity = images.planes, torch.ones((), dtype=torch.float64)
     for scale, weight in enumerate(SCALE_WEIGHTS, start=1):
-        local = local_statistics(planes, gaussian(11, 1.5, planes))
-        luminance, structure = _similarity(local, 255, 1)
-        values = luminance * structure if scale == len(SCALE_WEIGHTS) else structure
-        means = local.total(values) / local.valid.sum()
+        both, structure = _means(planes, gaussian(11, 1.5, planes), 255, 1)
+        means = both if scale == len(SCALE_WEIGHTS) else structure
         similarity = similarity.to(means.device) * means.clamp_min(0) ** weight
         planes = F.avg_pool2d(planes, 2)
     return similarity.mean(0)
+
+
+def _means(
+    planes: Tensor, window: Tensor, data_range: float, sample: float
+) -> tuple[Tensor, Tensor]:
+    """Mean similarity, and the mean of its structure term alone; 2×B float64 each."""
+    totals = torch.zeros(2, 2, planes.shape[1], dtype=torch.float64, device=planes.device)
+    for local in local_statistics(planes, window):
+        luminance, structure = _similarity(local, data_range, sample)
+        totals[1, :, local.images] += local.total(structure)
+        totals[0, :, local.images] += local.total(luminance.mul_(structure))
+    height, width = (side - window.numel() + 1 for side in planes.shape[2:])
+    both, structure = (totals / (height * width)).unbind()
+    return both, structure
 
 
 def _similarity(local: LocalStatistics, data_range: float, sample: float) -> tuple[Tensor, Tensor]:
@@ -53,7 +63,9 @@ def _similarity(local: LocalStatistics, data_range: float, sample: float) -> tup
         sample: factor from population to sample covariance.
     """
     c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
-    fused, sources = local.mean[:1], local.mean[1:]
-    luminance = (2 * fused * sources + c1) / (fused**2 + sources**2 + c1)
-    variances = sample * (local.variance[:1] + local.variance[1:])
-    return luminance, (2 * sample * local.covariance + c2) / (variances + c2)
+    mean = local.mean
+    luminance = (mean[:, :1] * mean[:, 1:]).mul_(2).add_(c1)
+    squares = mean.square_()
+    luminance /= (squares[:, :1] + squares[:, 1:]).add_(c1)
+    variances = (local.variance[:, :1] + local.variance[:, 1:]).mul_(sample).add_(c2)
+    return luminance, local.covariance.mul_(2 * sample).add_(c2).div_(variances)

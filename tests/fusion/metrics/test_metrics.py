@@ -1,5 +1,7 @@
 import csv
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +13,9 @@ from hypothesis import strategies as st
 from skimage.metrics import structural_similarity as skimage_ssim
 
 from benchmarks.plain_metrics import PLAIN
+from fusion.core.code import ROOT
 from fusion.images.decode import read_infrared
-from fusion.metrics import CORE, METRICS, compute
+from fusion.metrics import CORE, METRICS, compute, edges, windows
 from fusion.metrics.structure import structural_similarity
 from fusion.metrics.triplet import Triplet
 from tests.fusion.metrics import slow
@@ -143,6 +146,44 @@ def test_images_of_a_batch_are_measured_one_by_one():
         for name in CORE:
             alone = value(name, *planes)
             assert together[name][index].item() == pytest.approx(alone, rel=1e-6), name
+
+
+@pytest.mark.parametrize(("group", "strip"), [(1, 1), (2, 900), (7, 5000)])
+def test_images_measured_part_by_part_are_the_plain_formulation(monkeypatch, group, strip):
+    monkeypatch.setitem(windows.GROUP, "cpu", group)
+    monkeypatch.setitem(edges.STRIP, "cpu", strip)
+    scenes = [scene(seed, 97, 131) for seed in range(3)]
+    measured = compute(
+        *(torch.cat(planes) for planes in zip(*(batch(*s) for s in scenes), strict=True)),
+        names=["VIF", "SSIM", "Qabf"],
+    )
+    for name, values in measured.items():
+        expected = [PLAIN[name](*planes) for planes in scenes]
+        assert values.tolist() == pytest.approx(expected, rel=1e-4), name
+
+
+MEMORY = """
+import resource, torch
+from fusion.metrics import compute
+from fusion.core.memory import keep_freed_memory
+keep_freed_memory()
+side = 1600
+images = torch.randint(0, 256, (3, 1, 1, side, side), dtype=torch.uint8)
+compute(*images[..., :128, :128])
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+compute(*images)
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+print(peak * 1024 / (4 * side**2))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads memory as Linux counts it")
+def test_a_large_image_takes_the_memory_of_ten_float32_images():
+    done = subprocess.run(
+        [sys.executable, "-c", MEMORY], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert float(done.stdout) < 10
 
 
 def test_the_sources_order_does_not_matter():
