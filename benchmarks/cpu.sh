@@ -1,5 +1,5 @@
 #!/bin/sh
-# The figures of docs/speed.md for a CPU; about eight minutes on two quiet cores.
+# The figures of docs/speed.md for a CPU; about a quarter of an hour on two quiet cores.
 #
 #     git worktree add ../before 4aa042c
 #     sh benchmarks/cpu.sh ../before
@@ -14,3 +14,5 @@ measure training --channels 16 --heads 4 --crop 96 --batch-size 8 --no-compiled 
     --only "fp32 channels_last" --out "$results/cpu-training-tiny.json"
 measure metrics > "$results/cpu-metrics.json.new"
 mv "$results/cpu-metrics.json.new" "$results/cpu-metrics.json"
+measure metrics --pairs 1 --height 2160 --width 3840 --repeats 1 > "$results/cpu-metrics-4k.json.new"
+mv "$results/cpu-metrics-4k.json.new" "$results/cpu-metrics-4k.json"

@@ -24,7 +24,7 @@ from fusion.core.config import RuntimeConfig
 from fusion.core.memory import keep_freed_memory
 from fusion.core.runtime import pick_device
 from pipelines import params
-from pipelines.datasets.config import DatasetConfig
+from pipelines.datasets.config import M3FDConfig, MSRSConfig
 from pipelines.datasets.prepare import prepare
 from pipelines.datasets.sample import generate
 from pipelines.datasets.sample_config import SampleConfig
@@ -61,9 +61,9 @@ def make_data(work: Path, images: int, side: int) -> None:
         msrs_train=images, msrs_test=2, m3fd=2 * images, height=height, width=side
     )
     generate(work / "raw", config)
-    m3fd = DatasetConfig(layout="m3fd", source=str(work / "raw/M3FD"), fractions=(0.5, 0.25, 0.25))
+    m3fd = M3FDConfig(layout="m3fd", source=str(work / "raw/M3FD"), fractions=(0.5, 0.25, 0.25))
     prepare("m3fd", m3fd, work / "m3fd", work / "train/m3fd")
-    msrs = DatasetConfig(layout="msrs", source=str(work / "raw/MSRS"))
+    msrs = MSRSConfig(layout="msrs", source=str(work / "raw/MSRS"))
     prepare("msrs", msrs, work / "msrs", work / "train/msrs")
     for dataset in ("m3fd", "msrs"):
         for split in (work / dataset).iterdir():
