@@ -1,6 +1,6 @@
 """Ultralytics' detection trainer with exact resumption of a killed run.
 
-Imported only after `detection.offline.prepare`.
+Imported only after `detection.offline.go_offline`.
 """
 
 import io
