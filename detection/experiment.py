@@ -120,7 +120,8 @@ def train_and_test(
     check_weights(config, workspace.classes)
     shared = protocol(config, runtime, seed, workspace)
     code = code_digest(Path(train.__file__))
-    content = f"{protocol_digest(shared)} {workspace.image_digest} {code}"
+    # on a GPU, each worker that loads images has random numbers of its own
+    content = f"{protocol_digest(shared)} {workspace.image_digest} {code} {config.workers}"
     identity = hashlib.sha256(content.encode()).hexdigest()
     run = work / "train"
     curve = train.fit(workspace.description, run, config, seed, runtime, identity, log)
@@ -173,11 +174,11 @@ def _result(
     shared: dict[str, Any],
     seed: int,
 ) -> DetectionResult:
-    matches, box = validator.matches(), validator.metrics.box
+    matches = validator.matches()
     at_each = [average_precision(matches, threshold=index)[0] for index in range(len(THRESHOLDS))]
     return DetectionResult(
-        map50=float(box.map50),
-        map50_95=float(box.map),
+        map50=_mean(at_each[0]),
+        map50_95=_mean(np.mean(at_each, axis=0)),
         ap50=_by_class(workspace.classes, at_each[0]),
         ap50_95=_by_class(workspace.classes, np.mean(at_each, axis=0)),
         objects=dict(zip(workspace.classes, matches.truth.sum(0).tolist(), strict=True)),
@@ -205,11 +206,16 @@ def _part(workspace: Workspace, matches: Matches, night: bool) -> Part | None:
         return None
     precision = average_precision(matches, inside[None].astype(np.int64))[0]
     return Part(
-        map50=None if np.isnan(precision).all() else float(np.nanmean(precision)),
+        map50=None if np.isnan(precision).all() else _mean(precision),
         ap50=_by_class(workspace.classes, precision),
         objects=dict(zip(workspace.classes, matches.truth[inside].sum(0).tolist(), strict=True)),
         images=int(inside.sum()),
     )
+
+
+def _mean(precision: NDArray[np.float64]) -> float:
+    """Over the classes that have objects; 0 if none has."""
+    return 0.0 if np.isnan(precision).all() else float(np.nanmean(precision))
 
 
 def _by_class(classes: list[str], values: NDArray[np.float64]) -> dict[str, float | None]:

@@ -20,9 +20,9 @@ def analyze(
     out: Annotated[
         Path | None, typer.Option(help="Folder for analysis.json and the plots.")
     ] = None,
-    method_folder: Annotated[
-        Path | None,
-        typer.Option(help="Trained method (models/pomai, or its weights): CKA of its encoders."),
+    weights: Annotated[
+        str | None,
+        typer.Option(help="Trained method, as for `pomai fuse`: CKA of its encoders."),
     ] = None,
     cka_pairs: Annotated[
         int, typer.Option(min=1, help="Number of pairs for CKA, evenly spread over the set.")
@@ -38,12 +38,12 @@ def analyze(
     from fusion.core.config import RuntimeConfig
     from fusion.core.runtime import pick_device
     from fusion.images.pairs import find_pairs
-    from fusion.methods.files import load_model
+    from fusion.inference.pretrained import load
     from pipelines.commands.terminal import console, progress
 
     if out:
         _require_folder(out)
-    method = load_model(_folder(method_folder)) if method_folder else None
+    method = load(weights).method if weights else None
     pairs = find_pairs(ir, vi)
     chosen = pairs[:: -(-len(pairs) // cka_pairs)]
     similarity = None
@@ -76,10 +76,6 @@ def _require_folder(out: Path) -> None:
     except OSError as error:
         raise unwritable(out, error) from error
     require_writable(out / "analysis.json")
-
-
-def _folder(given: Path) -> Path:
-    return given.parent if given.is_file() else given
 
 
 def _write(out: Path, summary: dict[str, Any], similarity: "LayerSimilarity | None") -> None:

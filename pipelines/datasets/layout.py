@@ -70,6 +70,7 @@ class Source:
     numbered: the same names in the order of YOLO text's numbers, for boxes.
     label_classes: of label images; None for boxes.
     left_out: further classes of boxes that are read and dropped.
+    selection: how the test pairs were chosen among the published ones; None if all are used.
     night: names of the pairs taken at night; None where day and night are not known.
     notes: what was found in the folders and how often.
     """
@@ -80,6 +81,7 @@ class Source:
     label_classes: LabelClasses | None = None
     left_out: Sequence[str] = ()
     items: list[Item] = field(default_factory=list)
+    selection: str | None = None
     night: list[str] | None = None
     notes: Counter[str] = field(default_factory=Counter)
 
@@ -119,22 +121,25 @@ def find_source(config: DatasetConfig, problems: Problems) -> Source:
 
 def _select(source: Source, config: PublishedSplits) -> None:
     """Keep the sampled pairs, hold the validation pairs out, and say so."""
-    if not config.sample and not config.hold_out:
-        if config.lists:
-            listed = ", ".join(f"{split} {file}" for split, file in config.lists.items())
-            source.protocol = f"lists {listed}"
-        return
+    lists, sample, seed = config.lists or {}, config.sample, config.sample_seed
+    protocol = [f"lists {', '.join(f'{s} {file}' for s, file in lists.items())}"] if lists else []
+    chosen = [f"list {lists['test']}"] if "test" in lists else []
     before = source.splits
-    split_of = drawn_split(before, config)
-    source.items = [
-        Item(split_of[key], item.pair, item.label)
-        for item in source.items
-        if (key := f"{item.split}/{item.pair.name}") in split_of
-    ]
-    drawn = [f"{count} of {len(before[split])} {split}" for split, count in config.sample.items()]
-    if config.hold_out:
-        drawn.append(f"{config.hold_out:.0%} of train as val")
-    source.protocol = f"official, drawn by seed {config.sample_seed}: {', '.join(drawn)}"
+    if sample or config.hold_out:
+        split_of = drawn_split(before, config)
+        source.items = [
+            Item(split_of[key], item.pair, item.label)
+            for item in source.items
+            if (key := f"{item.split}/{item.pair.name}") in split_of
+        ]
+        drawn = [f"{count} of {len(before[split])} {split}" for split, count in sample.items()]
+        if config.hold_out:
+            drawn.append(f"{config.hold_out:.0%} of train as val")
+        protocol.append(f"drawn by seed {seed}: {', '.join(drawn)}")
+    if "test" in sample:
+        chosen.append(f"{sample['test']} of {len(before['test'])}, drawn by seed {seed}")
+    source.protocol = ", ".join(protocol if lists else [source.protocol, *protocol])
+    source.selection = ", ".join(chosen) or None
 
 
 def _read(root: Path, config: DatasetConfig, problems: Problems) -> Source:

@@ -299,7 +299,7 @@ OPTIONS = [
     (EVALUATE, "--fused", ("nope", "/dev/zero", "params.yaml", "x" * 5000, "a\0b")),
     (ANALYSE, "--seed", ("1" * 31,)),
     (ANALYSE, "--cka-pairs", ("0", "-1", "1" * 31)),
-    (ANALYSE, "--method-folder", ("nope", "/dev/zero", "x" * 5000, "a\0b", "pairs")),
+    (ANALYSE, "--weights", ("nope", "/dev/zero", "x" * 5000, "a\0b", "pairs")),
     (["export", "--out", "out.pt2", "--format", "torch"], "--size", (("0", "0"), ("-1", "16"))),
 ]  # fmt: skip
 HARMLESS = {"1e308", "1" * 31, "", "cuda"}
