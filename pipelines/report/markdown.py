@@ -83,7 +83,7 @@ def _costs(table: Leaderboard) -> str:
         "runs share: `results/costs.csv`"
     )
     lines = [
-        [method, *("–" if value is None else f"{value:,.10g}" for value in costs.values())]
+        [method, *map(_cost, costs.values())]
         for method, costs in table.costs.items()
     ]
     names = next(iter(table.costs.values()))
@@ -220,6 +220,13 @@ def _header(name: str) -> str:
 def _spread(table: Leaderboard, column: Column, method: str) -> str:
     spread = table.spreads.get(column, {}).get(method)
     return "" if spread is None else f" ± {spread:.3f}"
+
+
+def _cost(value: float | None) -> str:
+    """A count, or four digits of another number."""
+    if value is None:
+        return "–"
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.4g}"
 
 
 def _number(value: float) -> str:
