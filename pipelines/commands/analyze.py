@@ -2,11 +2,12 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fusion.core.errors import InputError, unwritable
+from pipelines.commands.options import Accelerator
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -28,9 +29,7 @@ def analyze(
         int, typer.Option(min=1, help="Number of pairs for CKA, evenly spread over the set.")
     ] = 32,
     seed: Annotated[int, typer.Option(help="Seed of the positions for CKA.")] = 0,
-    accelerator: Annotated[
-        Literal["auto", "cpu", "cuda"], typer.Option(help="Where the method runs.")
-    ] = "auto",
+    accelerator: Accelerator = "auto",
 ) -> None:
     """Sparsity, Jensen-Shannon divergence and similarity of encoder layers of a set of pairs."""
     from fusion.analysis.modalities import measure_pairs, summarize

@@ -82,10 +82,7 @@ def _costs(table: Leaderboard) -> str:
         "**What it costs**: size, and operations for a pair of 480×640 pixels; times, which no two "
         "runs share: `results/costs.csv`"
     )
-    lines = [
-        [method, *map(_cost, costs.values())]
-        for method, costs in table.costs.items()
-    ]
+    lines = [[method, *map(_cost, costs.values())] for method, costs in table.costs.items()]
     names = next(iter(table.costs.values()))
     return f"{title}\n\n" + markdown_table(["method", *names], lines)
 
