@@ -202,8 +202,14 @@ def test_own_name():
 
 
 def test_lists_of_the_project_have_distinct_names():
-    for listing, count in (("tno-25.txt", 25), ("roadscene-50.txt", 50)):
-        assert len(set(read_names(LISTS / listing))) == count
+    for listing in LISTS.glob("*.txt"):
+        assert len(set(read_names(listing))) == int(listing.stem.rpartition("-")[2])
+
+
+def test_no_pair_is_in_two_lists_of_the_project():
+    for sets in ("msrs-*.txt", "roadscene-*.txt"):
+        names = [name for listing in LISTS.glob(sets) for name in read_names(listing)]
+        assert len(names) == len(set(names)) > 200
 
 
 def test_mirrored_copies_of_mfnet_keep_their_hour():
