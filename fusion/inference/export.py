@@ -208,7 +208,8 @@ def difference(method: FusionMethod, path: Path, size: tuple[int, int]) -> Tenso
         exported: Callable[..., Tensor] = Onnx.read(path, OnnxConfig())
     else:
         exported = torch.export.load(path).module()
-    return (exported(*pair) - method(*pair)).abs()[0, 0]
+    found: Tensor = (exported(*pair) - method(*pair)).abs()[0, 0]
+    return found
 
 
 def smallest_side(program: ExportedProgram) -> int:

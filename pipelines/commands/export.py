@@ -90,6 +90,6 @@ def _compare(method: "FusionMethod", out: Path, size: tuple[int, int]) -> None:
         remedy = "do not use it, and report the method and your version of torch"
         raise InputError(out, "does not compute what the network does", remedy)
     print(
-        f"compared with the network: {1 - others:.2%} of the pixels are equal to {TOLERANCE:g}, the "
-        f"median difference is {float(found.median()):.1g} (range 0..1)"
+        f"compared with the network: {1 - others:.2%} of the pixels are equal to {TOLERANCE:g}, "
+        f"the median difference is {float(found.median()):.1g} (range 0..1)"
     )
