@@ -39,6 +39,7 @@ def test_weights_of_the_same_model_for_any_classes_are_taken(saved, model, class
     assert filled_share(model, path, 2)[0] > 0.98
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "other"),
     [

@@ -131,6 +131,7 @@ def test_whatever_of_a_run_is_damaged_the_result_is_the_same(scenes, tiny, cpu, 
         shutil.rmtree(work)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop", [1, 2, 3])
 def test_a_killed_run_ends_as_if_it_had_never_stopped(scenes, tiny, cpu, tmp_path, stop):
     config = changed(tiny, validate_every=2)

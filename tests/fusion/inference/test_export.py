@@ -96,9 +96,10 @@ def test_the_model_describes_itself(onnx_file):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", released_networks())
-def test_released_networks_export_to_onnx(tmp_path, name):
-    network = load(name).method
+def test_a_released_network_exports_to_onnx(tmp_path):
+    """The smallest: the others have more of the same blocks."""
+    networks = [load(name).method for name in released_networks()]
+    network = min(networks, key=lambda network: len(network.state_dict()))
     traced = trace(network)
     smallest = smallest_side(traced)
     assert smallest <= 32

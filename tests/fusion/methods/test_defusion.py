@@ -85,6 +85,7 @@ def drawn(network, size):
     return network.fuse(network.decompose(rgb(infrared), rgb(visible)))
 
 
+@pytest.mark.slow
 def test_variants_are_recognized_from_their_weights(filled):
     variant, converted, network = filled
     assert converted.variant == variant

@@ -162,6 +162,7 @@ def test_a_fuser_that_draws_black_and_white_only_stops_with_a_remedy():
     assert "lower learning_rate" in fault.remedy
 
 
+@pytest.mark.slow
 def test_a_rate_that_saturates_the_fuser_stops_training_and_a_lower_one_goes_through(
     pair_folder, tmp_path
 ):
