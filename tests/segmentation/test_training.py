@@ -41,6 +41,7 @@ def changed(config, **values):
     return SegmentationConfig(**{**config.model_dump(), **values})
 
 
+@pytest.mark.slow
 def test_every_step_of_the_experiment_is_there_and_a_seed_repeats_it(scenes, tiny, cpu, tmp_path):
     results = [
         train_and_test(*scenes, tmp_path / f"run{run}", tiny, seed, cpu, pictures=tmp_path / "p")
@@ -307,6 +308,7 @@ def test_losses_are_their_definitions_and_padding_does_not_count(kind):
     assert segmentation_loss(logits, labels, kind).item() == pytest.approx(expected.item())
 
 
+@pytest.mark.slow
 def test_a_network_that_cannot_take_the_images_is_refused_before_training(
     scenes, tiny, cpu, tmp_path
 ):

@@ -146,6 +146,7 @@ def test_methods_without_weights_export_too(average):
     assert json.loads(stored[FACTS])["name"] == "mean"
 
 
+@pytest.mark.slow
 def test_the_smallest_side_is_the_smallest_that_a_program_takes():
     class Coarse(Average):
         """Its parts can be told apart only above 40 × 40 pixels."""

@@ -40,7 +40,7 @@ def pair(height, width, seed=0):
     )
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=15)
 @given(st.integers(16, 300), st.integers(16, 300), st.sampled_from([64, 96]))
 def test_tiles_of_a_local_method_are_the_whole_image(height, width, side):
     """The receptive field fits into a quarter of the overlap, so there is nothing to see."""
@@ -51,6 +51,7 @@ def test_tiles_of_a_local_method_are_the_whole_image(height, width, side):
     torch.testing.assert_close(tiled, whole, rtol=0, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_receptive_field_beyond_the_overlap_leaves_a_trace():
     images = pair(200, 200)
     tiled = fuse_in_tiles(Blur(24), *images, Tiling(64, overlap=32))
@@ -75,6 +76,7 @@ def test_tiles_that_disagree_are_joined_by_a_ramp_without_a_step():
     assert fused.diff(dim=-1).abs().max() <= 1 / 16 + 1e-6, "over half of 32 pixels"
 
 
+@pytest.mark.slow
 def test_what_tiling_changes_in_pomai_is_small():
     """Its attention is global: tiles see other statistics, so only nearly the same image."""
     torch.manual_seed(0)

@@ -114,6 +114,7 @@ def test_sensors_see_noise_of_the_given_deviation_and_none_is_drawn_for_zero():
     assert torch.equal(torch.rand(3), drawn)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["sensing", "fusion"])
 def test_noise_reaches_the_sensors_of_both_phases(name):
     def terms(noise):
