@@ -19,7 +19,7 @@ import typer
 
 from benchmarks import machine
 from detection.config import DetectionConfig
-from detection.offline import prepare as go_offline
+from detection.offline import go_offline
 from fusion.core.config import RuntimeConfig
 from fusion.core.memory import keep_freed_memory
 from fusion.core.runtime import pick_device

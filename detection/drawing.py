@@ -62,8 +62,13 @@ def boxed(
     canvas = np.ascontiguousarray(image.copy())
     thickness = max(1, round(max(image.shape) / 500))
     for box, label, text in zip(boxes.round().astype(int).tolist(), labels, texts, strict=True):
-        color = _COLORS[label % len(_COLORS)]
+        color = color_of(label)
         cv2.rectangle(canvas, box[:2], box[2:], color, thickness)
         place = (box[0], max(8, box[1] - 2))
         cv2.putText(canvas, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.3 * thickness, color)
     return canvas
+
+
+def color_of(label: int) -> tuple[int, int, int]:
+    """RGB color of a class in pictures with boxes; after six classes the colors repeat."""
+    return _COLORS[label % len(_COLORS)]

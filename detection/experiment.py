@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +13,8 @@ from detection import train
 from detection.config import DetectionConfig
 from detection.curve import Record, best_epoch
 from detection.drawing import draw
-from detection.matches import THRESHOLDS, Detections, Matches, average_precision, precision_recall
-from detection.offline import prepare
+from detection.matches import THRESHOLDS, Matches, average_precision, precision_recall
+from detection.offline import go_offline
 from detection.protocol import protocol
 from detection.weights import check_weights
 from detection.workspace import Workspace
@@ -24,6 +24,9 @@ from fusion.core.errors import InputError
 from fusion.core.protocol import protocol_digest
 from fusion.core.runtime import pick_device
 from fusion.images.panels import spread
+
+if TYPE_CHECKING:
+    from detection.validation import RecordingValidator
 
 BEST = Path("train") / train.BEST
 """The tested weights, in the folder of a run."""
@@ -113,42 +116,40 @@ def train_and_test(
         InputError: bad settings, which are checked before training starts; or unreadable images.
     """
     work = work.resolve()
-    prepare(work / "ultralytics")
+    go_offline(work / "ultralytics")
     check_weights(config, workspace.classes)
     shared = protocol(config, runtime, seed, workspace)
     code = code_digest(Path(train.__file__))
-    content = f"{protocol_digest(shared)} {workspace.image_digest} {code}"
+    # on a GPU, each worker that loads images has random numbers of its own
+    content = f"{protocol_digest(shared)} {workspace.image_digest} {code} {config.workers}"
     identity = hashlib.sha256(content.encode()).hexdigest()
     run = work / "train"
     curve = train.fit(workspace.description, run, config, seed, runtime, identity, log)
     shown = spread(sorted(workspace.splits["test"]), config.pictures) if pictures else []
-    result, detections = _test(workspace, run, config, seed, runtime, curve, shared, shown)
+    validator = _tested(workspace, work, config, runtime, shown)
     if pictures:
         test = workspace.images / "test", workspace.dataset / "test"
-        draw(*test, workspace.classes, detections, pictures)
-    return result
+        draw(*test, workspace.classes, validator.detections, pictures)
+    return _result(workspace, validator, curve, shared, seed)
 
 
-def _test(
+def _tested(
     workspace: Workspace,
-    run: Path,
+    work: Path,
     config: DetectionConfig,
-    seed: int,
     runtime: RuntimeConfig,
-    curve: list[Record],
-    shared: dict[str, Any],
     shown: list[str],
-) -> tuple[DetectionResult, dict[str, Detections]]:
+) -> "RecordingValidator":
+    """The best weights' detections in all test images."""
     from detection.validation import RecordingValidator
 
-    best = run.parent / BEST
     validator = RecordingValidator(
-        save_dir=run.parent / "test",
+        save_dir=work / "test",
         shown=shown,
         args={
             "task": "detect",
             "mode": "val",
-            "model": str(best),
+            "model": str(work / BEST),
             "data": str(workspace.description),
             "split": "test",
             "rect": True,
@@ -160,15 +161,24 @@ def _test(
             "verbose": False,
         },
     )
-    validator(model=str(best))
-    matches = validator.matches()
-    if matches.stems != sorted(workspace.splits["test"]):
+    validator(model=str(work / BEST))
+    if validator.matches().stems != sorted(workspace.splits["test"]):
         raise InputError(workspace.description, "has unreadable test images", "fuse them again")
+    return validator
+
+
+def _result(
+    workspace: Workspace,
+    validator: "RecordingValidator",
+    curve: list[Record],
+    shared: dict[str, Any],
+    seed: int,
+) -> DetectionResult:
+    matches = validator.matches()
     at_each = [average_precision(matches, threshold=index)[0] for index in range(len(THRESHOLDS))]
-    box = validator.metrics.box
-    result = DetectionResult(
-        map50=float(box.map50),
-        map50_95=float(box.map),
+    return DetectionResult(
+        map50=_mean(at_each[0]),
+        map50_95=_mean(np.mean(at_each, axis=0)),
         ap50=_by_class(workspace.classes, at_each[0]),
         ap50_95=_by_class(workspace.classes, np.mean(at_each, axis=0)),
         objects=dict(zip(workspace.classes, matches.truth.sum(0).tolist(), strict=True)),
@@ -186,7 +196,6 @@ def _test(
         protocol=shared,
         seed=seed,
     )
-    return result, validator.detections
 
 
 def _part(workspace: Workspace, matches: Matches, night: bool) -> Part | None:
@@ -197,11 +206,16 @@ def _part(workspace: Workspace, matches: Matches, night: bool) -> Part | None:
         return None
     precision = average_precision(matches, inside[None].astype(np.int64))[0]
     return Part(
-        map50=None if np.isnan(precision).all() else float(np.nanmean(precision)),
+        map50=None if np.isnan(precision).all() else _mean(precision),
         ap50=_by_class(workspace.classes, precision),
         objects=dict(zip(workspace.classes, matches.truth[inside].sum(0).tolist(), strict=True)),
         images=int(inside.sum()),
     )
+
+
+def _mean(precision: NDArray[np.float64]) -> float:
+    """Over the classes that have objects; 0 if none has."""
+    return 0.0 if np.isnan(precision).all() else float(np.nanmean(precision))
 
 
 def _by_class(classes: list[str], values: NDArray[np.float64]) -> dict[str, float | None]:

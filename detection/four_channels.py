@@ -1,6 +1,6 @@
 """What ultralytics lacks for images of four channels, which it reads as B, G, R, infrared.
 
-Imported only after `detection.offline.prepare`.
+Imported only after `detection.offline.go_offline`.
 """
 
 from typing import Any

@@ -1,7 +1,7 @@
 """ultralytics without network, telemetry, home-folder settings, hooks into DVC or unsafe pickles.
 
-Ultralytics reads its environment on import, so `prepare` must run before the first import. In this
-package, ultralytics is imported only inside functions that run `prepare` first.
+Ultralytics reads its environment on import, so `go_offline` must run before the first import. In
+this package, ultralytics is imported only inside functions that run `go_offline` first.
 """
 
 import os
@@ -23,7 +23,7 @@ _HOOKS = ("sync", "dvc", "clearml", "comet", "mlflow", "raytune", "wandb", "tens
 _FONTS = ("Arial.ttf", "Arial.Unicode.ttf")
 
 
-def prepare(home: Path) -> None:
+def go_offline(home: Path) -> None:
     """Import ultralytics offline, with separate settings in `home`.
 
     The hooks are switched off, above all `dvc`, which would edit dvc.yaml and create experiments.

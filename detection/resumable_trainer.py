@@ -1,6 +1,6 @@
 """Ultralytics' detection trainer with exact resumption of a killed run.
 
-Imported only after `detection.offline.prepare`.
+Imported only after `detection.offline.go_offline`.
 """
 
 import io
@@ -39,13 +39,14 @@ class ResumableTrainer(DetectionTrainer):
     """Trains like its base class, and keeps the state for resumption in full precision.
 
     The base resumes from the averaged weights rounded to half precision and repeats the random
-    numbers of the first epochs. Here all randomness is a function of seed and epoch, and each
-    epoch's checkpoint holds the exact weights, averages and optimizer state, so that a resumed run
-    ends with the numbers of an uninterrupted one. (If gradients are accumulated over several
-    batches, those of an epoch's last, incomplete update are lost.) If albumentations is installed,
-    the base class blurs and grays some images by default; this class does not. Anything that would
-    differ between methods is an error: a batch that had to shrink, a loss that is not finite, or a
-    mosaic of images that do not fit into memory (the base class would choose among recent ones).
+    numbers of the first epochs. Here all randomness is a function of seed and epoch (on a GPU also
+    of the number of workers that load images), and each epoch's checkpoint holds the exact weights,
+    averages and optimizer state, so that a resumed run ends with the numbers of an uninterrupted
+    one. (If gradients are accumulated over several batches, those of an epoch's last, incomplete
+    update are lost.) If albumentations is installed, the base class blurs and grays some images by
+    default; this class does not. Anything that would differ between methods is an error: a batch
+    that had to shrink, a loss that is not finite, or a mosaic of images that do not fit into memory
+    (the base class would choose among recent ones).
 
     Args:
         checkpoints: where checkpoints are written; none by default.

@@ -1,6 +1,6 @@
 """ultralytics' validator, with everything it finds out written down and nothing drawn.
 
-Imported only after `detection.offline.prepare`.
+Imported only after `detection.offline.go_offline`.
 """
 
 from collections.abc import Collection

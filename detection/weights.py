@@ -34,7 +34,7 @@ _UNREADABLE = (
 
 
 def check_weights(config: DetectionConfig, classes: Sequence[str]) -> None:
-    """Reject `config.weights` of another model; `detection.offline.prepare` must have run.
+    """Reject `config.weights` of another model; `detection.offline.go_offline` must have run.
 
     Raises:
         InputError: the weights are not a local `.pt` file, are unreadable, are not a network of

@@ -11,22 +11,17 @@ from fusion import methods
 from fusion.core.config import Config, RuntimeConfig
 from fusion.core.errors import InputError, list_names
 from fusion.core.names import Name
-from fusion.methods import PhaseConfig, TaughtPhaseConfig
+from fusion.methods import PhaseConfig
 from pipelines.datasets.config import DatasetConfig
 from pipelines.datasets.sample_config import SampleConfig
-from pipelines.folders import (
-    require_distinct_folders,
-    require_paths_inside,
-    require_sources_apart,
-    require_weight_file,
-)
-from pipelines.paths import MODELS, TEACHERS, WRITTEN
+from pipelines.paths import MODELS
+from pipelines.references import require_references
 from pipelines.rows import EarlyFusion, Exported, Precomputed, Pretrained, Published, Row, completed
 from pipelines.scores.base import stage_name
 from pipelines.sections import EvaluationParams, FusionParams, ReportParams, TrainingParams
 from pipelines.seeds import Seeds
 from pipelines.strict_yaml import read_yaml
-from pipelines.validation import nested, problems, require, require_distinct
+from pipelines.validation import problems
 from segmentation.config import SegmentationConfig
 
 PARAMS = Path("params.yaml")
@@ -69,94 +64,8 @@ class Params(Config):
 
     @model_validator(mode="after")
     def _references_exist(self) -> Self:
-        for key in ("train_on", "fuse_on", "detect_on", "segment_on"):
-            allowed = self.datasets if key in ("train_on", "fuse_on") else self.fuse_on
-            require_distinct(key, getattr(self, key))
-            for name in getattr(self, key):
-                require(name in allowed, key, name, allowed)
-                self._can_be_done(key, name)
-        for name, row in self.methods.items():
-            row.checked(self.datasets, self.training)
-            self._has_what_tasks_need(name)
-        if self.training and not self.train_on:
-            raise ValueError("train_on: names no data set, and training needs one")
-        require_distinct("teachers", self.teachers)
-        for name in self.teachers:
-            self._can_teach(name)
-        for key, step in self.training.items():
-            self._phase_is_possible(f"training.{key}", step)
-        require_paths_inside(self.given_paths())
-        sources = [(f"datasets.{name}.source", data.source) for name, data in self.datasets.items()]
-        require_sources_apart(sources, WRITTEN)
-        require_distinct_folders(self.methods, self.datasets, self.training, self.fuse_on)
-        self._weight_files_are_there()
+        require_references(self)
         return self
-
-    def _can_be_done(self, key: str, name: str) -> None:
-        """Check a task's labels and splits now, because the task runs after all training."""
-        if key not in _TASKS:
-            return
-        config, (layouts, needed) = self.datasets[name], _TASKS[key]
-        if config.layout not in layouts:
-            raise ValueError(
-                f"{key}: '{name}' has layout '{config.layout}' and needs {' or '.join(layouts)}"
-            )
-        if shortage := config.shortage(needed):
-            wanted = ", ".join(needed) + (": all above 0" if "fractions" in shortage else "")
-            raise ValueError(f"datasets.{name}.{shortage}, but {key} needs {wanted}")
-
-    def _weight_files_are_there(self) -> None:
-        """Check weight files now, because the last stages read them."""
-        if self.detect_on and self.detection.weights:
-            require_weight_file("detection.weights", self.detection.weights)
-        if self.segment_on and (encoder := self.segmentation.weight_file()):
-            require_weight_file("segmentation.encoder_weights", encoder)
-
-    def _has_what_tasks_need(self, method: str) -> None:
-        for dataset in [*self.detect_on, *self.segment_on]:
-            if not self.methods[method].has(dataset):
-                where = f"methods.{method}.config.folders"
-                raise ValueError(f"{where}: lacks '{dataset}', which detect_on or segment_on names")
-
-    def _phase_is_possible(self, where: str, step: TrainingParams) -> None:
-        trainable = self._with_a_method()
-        require(step.method in trainable, f"{where}.method", step.method, trainable)
-        kind = self.methods[step.method].kind
-        code = methods.code_of(kind).as_posix()
-        require(step.code == code, f"{where}.code", step.code, [code])
-        made = [str(MODELS / key) for key in self.training]
-        unmade = Path(step.after).parent == MODELS and step.after not in made
-        require(not unmade, f"{where}.after", step.after, made)
-        self._comes_to_an_end(f"{where}.after", step)
-        try:
-            phases = methods.settings_of(kind).phases
-        except InputError:
-            return  # its own stages say so; other rows are not affected
-        require(step.phase in phases, f"{where}: phase", step.phase, phases)
-        nested(phases[step.phase], step.settings, f"{where}.settings")
-        if issubclass(phases[step.phase], TaughtPhaseConfig):
-            for name in step.settings["teachers"]:
-                require(name in self.teachers, f"{where}.settings.teachers", name, self.teachers)
-            require(step.taught(), f"{where}.after", step.after, [str(TEACHERS)])
-
-    def _comes_to_an_end(self, where: str, step: TrainingParams) -> None:
-        """Check that what a phase waits for does not wait for the phase itself."""
-        waiting = [step.after]
-        while (name := Path(waiting[-1]).name) in self.training:
-            waiting.append(self.training[name].after)
-            if waiting[-1] in waiting[:-1]:
-                raise ValueError(
-                    f"{where}: {' waits for '.join(waiting)}: a phase waits for itself"
-                )
-
-    def _can_teach(self, name: str) -> None:
-        """Check that teachers are ready before they are needed, and fuse the training pairs."""
-        taught = {step.method for step in self.training.values() if step.taught()}
-        able = [method for method in self._with_a_method() if method not in taught]
-        require(name in able, "teachers", name, able)
-
-    def _with_a_method(self) -> list[str]:
-        return [name for name, row in self.methods.items() if row.code()]
 
     def dataset(self, name: str) -> DatasetConfig:
         """A data set's settings.
@@ -322,13 +231,6 @@ def is_reproducible(content: dict[str, Any]) -> bool:
         return RuntimeConfig.model_validate(content.get("runtime")).reproducible
     except ValidationError:
         return False
-
-
-_TASKS = {
-    "detect_on": (("m3fd", "boxes"), ("train", "val", "test")),
-    "segment_on": (("msrs", "masks"), ("train", "test")),
-}
-"""Requirements of a task: the layouts with its labels, and the splits."""
 
 
 def _require_known(what: str, name: str, known: Collection[str]) -> None:

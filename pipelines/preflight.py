@@ -106,11 +106,11 @@ def _segmentation(settings: Params) -> list[str]:
 
 
 def _detector_weights(settings: Params) -> None:
-    from detection.offline import prepare
+    from detection.offline import go_offline
     from detection.weights import check_weights
 
     for name in settings.detect_on:
         with TemporaryDirectory() as home:
-            prepare(Path(home))
+            go_offline(Path(home))
             classes = getattr(settings.datasets[name], "classes", None) or CLASSES
             check_weights(settings.detection, classes)

@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import torch
 import typer
 from rich.console import Console
 from torch import Tensor
@@ -20,12 +21,12 @@ from fusion import methods
 from fusion.core.config import Config, RuntimeConfig
 from fusion.core.files import write_bytes
 from fusion.core.memory import keep_freed_memory
-from fusion.core.runtime import pick_device
+from fusion.images.decode import read_infrared, read_visible
 from fusion.images.pairs import Pair, find_pairs
-from fusion.inference.fuse import fuse_pairs
+from fusion.inference.fuse import as_planes, fuse_batch, write_fused
 from fusion.inference.model_card import render_card
 from fusion.inference.pretrained import RELEASED, load
-from fusion.inference.tiles import plan_memory
+from fusion.inference.tiles import MemoryPlan, plan_memory
 from fusion.methods.base import FusionMethod
 from fusion.metrics import PROTOCOL
 from fusion.metrics.folders import evaluate_pairs
@@ -67,7 +68,7 @@ def main(name: str) -> None:
 
 
 class Remembered(FusionMethod):
-    """Repeats a method's outputs for a second pass over the same images in the same order."""
+    """Gives a method's outputs for one pair once more, in the same order."""
 
     def __init__(self, method: FusionMethod) -> None:
         super().__init__(method.config)
@@ -82,19 +83,29 @@ class Remembered(FusionMethod):
         return self.made[self.given - 1]
 
 
+@torch.inference_mode()
 def measure(method: FusionMethod, folder: Path) -> dict[str, dict[str, float]]:
     """Means over the pairs of `folder`, unstretched and stretched."""
-    runtime = RuntimeConfig()
-    plan = plan_memory(runtime.memory_gib, method.eval(), pick_device(runtime))
-    remembered = Remembered(method)
-    pairs, found = find_pairs(folder / "ir", folder / "vi"), {}
-    for stretched, title in enumerate(("unstretched", "stretched")):
-        remembered.given = 0
-        options: dict[str, Any] = {"stretched": bool(stretched), "batch_size": 1, "plan": plan}
-        with TemporaryDirectory() as fused:
-            fuse_pairs(remembered, pairs, Path(fused), runtime=runtime, **options)
-            found[title] = evaluate(pairs, Path(fused))
-    return found
+    plan = plan_memory(RuntimeConfig().memory_gib, method.eval(), torch.device("cpu"))
+    pairs = find_pairs(folder / "ir", folder / "vi")
+    with TemporaryDirectory() as work:
+        fused = {title: Path(work) / title for title in ("unstretched", "stretched")}
+        for pair in pairs:
+            remembered = Remembered(method)
+            for title, place in fused.items():
+                remembered.given = 0
+                image = fuse_pair(remembered, pair, plan, stretched=title == "stretched")
+                place.mkdir(exist_ok=True)
+                write_fused(place / f"{pair.name}.png", image)
+        return {title: evaluate(pairs, place) for title, place in fused.items()}
+
+
+def fuse_pair(method: FusionMethod, pair: Pair, plan: MemoryPlan, *, stretched: bool) -> Tensor:
+    """3×H×W uint8."""
+    infrared = torch.from_numpy(read_infrared(pair.infrared).pixels)[None, None]
+    visible = as_planes(read_visible(pair.visible).pixels)[None]
+    tiles = plan.tiling(*infrared.shape[-2:])
+    return fuse_batch(method, infrared, visible, stretched=stretched, tiles=tiles)[0]
 
 
 def evaluate(pairs: list[Pair], fused: Path) -> dict[str, float]:

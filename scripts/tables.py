@@ -4,6 +4,7 @@
     python -m scripts.tables night results             # after `dvc repro`
     python -m scripts.tables pairs docs/pairs          # also stretching, costs and paper
     python -m scripts.tables detection results         # after `dvc exp run -S profile=boxes …`
+    python -m scripts.tables agreement results         # also after profile=boxes
     python -m scripts.tables medical docs/medical      # after `dvc exp run -S profile=medical …`
     python -m scripts.tables weights fusion/weights    # after `python -m scripts.measure_weights …`
 
@@ -23,6 +24,7 @@ from pipelines.report.day_night import ALL
 from pipelines.report.gains import REFERENCE
 from pipelines.report.markdown import cell, markdown_table
 from scripts import comparison
+from scripts.agreement import agreement_table
 
 DETECTION, SEGMENTATION = "AP@0.5", "IoU"
 USUAL, TASKS = ("SD", "SF", "AG", "VIF"), ("mAP@0.5", "mIoU")
@@ -32,6 +34,7 @@ README, RESULTS = Path("README.md"), Path("docs/results.md")
 class Section(StrEnum):
     """A marked table of the documentation."""
 
+    agreement = "agreement"
     costs = "costs"
     detection = "detection"
     medical = "medical"
@@ -50,6 +53,7 @@ def main(
 ) -> None:
     """Write one table into its page."""
     make = {
+        Section.agreement: agreement_table,
         Section.costs: comparison.cost_table,
         Section.detection: detection_table,
         Section.medical: comparison.medical_table,

@@ -139,10 +139,8 @@ def _for_colors(config: SegmentationConfig, classes: int) -> Segmenter:
 
 
 def _with_infrared(colors: Segmenter, config: SegmentationConfig, classes: int) -> Segmenter:
-    network, state = (
-        _create(config, None, classes, in_channels=STACKED),
-        colors.network.state_dict(),
-    )
+    network = _create(config, None, classes, in_channels=STACKED)
+    state = colors.network.state_dict()
     for name, value in network.state_dict().items():
         if value.shape != state[name].shape:
             trained = config.encoder_weights is not None

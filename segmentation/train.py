@@ -144,8 +144,11 @@ def best_epoch(curve: list[Record]) -> int:
 
 
 def _validated(record: Record) -> float:
+    """Validation mIoU; −1 if not measured, 0 if no class that counts is in the validation part."""
     miou = record["val_miou"]
-    return -1.0 if miou is None else miou
+    if miou is None:
+        return -1.0
+    return 0.0 if math.isnan(miou) else miou
 
 
 def train_epoch(

@@ -32,7 +32,7 @@ NO_RESULT: Mapping[str, str] = {
     "detection/drawing.py": "draws pictures",
     "segmentation/drawing.py": "draws pictures",
     "pipelines/__init__.py": "settings of threads: speed only",
-    "pipelines/entry.py": "command line and error messages",
+    "pipelines/entry.py": "command line, error messages; what fixes arithmetic is watched",
     "pipelines/params.py": "validates params.yaml; DVC watches the values themselves",
     "pipelines/rows.py": "the rows of params.yaml, as params.py",
     "pipelines/validation.py": "words of params.yaml's validation",

@@ -19,14 +19,16 @@ def pick_device(runtime: RuntimeConfig) -> torch.device:
         InputError: as `require_device`.
     """
     if runtime.accelerator == "auto":
-        return torch.device(
-            "cuda" if torch.cuda.is_available() and not runtime.reproducible else "cpu"
-        )
+        on_gpu = torch.cuda.is_available() and not runtime.reproducible
+        return require_device("cuda" if on_gpu else "cpu")
     return require_device(runtime.accelerator)
 
 
 def require_device(device: str | torch.device) -> torch.device:
     """A CPU or CUDA device by its name, such as "cpu" or "cuda:1".
+
+    "cuda" is the calling thread's current device, with its number: other threads start with
+    number 0 as theirs.
 
     Raises:
         InputError: the name is not a CPU or CUDA device, or this CUDA device does not exist.
@@ -41,6 +43,8 @@ def require_device(device: str | torch.device) -> torch.device:
     if found.type == "cuda" and (found.index or 0) >= torch.cuda.device_count():
         reason = f"torch finds {torch.cuda.device_count()} CUDA devices here"
         raise InputError(str(found), reason, 'give "cpu", or check the driver (nvidia-smi)')
+    if found.type == "cuda" and found.index is None:
+        return torch.device("cuda", torch.cuda.current_device())
     return found
 
 

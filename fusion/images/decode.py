@@ -3,7 +3,6 @@
 Every supported file is decoded to 8-bit gray H×W or 8-bit RGB H×W×3.
 """
 
-import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,13 +14,10 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from fusion.core.errors import InputError
 from fusion.core.files import write_bytes
+from fusion.images.levels import DIM_BITS, SCALED, require_range, scale_levels
 from fusion.images.opening import DAMAGE, LARGEST, damage_reported, open_image
 
 MINIMUM_SIDE = 16
-DIM_BITS = 14
-"""Images of 16 bits that use so many or fewer come from sensors of 10, 12 or 14 bits."""
-
-_SCALED = "scaled from"
 _ALPHA = "alpha dropped"
 COLORED_INFRARED = (
     "in color, only its luma is used: is it color-mapped, or are the folders exchanged?"
@@ -71,9 +67,9 @@ def read_infrared(
     ((20, 30), 7, ())
     """
     if declared_range:
-        _require_range(declared_range)
+        require_range(declared_range)
     image = _decode(path, declared_range, largest)
-    if declared_range and not any(note.startswith(_SCALED) for note in image.notes):
+    if declared_range and not any(note.startswith(SCALED) for note in image.notes):
         depth = "16-bit color" if _DEEP_COLOR in image.notes else "8 bits"
         image = replace(image, notes=(*image.notes, f"{depth}: the declared range is not used"))
     if image.pixels.ndim == 2:
@@ -128,13 +124,6 @@ def has_color(pixels: NDArray[np.uint8]) -> bool:
     return int(spread.max()) > _COLOR_TOLERANCE
 
 
-def _require_range(values: tuple[float, float]) -> None:
-    low, high = values
-    if not (math.isfinite(low) and math.isfinite(high) and low < high):
-        reason = f"is not two finite numbers in order: {low:g} {high:g}"
-        raise InputError("infrared range", reason, "give the lowest and the highest value")
-
-
 def to_rgb(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Gray H×W as three equal channels H×W×3; RGB as it is."""
     return pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
@@ -174,7 +163,7 @@ def image_size(path: Path, *, largest: int = LARGEST) -> tuple[int, int]:
 
 
 def write_image(path: Path, pixels: NDArray[np.uint8]) -> None:
-    """Write uint8 H×W or H×W×3 RGB as PNG, under a temporary name first.
+    """Write uint8 H×W, H×W×3 RGB, or H×W×4 RGBA as PNG, under a temporary name first.
 
     Raises:
         TypeError: the pixels are not uint8.
@@ -183,14 +172,15 @@ def write_image(path: Path, pixels: NDArray[np.uint8]) -> None:
 
 
 def encode_png(pixels: NDArray[np.uint8]) -> bytes:
-    """The PNG file of uint8 H×W or H×W×3 RGB.
+    """The PNG file of uint8 H×W, H×W×3 RGB, or H×W×4 RGBA.
 
     Raises:
         TypeError: the pixels are not uint8.
     """
     if pixels.dtype != np.uint8:
         raise TypeError(f"images are written as uint8, not {pixels.dtype}")
-    stored = pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
+    order = {3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGRA}
+    stored = pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, order[pixels.shape[2]])
     encoded, data = cv2.imencode(".png", stored)
     if not encoded:
         raise ValueError(f"cannot encode an image of shape {pixels.shape}")
@@ -270,37 +260,3 @@ def _deep_gray(path: Path, orientation: int | None) -> Image.Image:
     image = Image.fromarray(np.ascontiguousarray(decoded[..., 0]))
     image.getexif()[_ORIENTATION] = orientation or 1
     return image
-
-
-def scale_levels(
-    path: Path, values: NDArray[np.generic], declared_range: tuple[float, float] | None
-) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
-    """Values of more than 8 bits as gray levels, and notes for the user.
-
-    Args:
-        path: for messages.
-        values: H×W, integers or floats.
-        declared_range: the values mapped to 0 and 255; by default 0 and 65535.
-
-    Raises:
-        InputError: values are not finite, or of unknown range.
-    """
-    wide = values.astype(np.float64)
-    if not np.isfinite(wide).all():
-        raise InputError(path, "has values that are not finite", "replace them")
-    if declared_range is None and (
-        values.dtype.kind == "f" or wide.min() < 0 or wide.max() > 65535
-    ):
-        raise InputError(
-            path,
-            f"has values {wide.min():g}..{wide.max():g} of unknown range",
-            "declare infrared's range (--ir-range LOW HIGH), store visible in 8 or 16 bits",
-        )
-    low, high = declared_range or (0, 65535)
-    scaled = (wide - low) / (high - low)
-    notes: tuple[str, ...] = (f"{_SCALED} {low:g}..{high:g}",)
-    bits = int(wide.max()).bit_length()
-    if declared_range is None and 0 < bits <= DIM_BITS:
-        remedy = f"if it is infrared, declare its range (--ir-range 0 {2**bits - 1})"
-        notes += (f"dark, only {bits} of 16 bits are used: {remedy}",)
-    return np.rint(scaled.clip(0, 1) * 255).astype(np.uint8), notes

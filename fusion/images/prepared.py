@@ -41,6 +41,7 @@ class PreparedSet(Config):
         splits: sorted names by split.
         split_protocol: how it was split: "official", "random", "blocks" or "grouped", or a
             sentence about the lists or the draw that selected its pairs.
+        selection: how the test pairs were chosen among the published ones; None if all are used.
         checksum: SHA-256 of `splits`.
         notes: counts of the conversions and findings of preparation.
         night: sorted names of the pairs taken at night; None if unknown.
@@ -65,6 +66,7 @@ class PreparedSet(Config):
     checksum: str
     notes: dict[str, int]
     night: list[str] | None
+    selection: str | None = None
     palette: list[list[int]] | None = None
     unlabeled: bool = False
     background: bool = True
@@ -103,12 +105,6 @@ class PreparedSet(Config):
     def folder(self) -> Path:
         """The folder it was loaded from."""
         return self._folder
-
-    @property
-    def selection(self) -> str | None:
-        """How the pairs were selected from those of the source; None if all of them are used."""
-        whole = {"official", "random", "blocks", "grouped"}
-        return None if self.split_protocol in whole else self.split_protocol
 
     def names(self, split: str) -> list[str]:
         """Sorted names of a split's pairs; empty if the data set does not have the split."""

@@ -7,14 +7,18 @@ fusion method must win.
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fusion.core.files import write_bytes
-from fusion.images.decode import read_four_channels, read_infrared, read_visible, to_rgb
+from fusion.images.decode import (
+    read_four_channels,
+    read_infrared,
+    read_visible,
+    to_rgb,
+    write_image,
+)
 from fusion.images.opening import open_image
 from fusion.images.pairs import Pair
 
@@ -32,8 +36,7 @@ def stack_pairs(pairs: Sequence[Pair], output: Path) -> None:
     for pair in pairs:
         visible = to_rgb(read_visible(pair.visible).pixels)
         stacked = np.dstack([visible, read_infrared(pair.infrared).pixels])
-        _, data = cv2.imencode(".png", cv2.cvtColor(stacked, cv2.COLOR_RGBA2BGRA))
-        write_bytes(output / f"{pair.name}.png", data.tobytes())
+        write_image(output / f"{pair.name}.png", stacked)
 
 
 def channels_of(path: Path) -> int:

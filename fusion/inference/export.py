@@ -22,6 +22,8 @@ from fusion.core.errors import InputError
 from fusion.core.files import write_bytes
 from fusion.images.decode import MINIMUM_SIDE
 from fusion.methods.base import FusionMethod
+from fusion.methods.onnx.config import OnnxConfig
+from fusion.methods.onnx.method import Onnx
 
 FACTS = "pomai.json"
 """The extra file of a `.pt2`, and the metadata key of an ONNX model, that hold the facts."""
@@ -184,6 +186,30 @@ def _median(values: Any, dim: int = -1, keepdim: bool = False) -> Any:
     ordered, places = onnx.TopK(values, everything, axis=-1, largest=0, sorted=1)
     middle = onnx.Squeeze(onnx.Div(onnx.Sub(everything, 1), 2))
     return onnx.Gather(ordered, middle, axis=-1), onnx.Gather(places, middle, axis=-1)
+
+
+@torch.no_grad()
+def difference(method: FusionMethod, path: Path, size: tuple[int, int]) -> Tensor:
+    """How far the output of a written file is from the method's, on one pair of noise.
+
+    Args:
+        method: what was traced.
+        path: a file of `write_onnx` or `write_torch`.
+        size: height and width of the pair.
+
+    Returns:
+        Absolute differences, H×W.
+
+    Raises:
+        InputError: an ONNX file cannot be run, for example because ONNX Runtime is not installed.
+    """
+    pair = _example(1, *size)
+    if path.suffix.lower() == ".onnx":
+        exported: Callable[..., Tensor] = Onnx.read(path, OnnxConfig())
+    else:
+        exported = torch.export.load(path).module()
+    found: Tensor = (exported(*pair) - method(*pair)).abs()[0, 0]
+    return found
 
 
 def smallest_side(program: ExportedProgram) -> int:

@@ -33,6 +33,14 @@ from fusion.inference.tiles import MemoryPlan, Tiling, WholeImageError, fuse_in_
 from fusion.methods.base import FusionMethod
 
 
+class UndefinedImageError(FloatingPointError):
+    """A network's output has undefined values; `place` is the image's in its batch."""
+
+    def __init__(self, place: int) -> None:
+        super().__init__("the fused image has undefined values")
+        self.place = place
+
+
 def fuse_batch(
     method: FusionMethod,
     infrared: Tensor,
@@ -55,12 +63,13 @@ def fuse_batch(
         does not restore color.
 
     Raises:
-        FloatingPointError: the network's output has undefined values.
+        UndefinedImageError: the network's output has undefined values.
     """
     infrared, visible = infrared.float() / 255, visible.float() / 255
     fused = fuse_in_tiles(method, infrared, visible, tiles)
     if not fused.isfinite().all():
-        raise FloatingPointError("the fused image has undefined values")
+        defined = fused.isfinite().flatten(1).all(1).tolist()
+        raise UndefinedImageError(defined.index(False))
     if stretched:
         fused = stretch(fused)
     if method.restores_color:
@@ -193,7 +202,7 @@ def _fuse_read(
     size = infrared.shape[-2:]
     if shortage := plan.shortage(*size):
         on_note(batch[0].visible, shortage)
-    with explained(batch[0].visible):
+    with explained(*(pair.visible for pair in batch)):
         fused = fuse_batch(
             method,
             infrared.to(device),
@@ -220,8 +229,11 @@ def _report(
 
 
 @contextmanager
-def explained(path: Path) -> Iterator[None]:
-    """Turn an error that occurs while fusing `path` into an `InputError`.
+def explained(*batch: Path) -> Iterator[None]:
+    """Turn an error that occurs while fusing a batch into an `InputError` that names a file.
+
+    Args:
+        batch: the files of its images, or the one file that has all of them.
 
     Raises:
         InputError: the fused image has undefined values, or memory ran out or does not suffice.
@@ -230,8 +242,9 @@ def explained(path: Path) -> Iterator[None]:
         yield
     except WholeImageError as error:
         remedy = "raise --memory (runtime.memory_gib in params.yaml), or fuse smaller images"
-        raise InputError(path, str(error), remedy) from error
-    except FloatingPointError as error:
+        raise InputError(batch[0], str(error), remedy) from error
+    except UndefinedImageError as error:
+        path = batch[error.place] if len(batch) > 1 else batch[0]
         raise InputError(path, str(error), "retrain the method") from error
     except RuntimeError as error:
         if not _out_of_memory(error):
@@ -239,7 +252,7 @@ def explained(path: Path) -> Iterator[None]:
         clear_frames(error.__traceback__)  # they hold tensors: memory that the next pair needs
         torch.cuda.empty_cache()
         remedy = "lower --memory (runtime.memory_gib in params.yaml)"
-        raise InputError(path, "memory ran out while it was fused", remedy) from error
+        raise InputError(batch[0], "memory ran out while it was fused", remedy) from error
 
 
 def _out_of_memory(error: RuntimeError) -> bool:

@@ -1,13 +1,13 @@
 """Matches the frames of two streams that show the same moment."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
 from fusion.core.errors import InputError
-from fusion.inference.streams import Stream, shown_size
+from fusion.inference.streams import Frame, Stream, shown_size
 
 FASTEST = 1000.0
 """Frame rates that containers and players accept (choice)."""
@@ -63,6 +63,22 @@ def match_streams(infrared: Stream, visible: Stream, rate: float | None = None) 
     count = _common_count(infrared, visible)
     times = _paces(infrared, visible, rate, count)
     return Match([(number, number) for number in range(count)], times, notes)
+
+
+def matched_frames(
+    infrared: Iterator[Frame], visible: Iterator[Frame], match: Match
+) -> Iterator[tuple[Frame, Frame]]:
+    """The matched frames of two streams, up to where one of them ends."""
+    streams = infrared, visible
+    shown, numbers = [next(stream, None) for stream in streams], [0, 0]
+    for partners in match.partners:
+        for index, wanted in enumerate(partners):
+            while numbers[index] < wanted and shown[index] is not None:
+                shown[index] = next(streams[index], None)
+                numbers[index] += 1
+        if shown[0] is None or shown[1] is None:
+            return
+        yield shown[0], shown[1]
 
 
 def _in_step(infrared: Stream, visible: Stream) -> bool:

@@ -20,10 +20,10 @@ from fusion.images.decode import (
     image_size,
     read_infrared,
     read_visible,
-    scale_levels,
     to_gray,
     to_rgb,
 )
+from fusion.images.levels import scale_levels
 from fusion.images.pairs import EXTENSIONS, find_images, natural_key
 
 Frame = NDArray[np.uint8]

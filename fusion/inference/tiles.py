@@ -66,6 +66,8 @@ class MemoryPlan(NamedTuple):
         left = self.gib * _GIB - _IMAGE_BYTES * height * width
         if left >= self.network_bytes * height * width:
             return None
+        if not self.network_bytes:
+            return Tiling(SMALLEST_TILE)
         side = int(max(0.0, left / self.network_bytes) ** 0.5) // ALIGNMENT * ALIGNMENT
         return Tiling(max(side, SMALLEST_TILE))
 
@@ -122,16 +124,17 @@ def fuse_in_tiles(
 def _windows(length: int, tiles: Tiling, device: torch.device) -> list[tuple[slice, Tensor]]:
     """Where tiles lie along one side, and their weights there, which sum to one everywhere."""
     side = min(tiles.side, length)
-    last = length - side
+    last = -(-(length - side) // ALIGNMENT) * ALIGNMENT
     steps = -(-last // (tiles.side - tiles.overlap - ALIGNMENT + 1))
     starts = [last * step // steps // ALIGNMENT * ALIGNMENT for step in range(steps)]
-    spans = [slice(start, start + side) for start in [*starts, last]]
+    spans = [slice(start, min(start + side, length)) for start in [*starts, last]]
     weights = torch.zeros(len(spans), length, device=device)
     for weight, span in zip(weights, spans, strict=True):
-        inside = torch.arange(side, device=device) + 0.5
+        size = span.stop - span.start
+        inside = torch.arange(size, device=device) + 0.5
         # an image's own border has no neighbor: full weight
         near = inside if span.start else torch.full_like(inside, length)
-        far = side - inside if span.stop < length else torch.full_like(inside, length)
+        far = size - inside if span.stop < length else torch.full_like(inside, length)
         edge, ramp = tiles.overlap / 4, tiles.overlap / 2
         weight[span] = ((torch.minimum(near, far) - edge) / ramp).clamp(0, 1)
     weights /= weights.sum(0)

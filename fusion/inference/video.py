@@ -15,7 +15,7 @@ from av.video.stream import VideoStream
 
 from fusion.core.errors import InputError, unwritable
 from fusion.inference.fuse import explained
-from fusion.inference.matching import Match
+from fusion.inference.matching import Match, matched_frames
 from fusion.inference.pretrained import Fuser
 from fusion.inference.streams import Frame, Stream
 
@@ -110,7 +110,9 @@ def fuse_streams(
     Raises:
         InputError: a frame cannot be read or fused, or the video cannot be written.
     """
-    pairs = _paired(infrared.infrared(infrared_range, on_note), visible.visible(on_note), match)
+    pairs = matched_frames(
+        infrared.infrared(infrared_range, on_note), visible.visible(on_note), match
+    )
     written = 0
     with _new_file(output) as unfinished, _open_writer(unfinished, output, visible, match) as write:
         while batch := list(islice(pairs, _BATCH)):
@@ -123,22 +125,6 @@ def fuse_streams(
     if written < len(match.partners):
         on_note(f"only {written} of {len(match.partners)} frames could be read")
     return written
-
-
-def _paired(
-    infrared: Iterator[Frame], visible: Iterator[Frame], match: Match
-) -> Iterator[tuple[Frame, Frame]]:
-    """The matched frames of two streams, up to where one of them ends."""
-    streams = infrared, visible
-    shown, numbers = [next(stream, None) for stream in streams], [0, 0]
-    for partners in match.partners:
-        for index, wanted in enumerate(partners):
-            while numbers[index] < wanted and shown[index] is not None:
-                shown[index] = next(streams[index], None)
-                numbers[index] += 1
-        if shown[0] is None or shown[1] is None:
-            return
-        yield shown[0], shown[1]
 
 
 def _fuse_batch(fuse: Fuser, batch: Sequence[tuple[Frame, Frame]], stretched: bool) -> Frame:

@@ -19,14 +19,16 @@ def mean_squared_error(images: Triplet) -> Tensor:
 
 
 def peak_signal_to_noise_ratio(images: Triplet) -> Tensor:
-    """PSNR: 10 log10(max(F)² / MSE) in dB; undefined where the fused image equals both sources.
+    """PSNR: 10 log10(max(F)² / MSE) in dB.
+
+    Undefined where the fused image equals both sources, or is black.
 
     The peak is the fused image's own maximum, as published, not 255.
     """
     peak = images.levels[_FUSED].flatten(1).amax(1).double()
     error = mean_squared_error(images)
     ratio = 10 * torch.log10(peak.square() / error)
-    return ratio.masked_fill(error == 0, torch.nan)
+    return ratio.masked_fill((error == 0) | (peak == 0), torch.nan)
 
 
 def correlation_coefficient(images: Triplet) -> Tensor:

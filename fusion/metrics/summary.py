@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from fusion.core.config import Config
 from fusion.metrics.names import PROTOCOL
@@ -46,32 +47,44 @@ class FusionSummary(Config):
 def summarize(frame: pd.DataFrame, resamples: int = 2000) -> FusionSummary:
     """Means over the images with 95 % bootstrap intervals; undefined values left out and counted.
 
+    All metrics are resampled by the same draws of images, so an interval does not depend on which
+    other metrics are measured.
+
     Args:
         frame: result of `fusion.metrics.folders.evaluate_pairs`.
         resamples: number of bootstrap draws.
     """
-    random = np.random.default_rng(0)
     names = frame.columns.drop(["name", RANGE], errors="ignore")
+    counts = _draws(len(frame), resamples)
     return FusionSummary(
         protocol=PROTOCOL,
         images=len(frame),
-        metrics={name: _summary(frame[name], random, resamples) for name in names},
+        metrics={name: _summary(frame[name].to_numpy(np.float64), counts) for name in names},
         stretching=_stretching(frame),
     )
 
 
-def _summary(column: "pd.Series[float]", random: np.random.Generator, draws: int) -> MetricSummary:
-    values = column.dropna().to_numpy()
-    count, undefined = len(values), len(column) - len(values)
-    if not count:
+def _draws(images: int, draws: int) -> NDArray[np.float64]:
+    """How often each image is in each draw with replacement: draws×N."""
+    random = np.random.default_rng(0)
+    return random.multinomial(images, np.full(images, 1 / images), draws).astype(np.float64)
+
+
+def _summary(values: NDArray[np.float64], counts: NDArray[np.float64]) -> MetricSummary:
+    defined = ~np.isnan(values)
+    undefined = int((~defined).sum())
+    if not defined.any():
         return MetricSummary(mean=None, low=None, high=None, undefined=undefined)
-    means = values[random.integers(0, count, (draws, count))].mean(1)
+    drawn = counts[:, defined]
+    drawn = drawn[drawn.any(1)]  # few defined values may all be missing from a draw
+    means = drawn @ values[defined] / drawn.sum(1)
     low, high = np.quantile(means, [0.025, 0.975]).tolist()
-    return MetricSummary(mean=values.mean().item(), low=low, high=high, undefined=undefined)
+    mean = values[defined].mean().item()
+    return MetricSummary(mean=mean, low=low, high=high, undefined=undefined)
 
 
 def _stretching(frame: pd.DataFrame) -> dict[str, float]:
-    gain = 255 / frame[RANGE].where(frame[RANGE] > 0)
+    gain = (255 / frame[RANGE]).where(frame[RANGE] > 0, 1)  # a constant image stays as it is
     added = {}
     for name in frame.columns.intersection(_SCALED):
         mean = frame[name].mean()

@@ -66,9 +66,11 @@ class CheckpointFolder:
 def run_identity(
     phase: TrainingPhase, store: PairStore, settings: PhaseConfig, runtime: RuntimeConfig, seed: int
 ) -> str:
-    """Digest of everything that decides a run's result.
+    """Digest of what decides a run's result.
 
-    Initial weights, pairs, settings of phase and network, seed, the code that trains, torch.
+    Initial weights, pairs, settings of phase and network, seed, the code that trains, torch. Not
+    the hardware: a run may go on elsewhere, with the rounding of another device or number of
+    processes from there on.
     """
     digest = hashlib.sha256(settings.model_dump_json().encode())
     digest.update(phase.method.config.model_dump_json().encode())

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from fusion.core.errors import InputError, own_words
+from pipelines.commands.options import Accelerator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,9 +47,7 @@ def align(
         tuple[float, float] | None,
         typer.Option(help="Infrared of more than 8 bits: values of black and white."),
     ] = None,
-    accelerator: Annotated[
-        Literal["auto", "cpu", "cuda"], typer.Option("--device", help="Where a matcher computes.")
-    ] = "auto",
+    accelerator: Accelerator = "auto",
 ) -> None:
     """Align the images of two fixed cameras, and crop them to what both show.
 

@@ -2,11 +2,12 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fusion.core.errors import InputError, unwritable
+from pipelines.commands.options import Accelerator
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -20,17 +21,15 @@ def analyze(
     out: Annotated[
         Path | None, typer.Option(help="Folder for analysis.json and the plots.")
     ] = None,
-    method_folder: Annotated[
-        Path | None,
-        typer.Option(help="Trained method (models/pomai, or its weights): CKA of its encoders."),
+    weights: Annotated[
+        str | None,
+        typer.Option(help="Trained method, as for `pomai fuse`: CKA of its encoders."),
     ] = None,
     cka_pairs: Annotated[
         int, typer.Option(min=1, help="Number of pairs for CKA, evenly spread over the set.")
     ] = 32,
     seed: Annotated[int, typer.Option(help="Seed of the positions for CKA.")] = 0,
-    accelerator: Annotated[
-        Literal["auto", "cpu", "cuda"], typer.Option(help="Where the method runs.")
-    ] = "auto",
+    accelerator: Accelerator = "auto",
 ) -> None:
     """Sparsity, Jensen-Shannon divergence and similarity of encoder layers of a set of pairs."""
     from fusion.analysis.modalities import measure_pairs, summarize
@@ -38,12 +37,12 @@ def analyze(
     from fusion.core.config import RuntimeConfig
     from fusion.core.runtime import pick_device
     from fusion.images.pairs import find_pairs
-    from fusion.methods.files import load_model
+    from fusion.inference.pretrained import load
     from pipelines.commands.terminal import console, progress
 
     if out:
         _require_folder(out)
-    method = load_model(_folder(method_folder)) if method_folder else None
+    method = load(weights).method if weights else None
     pairs = find_pairs(ir, vi)
     chosen = pairs[:: -(-len(pairs) // cka_pairs)]
     similarity = None
@@ -76,10 +75,6 @@ def _require_folder(out: Path) -> None:
     except OSError as error:
         raise unwritable(out, error) from error
     require_writable(out / "analysis.json")
-
-
-def _folder(given: Path) -> Path:
-    return given.parent if given.is_file() else given
 
 
 def _write(out: Path, summary: dict[str, Any], similarity: "LayerSimilarity | None") -> None:

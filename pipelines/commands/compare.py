@@ -1,11 +1,12 @@
 """`pomai compare`: a page of any folders of fused images."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from fusion.core.errors import InputError
+from pipelines.commands.options import Accelerator
 
 
 def compare(
@@ -22,9 +23,7 @@ def compare(
     images: Annotated[
         int | None, typer.Option(min=1, help="Show so many images, drawn at random; default: all.")
     ] = None,
-    accelerator: Annotated[
-        Literal["auto", "cpu", "cuda"], typer.Option(help="Where to compute.")
-    ] = "auto",
+    accelerator: Accelerator = "auto",
 ) -> None:
     """Measure folders of fused images and show them side by side on a page."""
     from fusion.core.config import RuntimeConfig

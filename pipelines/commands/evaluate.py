@@ -8,6 +8,7 @@ import typer
 
 from fusion.core.errors import InputError, list_names
 from pipelines.commands.evaluate_video import evaluate_video
+from pipelines.commands.options import Accelerator
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -23,9 +24,7 @@ def evaluate(
     metrics: Annotated[
         str, typer.Option(help="Names separated by commas; 'core': the twelve; 'all'.")
     ] = "core",
-    accelerator: Annotated[
-        Literal["auto", "cpu", "cuda"], typer.Option(help="Where to compute.")
-    ] = "auto",
+    accelerator: Accelerator = "auto",
     video: Annotated[
         bool,
         typer.Option("--video", help="Temporal consistency of videos, or of folders of frames."),

@@ -38,7 +38,6 @@ def _measure(
     from fusion.metrics.temporal import temporal_change
 
     streams = [open_stream(path) for path in (ir, vi, fused)]
-    _require_match(streams)
     rows = [
         {"frame": number, **temporal_change(before, after)._asdict()}
         for number, (before, after) in enumerate(pairwise(_frames(streams, ir_range)), start=1)
@@ -48,27 +47,31 @@ def _measure(
     return pd.DataFrame(rows)
 
 
-def _require_match(streams: "list[Stream]") -> None:
-    from fusion.inference.streams import shown_size
-    from fusion.inference.video import encoded_size
-
-    infrared, visible, fused = streams
-    for stream in (infrared, visible):
-        if stream.count != fused.count:
-            reason = f"has {fused.count} frames and {stream.path} has {stream.count}"
-            raise InputError(fused.path, reason, "cut them so that frame matches frame")
-        if fused.size not in (stream.size, encoded_size(stream.size)):
-            reason = f"shows {shown_size(fused.size)} and {stream.path} {shown_size(stream.size)}"
-            raise InputError(fused.path, reason, "give the sources that it was fused from")
-
-
 def _frames(streams: "list[Stream]", ir_range: tuple[float, float] | None) -> "Iterator[Frames]":
+    """The sources' frames as `pomai fuse --video` pairs them, each with its fused frame."""
     from fusion.images.decode import to_gray
+    from fusion.inference.matching import match_streams, matched_frames
     from fusion.metrics.temporal import Frames
 
     infrared, visible, fused = streams
+    # frames of two folders are paired by number, whatever their rate
+    match = match_streams(infrared, visible, None if infrared.times or visible.times else 1.0)
+    _require_match(visible, fused, len(match.partners))
     height, width = fused.size
-    moments = zip(infrared.infrared(ir_range), visible.visible(), fused.visible(), strict=False)
-    for thermal, color, result in moments:
+    sources = matched_frames(infrared.infrared(ir_range), visible.visible(), match)
+    for (thermal, color), result in zip(sources, fused.visible(), strict=False):
         planes = (thermal, to_gray(color), to_gray(result))
         yield Frames(*(plane[:height, :width] for plane in planes))
+
+
+def _require_match(visible: "Stream", fused: "Stream", pairs: int) -> None:
+    from fusion.inference.streams import shown_size
+    from fusion.inference.video import encoded_size
+
+    remedy = "give the sources that it was fused from"
+    if pairs != fused.count:
+        reason = f"has {fused.count} frames, and its sources have {pairs} pairs of frames"
+        raise InputError(fused.path, reason, remedy)
+    if fused.size not in (visible.size, encoded_size(visible.size)):
+        reason = f"shows {shown_size(fused.size)} and {visible.path} {shown_size(visible.size)}"
+        raise InputError(fused.path, reason, remedy)

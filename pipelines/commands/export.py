@@ -1,13 +1,22 @@
 """`pomai export`: a trained network as ONNX or as a torch.export program."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from fusion.core.errors import InputError, unwritable
 
+if TYPE_CHECKING:
+    from fusion.methods.base import FusionMethod
+
 SUFFIXES = {"onnx": ".onnx", "torch": ".pt2"}
+
+TOLERANCE = 1e-3
+"""A quarter of a gray level."""
+
+MOST_OTHERS = 0.01
+"""Share of pixels that may differ by more: hash codes can tie in the last bit."""
 
 
 def export(
@@ -59,7 +68,28 @@ def export(
         raise unwritable(out, error) from error
     if fixed is None:
         print(f"{out}: any batch, height and width, from {smallest}x{smallest} pixels")
+    else:
+        print(f"{out}: one pair at a time, of height {fixed[0]} and width {fixed[1]} only")
+        if size is None:
+            print("the method's operations leave no size open; --size HEIGHT WIDTH takes another")
+    _compare(method, out, fixed or (max(smallest, 96), max(smallest, 128)))
+
+
+def _compare(method: "FusionMethod", out: Path, size: tuple[int, int]) -> None:
+    """Run the file once, and say how near its output is to the network's."""
+    from importlib.util import find_spec
+
+    from fusion.inference.export import difference
+
+    if out.suffix.lower() == ".onnx" and find_spec("onnxruntime") is None:
+        print("not compared with the network: ONNX Runtime is not installed (extra pomai[onnx])")
         return
-    print(f"{out}: one pair at a time, of height {fixed[0]} and width {fixed[1]} only")
-    if size is None:
-        print("the method's operations leave no size open; --size HEIGHT WIDTH takes another")
+    found = difference(method, out, size)
+    others = float((found > TOLERANCE).double().mean())
+    if not others <= MOST_OTHERS:
+        remedy = "do not use it, and report the method and your version of torch"
+        raise InputError(out, "does not compute what the network does", remedy)
+    print(
+        f"compared with the network: {1 - others:.2%} of the pixels are equal to {TOLERANCE:g}, "
+        f"the median difference is {float(found.median()):.1g} (range 0..1)"
+    )

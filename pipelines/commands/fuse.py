@@ -8,12 +8,13 @@ from functools import partial
 from math import inf
 from os.path import realpath
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from fusion.core.errors import InputError, list_names, unwritable
 from pipelines.commands.fuse_video import fuse_video
+from pipelines.commands.options import Accelerator
 
 if TYPE_CHECKING:
     from fusion.core.config import RuntimeConfig
@@ -39,10 +40,7 @@ def fuse(
         typer.Option(help="Infrared of more than 8 bits: values of black and white."),
     ] = None,
     overwrite: Annotated[bool, typer.Option(help="Fuse again where an output exists.")] = False,
-    accelerator: Annotated[
-        Literal["auto", "cpu", "cuda"],
-        typer.Option("--device", "--accelerator", help="Where to compute."),
-    ] = "auto",
+    accelerator: Accelerator = "auto",
     memory: Annotated[
         float, typer.Option(min=0.1, help="GiB of tensors; larger images are fused in tiles.")
     ] = 10.0,

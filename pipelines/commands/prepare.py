@@ -33,9 +33,9 @@ def prepare(
         ),
     ] = None,
     ignore: Annotated[int | None, typer.Option(help="masks: value of unlabeled pixels.")] = None,
-    without_background: Annotated[
-        bool, typer.Option(help="masks: leave class 0 out of the mean IoU.")
-    ] = False,
+    background: Annotated[
+        bool, typer.Option(help="masks: whether class 0 counts in the mean IoU.")
+    ] = True,
     pair_list: Annotated[
         list[str] | None,
         typer.Option("--list", help="SPLIT=FILE with the names of its pairs; repeatable."),
@@ -77,7 +77,7 @@ def prepare(
         "labels": labels,
         "classes": _classes(layout, classes) if classes else None,
         "ignore": ignore,
-        "background": False if without_background else None,
+        "background": None if background else False,
         "lists": _folders(pair_list, "--list") if pair_list else None,
         "split": protocol,
         "fractions": fractions,

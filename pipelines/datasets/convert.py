@@ -24,7 +24,8 @@ from fusion.images.decode import (
 )
 from fusion.images.pairs import Pair
 from pipelines.datasets.duplicates import describe_pair
-from pipelines.datasets.layout import BOXES, Item, Source
+from pipelines.datasets.labels import BOXES
+from pipelines.datasets.layout import Item, Source
 from segmentation.classes import IGNORE, MSRS
 from segmentation.labels import read_noted_label
 

@@ -1,14 +1,14 @@
 """Readers of data sets as they are published: a folder -> labeled pairs by split."""
 
 import os
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from detection.classes import CLASSES as M3FD_CLASSES
 from fusion.core.errors import InputError, list_names, unreadable
-from fusion.images.pairs import Pair, find_images, list_folder
+from fusion.images.pairs import Pair, find_images
 from fusion.images.prepared import SPLITS
 from pipelines.datasets.config import (
     MSRS_SPLITS,
@@ -21,6 +21,7 @@ from pipelines.datasets.config import (
     PairsConfig,
     PublishedSplits,
 )
+from pipelines.datasets.labels import annotations, require_labels, require_numbers, require_png
 from pipelines.datasets.night import is_night
 from pipelines.datasets.places import (
     drawn_split,
@@ -35,9 +36,6 @@ from pipelines.datasets.places import (
 from pipelines.datasets.problems import Problems
 from pipelines.datasets.splits import make_split
 from segmentation.classes import MSRS, LabelClasses
-
-BOXES = frozenset({".xml", ".txt"})
-"""Suffixes of box annotations, in any case."""
 
 NIGHT = "night.txt"
 """A list of the pairs taken at night may lie beside the folders of images."""
@@ -70,6 +68,7 @@ class Source:
     numbered: the same names in the order of YOLO text's numbers, for boxes.
     label_classes: of label images; None for boxes.
     left_out: further classes of boxes that are read and dropped.
+    selection: how the test pairs were chosen among the published ones; None if all are used.
     night: names of the pairs taken at night; None where day and night are not known.
     notes: what was found in the folders and how often.
     """
@@ -80,6 +79,7 @@ class Source:
     label_classes: LabelClasses | None = None
     left_out: Sequence[str] = ()
     items: list[Item] = field(default_factory=list)
+    selection: str | None = None
     night: list[str] | None = None
     notes: Counter[str] = field(default_factory=Counter)
 
@@ -119,22 +119,25 @@ def find_source(config: DatasetConfig, problems: Problems) -> Source:
 
 def _select(source: Source, config: PublishedSplits) -> None:
     """Keep the sampled pairs, hold the validation pairs out, and say so."""
-    if not config.sample and not config.hold_out:
-        if config.lists:
-            listed = ", ".join(f"{split} {file}" for split, file in config.lists.items())
-            source.protocol = f"lists {listed}"
-        return
+    lists, sample, seed = config.lists or {}, config.sample, config.sample_seed
+    protocol = [f"lists {', '.join(f'{s} {file}' for s, file in lists.items())}"] if lists else []
+    chosen = [f"list {lists['test']}"] if "test" in lists else []
     before = source.splits
-    split_of = drawn_split(before, config)
-    source.items = [
-        Item(split_of[key], item.pair, item.label)
-        for item in source.items
-        if (key := f"{item.split}/{item.pair.name}") in split_of
-    ]
-    drawn = [f"{count} of {len(before[split])} {split}" for split, count in config.sample.items()]
-    if config.hold_out:
-        drawn.append(f"{config.hold_out:.0%} of train as val")
-    source.protocol = f"official, drawn by seed {config.sample_seed}: {', '.join(drawn)}"
+    if sample or config.hold_out:
+        split_of = drawn_split(before, config)
+        source.items = [
+            Item(split_of[key], item.pair, item.label)
+            for item in source.items
+            if (key := f"{item.split}/{item.pair.name}") in split_of
+        ]
+        drawn = [f"{count} of {len(before[split])} {split}" for split, count in sample.items()]
+        if config.hold_out:
+            drawn.append(f"{config.hold_out:.0%} of train as val")
+        protocol.append(f"drawn by seed {seed}: {', '.join(drawn)}")
+    if "test" in sample:
+        chosen.append(f"{sample['test']} of {len(before['test'])}, drawn by seed {seed}")
+    source.protocol = ", ".join(protocol if lists else [source.protocol, *protocol])
+    source.selection = ", ".join(chosen) or None
 
 
 def _read(root: Path, config: DatasetConfig, problems: Problems) -> Source:
@@ -181,8 +184,8 @@ def _masks(root: Path, config: MSRSConfig | MasksConfig, problems: Problems) -> 
         pairs = _find(root, config, split, folders, problems)
         with problems.collected():
             found = images_at(folders[2])
-            _require_labels(folders[2], pairs, found)
-            _require_png([found[pair.name] for pair in pairs])
+            require_labels(folders[2], pairs, found)
+            require_png([found[pair.name] for pair in pairs])
             source.items += [Item(split, pair, found[pair.name]) for pair in pairs]
     source.notes.update(unread(root, config, names, official))
     return source
@@ -195,14 +198,6 @@ def _find(
     with problems.collected():
         return pairs_at(listed, root, split, places)
     return []
-
-
-def _require_png(labels: Sequence[Path]) -> None:
-    if others := [path for path in labels if path.suffix.lower() != ".png"]:
-        rest = f" (and {len(others) - 1} more labels are not PNG)" if others[1:] else ""
-        kind = others[0].suffix[1:].upper()
-        reason = f"a label is PNG, and {kind} can change its class indices{rest}"
-        raise InputError(others[0], reason, "export the labels as PNG")
 
 
 def _boxes(root: Path, config: M3FDConfig | BoxesConfig, problems: Problems) -> Source:
@@ -258,44 +253,14 @@ def _labeled(
     labels = folders[2]
     pairs = _find(root, config, split, folders, problems)
     with problems.collected():
-        found = _annotations(labels, [pair.name for pair in pairs])
+        found = annotations(labels, [pair.name for pair in pairs])
         text_only = {path.suffix.lower() for path in found.values()} == {".txt"}
         if ".txt" in {path.suffix.lower() for path in found.values()}:
-            _require_numbers(labels, config)
+            require_numbers(labels, config)
         if not text_only:  # by YOLO text's convention an image without objects has no file
-            _require_labels(labels, pairs, found)
+            require_labels(labels, pairs, found)
         return [Item(split, pair, found.get(pair.name)) for pair in pairs]
     return []
-
-
-def _require_numbers(labels: Path, config: M3FDConfig | BoxesConfig) -> None:
-    """Refuse a `classes.txt`, as labelImg writes it, that gives the classes other numbers."""
-    listing = (labels.parent if NAME_FIELD in labels.name else labels) / "classes.txt"
-    if not listing.is_file():
-        return
-    left_out = config.left_out if isinstance(config, BoxesConfig) else []
-    numbers = {
-        name.lower(): n for n, name in enumerate([*(config.classes or M3FD_CLASSES), *left_out])
-    }
-    for number, name in enumerate(read_names(listing)):
-        if numbers.get(name.lower(), number) != number:
-            reason = f"gives class '{name}' the number {number}, not {numbers[name.lower()]}"
-            raise InputError(listing, reason, "give `classes` in the order of that file")
-
-
-def _annotations(folder: Path, names: Sequence[str]) -> dict[str, Path]:
-    """VOC XML or YOLO text by stem; files with other stems than the images are ignored."""
-    pattern = folder.name if NAME_FIELD in folder.name else NAME_FIELD
-    folder = folder if pattern == NAME_FIELD else folder.parent
-    found: defaultdict[str, list[Path]] = defaultdict(list)
-    for path in list_folder(folder, "set `labels` to the folder of annotations"):
-        name = own_name(path.stem, pattern)
-        if path.suffix.lower() in BOXES and name is not None:
-            found[name].append(path)
-    if double := [path.name for name in names for path in found.get(name, ()) if found[name][1:]]:
-        reason = f"has two annotations of one image: {list_names(double)}"
-        raise InputError(folder, reason, "keep the one that is right")
-    return {name: found[name][0] for name in names if name in found}
 
 
 def _pairs(root: Path, config: PairsConfig, problems: Problems) -> Source:
@@ -311,8 +276,3 @@ def _pairs(root: Path, config: PairsConfig, problems: Problems) -> Source:
         found = _find(root, config, split, places, problems)
         source.items += [Item(split, pair) for pair in found]
     return source
-
-
-def _require_labels(folder: Path, pairs: Sequence[Pair], found: Mapping[str, Path]) -> None:
-    if missing := {pair.name for pair in pairs} - found.keys():
-        raise InputError(folder, f"has no label for {list_names(missing)}", "add the labels")

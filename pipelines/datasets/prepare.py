@@ -18,8 +18,8 @@ from fusion.core.names import require_name
 from fusion.core.protocol import protocol_digest
 from fusion.images.decode import COLORED_INFRARED
 from fusion.images.panels import spread
-from fusion.images.prepared import PreparedSet
-from pipelines.datasets.config import DatasetConfig, MasksConfig
+from fusion.images.prepared import SPLITS, PreparedSet
+from pipelines.datasets.config import BoxesConfig, DatasetConfig, MasksConfig, PublishedSplits
 from pipelines.datasets.convert import (
     BOX_NOTES,
     GRAY_VISIBLE,
@@ -183,26 +183,38 @@ def _repeats(config: DatasetConfig, source: Source, pairs: Sequence[Converted]) 
     """Notes on names and images that are in two splits.
 
     Raises:
-        InputError: a pair is in two published splits.
+        InputError: a pair is in two published splits. One that was drawn from another may hold
+            copies of its pairs.
     """
     same_name, same_pixels = defaultdict(set), defaultdict(set)
     for item, pair in zip(source.items, pairs, strict=True):
         same_name[pair.name].add(item.split)
         same_pixels[pair.digest].add((item.split, pair.name))
     copies = [sorted(places) for places in same_pixels.values() if len(dict(places)) > 1]
-    if copies and source.protocol == "official":
-        shown = [" and ".join(f"{split}/{name}" for split, name in places) for places in copies]
+    drawn = _drawn_splits(config)
+    if leaks := [places for places in copies if not drawn.issuperset(dict(places))]:
+        shown = [" and ".join(f"{split}/{name}" for split, name in places) for places in leaks]
         reason = f"has the same pair in two splits: {list_names(shown)}"
         raise InputError(config.source, reason, "remove it from one of them")
+    remedy = ": choose split `grouped`" if drawn == set(SPLITS) else ""
     names = sum(len(splits) > 1 for splits in same_name.values())
     return {
         note: count
         for note, count in {
             "the same name in two splits, with other images": names,
-            "the same pair in two splits: choose split `grouped`": len(copies),
+            f"the same pair in two splits{remedy}": len(copies),
         }.items()
         if count
     }
+
+
+def _drawn_splits(config: DatasetConfig) -> frozenset[str]:
+    """The splits that are drawn here from one set of pairs, not published apart."""
+    if isinstance(config, BoxesConfig) and not config.is_published:
+        return frozenset(SPLITS)
+    if isinstance(config, PublishedSplits):
+        return frozenset(("train", "val") if config.hold_out else ())
+    return frozenset(SPLITS)
 
 
 def _describe(
@@ -214,6 +226,7 @@ def _describe(
         classes=list(source.classes) if source.classes else None,
         splits=source.splits,
         split_protocol=source.protocol,
+        selection=source.selection,
         checksum=protocol_digest(source.splits),
         notes=dict(notes),
         night=source.night,

@@ -1,7 +1,7 @@
 """Files from web servers: interrupted downloads continue, and every failure names its remedy."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from errno import EDQUOT, ENOSPC
 from http import HTTPStatus
@@ -17,7 +17,7 @@ _TIMEOUT = 10, 60
 
 _AGAIN = "run the same command again: it continues where it stopped"
 
-_REFUSALS = {
+_REFUSALS: Mapping[int, str] = {
     HTTPStatus.UNAUTHORIZED: "wants a login",
     HTTPStatus.FORBIDDEN: "refuses access",
     HTTPStatus.NOT_FOUND: "no longer has this file",
@@ -98,7 +98,7 @@ def _require_file(url: str, response: requests.Response, page: str) -> None:
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         raise InputError(url, f"the server is not available (status {status})", "try again later")
     if status >= HTTPStatus.BAD_REQUEST:
-        why = _REFUSALS.get(HTTPStatus(status), "refuses")
+        why = _REFUSALS.get(status, "refuses")
         later = status == HTTPStatus.TOO_MANY_REQUESTS
         remedy = "try again in some hours" if later else f"look for a new address at {page}"
         raise InputError(url, f"the server {why} (status {status})", remedy)

@@ -16,7 +16,8 @@ class Difference(NamedTuple):
         difference: on the test images and seeds as they are.
         low: lower end of the confidence interval.
         high: upper end of the confidence interval.
-        p_value: two-sided share of draws on the other side of zero.
+        p_value: two-sided share of draws on the other side of zero, the value itself counted as
+            one more draw (Davison and Hinkley, 1997), so it is never 0.
     """
 
     difference: float
@@ -84,5 +85,8 @@ def compare(method: Values, reference: Values, confidence: float = 0.95) -> Diff
     differences = method - reference
     low, high = interval(differences, confidence)
     drawn = differences[1:][~np.isnan(differences[1:])]
-    beyond = min((drawn <= 0).mean(), (drawn >= 0).mean()) if drawn.size else np.nan
-    return Difference(float(differences[0]), low, high, float(np.minimum(1, 2 * beyond)))
+    if not drawn.size:
+        return Difference(float(differences[0]), low, high, np.nan)
+    beyond = min((drawn <= 0).sum(), (drawn >= 0).sum())
+    p_value = min(1.0, 2 * float(1 + beyond) / (drawn.size + 1))
+    return Difference(float(differences[0]), low, high, p_value)

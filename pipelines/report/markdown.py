@@ -82,10 +82,7 @@ def _costs(table: Leaderboard) -> str:
         "**What it costs**: size, and operations for a pair of 480×640 pixels; times, which no two "
         "runs share: `results/costs.csv`"
     )
-    lines = [
-        [method, *("–" if value is None else f"{value:,.10g}" for value in costs.values())]
-        for method, costs in table.costs.items()
-    ]
+    lines = [[method, *map(_cost, costs.values())] for method, costs in table.costs.items()]
     names = next(iter(table.costs.values()))
     return f"{title}\n\n" + markdown_table(["method", *names], lines)
 
@@ -220,6 +217,13 @@ def _header(name: str) -> str:
 def _spread(table: Leaderboard, column: Column, method: str) -> str:
     spread = table.spreads.get(column, {}).get(method)
     return "" if spread is None else f" ± {spread:.3f}"
+
+
+def _cost(value: float | None) -> str:
+    """A count, or four digits of another number."""
+    if value is None:
+        return "–"
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.4g}"
 
 
 def _number(value: float) -> str:

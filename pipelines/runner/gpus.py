@@ -11,10 +11,16 @@ VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
 class GpuPool:
-    """GPU ids; each is lent to one stage at a time. An id that is listed twice is lent twice."""
+    """GPU ids; each is lent to one stage at a time. An id that is listed twice is lent twice.
 
-    def __init__(self, ids: Sequence[str]) -> None:
+    Args:
+        ids: the GPUs.
+        hides: whether a stage sees no GPU but those lent to it, even if there are none to lend.
+    """
+
+    def __init__(self, ids: Sequence[str], hides: bool = False) -> None:
         self.size = len(ids)
+        self.hides = hides or bool(ids)
         self._free = list(ids)
 
     def take(self, count: int) -> tuple[str, ...] | None:

@@ -44,7 +44,11 @@ class Places(NamedTuple):
             return launcher, self.jobs or SLURM_JOBS, GpuPool([])
         ids = chosen_gpus(self.gpus)
         jobs = self.jobs or (len(ids) + 1 if ids else max(1, cores() // 2))
-        return LocalLauncher(shares(jobs, cores()), self.pull), jobs, GpuPool(ids)
+        return (
+            LocalLauncher(shares(jobs, cores()), self.pull),
+            jobs,
+            GpuPool(ids, self.gpus is not None),
+        )
 
 
 def advice(places: Places) -> str | None:

@@ -122,7 +122,7 @@ class Run:
         if gpus is None:
             return
         self._ready.remove(stage)
-        visible = gpus if self.pool.size else None
+        visible = gpus if self.pool.hides else None
         worker = self.launcher.start(stage, visible, log_of(stage))
         self._running[stage] = Running(worker, gpus, time.monotonic())
         threading.Thread(target=self._wait, args=(stage, worker), daemon=True).start()

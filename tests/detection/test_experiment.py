@@ -18,7 +18,7 @@ from detection.config import DetectionConfig
 from detection.curve import best_epoch
 from detection.experiment import BEST, train_and_test
 from detection.matches import average_precision
-from detection.offline import prepare
+from detection.offline import go_offline
 from detection.workspace import build_workspace
 from fusion.core.config import RuntimeConfig
 from fusion.core.errors import InputError
@@ -50,12 +50,12 @@ socket.getaddrinfo = refuse
 
 from detection.config import DetectionConfig
 from detection.experiment import train_and_test
-from detection.offline import prepare
+from detection.offline import go_offline
 from detection.workspace import build_workspace
 from fusion.core.config import RuntimeConfig
 
 root, work = map(Path, sys.argv[1:3])
-prepare(work.parent / "ultralytics")
+go_offline(work.parent / "ultralytics")
 from detection.resumable_trainer import ResumableTrainer
 start_epoch = ResumableTrainer._seed_epoch
 def noted(trainer):
@@ -208,7 +208,7 @@ def test_a_result_holds_what_was_found(shapes, tmp_path):
 
 def trainer_of(shapes, folder, **changes):
     folder.mkdir(exist_ok=True)
-    prepare(folder / "ultralytics")
+    go_offline(folder / "ultralytics")
     from detection.resumable_trainer import ResumableTrainer
     from detection.train import training_arguments
 
@@ -282,7 +282,7 @@ def test_the_optimizer_is_the_one_asked_for(shapes, tmp_path, name):
 
 @pytest.mark.slow
 def test_a_diverging_run_ends_with_the_reason(shapes, tmp_path):
-    prepare(tmp_path)
+    go_offline(tmp_path)
     from ultralytics.nn.tasks import DetectionModel
 
     model = DetectionModel("yolov5n.yaml", verbose=False)

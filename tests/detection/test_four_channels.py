@@ -7,7 +7,7 @@ import yaml
 
 from detection.config import DetectionConfig
 from detection.experiment import BEST, train_and_test
-from detection.offline import prepare
+from detection.offline import go_offline
 from detection.workspace import build_workspace
 from fusion.core.config import RuntimeConfig
 from fusion.images.prepared import PreparedSet
@@ -31,7 +31,7 @@ def test_the_description_says_how_many_channels_there_are(shapes, stacked, tmp_p
 
 
 def test_color_changes_as_that_of_a_fused_image_and_infrared_stays(tmp_path):
-    prepare(tmp_path / "ultralytics")
+    go_offline(tmp_path / "ultralytics")
     from ultralytics.data.augment import RandomHSV
 
     from detection.four_channels import with_color
@@ -50,7 +50,7 @@ def test_color_changes_as_that_of_a_fused_image_and_infrared_stays(tmp_path):
 
 def test_start_weights_see_the_colors_that_they_were_trained_with(tmp_path):
     """Ultralytics hands three channels over as R, G, B, and four as B, G, R, infrared."""
-    prepare(tmp_path / "ultralytics")
+    go_offline(tmp_path / "ultralytics")
     from ultralytics.nn.tasks import DetectionModel
 
     from detection.four_channels import load_first_filters
@@ -71,7 +71,7 @@ def test_start_weights_see_the_colors_that_they_were_trained_with(tmp_path):
 
 @pytest.mark.slow
 def test_a_detector_of_four_channels_is_trained_from_weights_of_three(shapes, stacked, tmp_path):
-    prepare(tmp_path / "ultralytics")
+    go_offline(tmp_path / "ultralytics")
     from ultralytics import YOLO
     from ultralytics.nn.tasks import DetectionModel
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detection.matches import RECALLS, Matches, average_precision, precision_recall
-from detection.offline import prepare
+from detection.offline import go_offline
 
 COLUMNS = ("image", "label", "confidence", "correct", "boxes")
 
@@ -55,7 +55,7 @@ def drawn_twice(matches, counts):
 
 @pytest.mark.parametrize("seed", range(5))
 def test_average_precision_is_that_of_ultralytics(seed, tmp_path):
-    prepare(tmp_path)
+    go_offline(tmp_path)
     from ultralytics.utils.metrics import ap_per_class
 
     matches = random_matches(seed)
@@ -83,7 +83,7 @@ def test_average_precision_by_hand():
 
 @pytest.mark.parametrize("label", [0, 2])
 def test_a_class_that_is_never_detected_has_a_precision_of_zero(tmp_path, label):
-    prepare(tmp_path)
+    go_offline(tmp_path)
     from ultralytics.utils.metrics import ap_per_class
 
     full = random_matches(0)

@@ -19,8 +19,8 @@ try:
     open_image(folder / "damaged.png")
 except InputError as error:
     assert "is not a readable image;" in str(error), error
-from detection.offline import prepare
-prepare(folder)
+from detection.offline import go_offline
+go_offline(folder)
 try:
     Image.open(folder / "damaged.png")
 except UnidentifiedImageError:

@@ -6,7 +6,7 @@ import torch
 
 from detection.config import DetectionConfig
 from detection.experiment import train_and_test
-from detection.offline import prepare
+from detection.offline import go_offline
 from detection.weights import SMALLEST_SHARE, check_weights, filled_share
 from detection.workspace import build_workspace
 from fusion.core.config import RuntimeConfig
@@ -19,7 +19,7 @@ CLASSES = ["square", "disc"]
 def saved(tmp_path_factory):
     """A function: a checkpoint of an untrained model, as its repository publishes it."""
     folder = tmp_path_factory.mktemp("weights")
-    prepare(folder / "home")
+    go_offline(folder / "home")
     from ultralytics.nn.tasks import DetectionModel
 
     def save(model, classes=80):
@@ -78,7 +78,7 @@ def state(path):
 
 @pytest.mark.parametrize("write", [text, empty, state])
 def test_files_without_a_network_are_refused(tmp_path, write):
-    prepare(tmp_path / "home")
+    go_offline(tmp_path / "home")
     path = tmp_path / "best.pt"
     write(path)
     with pytest.raises(

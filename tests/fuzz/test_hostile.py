@@ -141,7 +141,7 @@ SETTINGS = [
     ("channels", 10**9), ("channels", 60_000), ("blocks", 10**6), ("blocks", 1000),
     ("expansion", 1e308), ("expansion", float("inf")), ("expansion", float("nan")),
     ("ngmm.buckets", 10**9), ("ngmm.buckets", 10**6), ("ngmm.rounds", 10**9),
-    ("ngmm.neighbours", 10**6), ("ngmm.group_size", 10**9), ("camn.expansion", 1e9),
+    ("ngmm.neighbors", 10**6), ("ngmm.group_size", 10**9), ("camn.expansion", 1e9),
     ("camn.dilation", 10**9), ("heads", 10**9), ("heads", 0), ("channels", "64"),
     ("channels", 10**400), ("loss.ssim", 1e999), ("skip", "[/b]"),
 ]  # fmt: skip
@@ -299,7 +299,7 @@ OPTIONS = [
     (EVALUATE, "--fused", ("nope", "/dev/zero", "params.yaml", "x" * 5000, "a\0b")),
     (ANALYSE, "--seed", ("1" * 31,)),
     (ANALYSE, "--cka-pairs", ("0", "-1", "1" * 31)),
-    (ANALYSE, "--method-folder", ("nope", "/dev/zero", "x" * 5000, "a\0b", "pairs")),
+    (ANALYSE, "--weights", ("nope", "/dev/zero", "x" * 5000, "a\0b", "pairs")),
     (["export", "--out", "out.pt2", "--format", "torch"], "--size", (("0", "0"), ("-1", "16"))),
 ]  # fmt: skip
 HARMLESS = {"1e308", "1" * 31, "", "cuda"}

@@ -72,3 +72,10 @@ def test_dvc_ignores_exactly_the_code_that_changes_no_number():
     assert sorted(line for line in lines if line.endswith(".py")) == sorted(
         f"/{name}" for name in NO_RESULT
     )
+
+
+@pytest.mark.parametrize("stage", ["train", "teach", "fuse"])
+def test_settings_that_round_otherwise_run_a_stage_again(stage):
+    params = str(yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"][stage])
+    wanted = ["precision", "channels_last", "reproducible", *(["compile"] * (stage == "train"))]
+    assert all(f"'runtime.{name}'" in params for name in wanted)

@@ -6,6 +6,7 @@ import pytest
 
 from pipelines.report.day_night import ALL, COLUMNS
 from pipelines.report.gains import COLUMNS as GAINS
+from scripts.agreement import main as draw_agreement
 from scripts.tables import Section, main
 
 
@@ -111,3 +112,25 @@ def test_a_page_without_the_markers_is_refused(results, page):
     with pytest.raises(ValueError, match="no <!-- night:begin -->"):
         main(Section.night, results, page)
     assert page.read_text() == before
+
+
+def test_metrics_are_listed_by_their_agreement_with_detection(tmp_path):
+    ranks = [
+        ("set", "SD", "mAP@0.5", -0.2, -0.4, 0.1, 0.5, 10, 3),
+        ("set", "VIF", "mAP@0.5", 0.65, 0.5, 0.8, 0.0125, 10, 3),
+        ("set", "SCD", "mAP@0.5", None, None, None, None, 2, 3),
+        ("set", "VIF", "mAP@0.5:0.95", 0.9, None, None, 0.1, 10, None),
+    ]
+    columns = ["dataset", "metric", "score", "tau", "low", "high", "p", "methods", "seeds"]
+    pd.DataFrame(ranks, columns=columns).to_csv(tmp_path / "rank_agreement.csv", index=False)
+    page = tmp_path / "page.md"
+    page.write_text("<!-- agreement:begin --><!-- agreement:end -->")
+    main(Section.agreement, tmp_path, page)
+    assert page.read_text().splitlines()[1:-1] == [
+        "| metric | τ with mAP@0.5 | interval | p | rows |",
+        "|---|---|---|---|---|",
+        "| VIF | +0.65 | [+0.50, +0.80] | 0.013 | 10 |",
+        "| SD | -0.20 | [-0.40, +0.10] | 0.500 | 10 |",
+    ]
+    draw_agreement(tmp_path, tmp_path / "agreement.svg")
+    assert "Kendall" in (tmp_path / "agreement.svg").read_text()

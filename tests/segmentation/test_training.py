@@ -18,7 +18,7 @@ from segmentation.data import IGNORE
 from segmentation.experiment import repeatable, train_and_test
 from segmentation.labels import colorize
 from segmentation.models import build, require_sizes
-from segmentation.train import BEST, learning_rate, segmentation_loss
+from segmentation.train import BEST, best_epoch, learning_rate, segmentation_loss
 
 
 class KilledError(Exception):
@@ -368,3 +368,9 @@ def test_a_diverged_run_says_so(scenes, tiny, cpu, tmp_path):
         train_and_test(
             *scenes, tmp_path / "w", tiny.model_copy(update={"learning_rate": 1e30}), 0, cpu
         )
+
+
+def test_an_epoch_without_a_validation_score_is_never_the_best():
+    curve = [{"val_miou": value} for value in (None, float("nan"), 0.25, float("nan"), 0.125)]
+    assert best_epoch(curve) == 3
+    assert best_epoch(curve[:2]) == 2

@@ -15,7 +15,7 @@ class NGMMConfig(Config):
     group_size: int = Field(144, ge=1, le=2**20)
     buckets: int = Field(128, ge=2, multiple_of=2)
     rounds: int = Field(1, ge=1)
-    neighbours: int = Field(0, ge=0)
+    neighbors: int = Field(0, ge=0)
     temperature: float = Field(10.0, gt=0)
 
 

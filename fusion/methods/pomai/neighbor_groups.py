@@ -48,7 +48,7 @@ class NeighborGroupMatching(nn.Module):
         return features + attended.transpose(1, 2).reshape(shape)
 
     def _attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        size, neighbors = self.config.group_size, self.config.neighbours
+        size, neighbors = self.config.group_size, self.config.neighbors
         buckets = bucket_count(key.shape[1], size, self.config.buckets)
         rotation = self._draw(key.shape[2], key.device) if self.training else self.rotation
         outputs, scores = [], []

@@ -31,7 +31,7 @@ SIZES = [(1, 48, 64), (2, 97, 131), (1, 200, 136)]
 def small():
     """Several hash rounds, neighboring groups, one stem for both: every operator there is."""
     torch.manual_seed(0)
-    ngmm = NGMMConfig(group_size=30, buckets=16, rounds=2, neighbours=1)
+    ngmm = NGMMConfig(group_size=30, buckets=16, rounds=2, neighbors=1)
     config = PoMAIConfig(
         channels=4, heads=2, blocks=1, stem="luminance", ngmm=ngmm, micm=MICMConfig(reduction=2)
     )

@@ -89,6 +89,26 @@ def test_undefined_or_flat_results_are_an_error(tmp_path, value, message):
         fuse(Broken(value), tmp_path, tmp_path / "out")
 
 
+class BrokenOnWhite(FusionMethod):
+    """Undefined where the infrared image is all white."""
+
+    def forward(self, infrared, visible):
+        white = (infrared == 1).flatten(1).all(1)
+        return torch.where(white[:, None, None, None], torch.nan, infrared)
+
+
+def test_the_pair_of_a_batch_that_cannot_be_fused_is_named(tmp_path):
+    random = np.random.default_rng(0)
+    for kind in ("ir", "vi"):
+        (tmp_path / kind).mkdir()
+        for name in "abc":
+            pixels = random.integers(0, 256, (20, 20), dtype=np.uint8)
+            write_image(tmp_path / kind / f"{name}.png", pixels)
+    write_image(tmp_path / "ir/b.png", np.full((20, 20), 255, np.uint8))
+    with pytest.raises(InputError, match=r"vi/b.png.*undefined values"):
+        fuse(BrokenOnWhite(Config()), tmp_path, tmp_path / "out")
+
+
 @pytest.mark.parametrize(
     ("method", "flat"), [("maximum", "ir"), ("infrared", "ir"), ("visible", "vi")]
 )

@@ -12,7 +12,14 @@ from torch.nn import functional as F
 from fusion.images.decode import write_image
 from fusion.inference import tiles
 from fusion.inference.fuse import fuse_batch
-from fusion.inference.tiles import SMALLEST_TILE, MemoryPlan, Tiling, bytes_per_pixel, fuse_in_tiles
+from fusion.inference.tiles import (
+    ALIGNMENT,
+    SMALLEST_TILE,
+    MemoryPlan,
+    Tiling,
+    bytes_per_pixel,
+    fuse_in_tiles,
+)
 from fusion.methods.pomai.config import PoMAIConfig
 from fusion.methods.pomai.method import PoMAI
 
@@ -212,3 +219,25 @@ def test_a_limit_below_the_smallest_tile_is_said():
     plan = MemoryPlan(gib=0.1, network_bytes=20_000.0)
     assert plan.shortage(300, 300).startswith("needs 1.2 GiB whatever the tiles")
     assert MemoryPlan(gib=2.0, network_bytes=20_000.0).shortage(300, 300) == ""
+
+
+@given(st.integers(16, 700), st.sampled_from([64, 80, 256]))
+def test_tiles_start_on_the_grid_of_networks_that_halve(length, side):
+    seen = []
+
+    def method(infrared, visible):
+        seen.append(infrared)
+        return infrared
+
+    ramp = torch.arange(float(length)).expand(1, 1, 16, length)
+    fuse_in_tiles(method, ramp, ramp.expand(-1, 3, -1, -1), Tiling(side, overlap=32))
+    starts, stops = ([int(tile[0, 0, 0, at]) for tile in seen] for at in (0, -1))
+    assert all(start % ALIGNMENT == 0 for start in starts)
+    assert stops[-1] == length - 1
+    assert all(before - after >= 32 - 1 for before, after in zip(stops, starts[1:], strict=False))
+
+
+def test_a_method_with_tiles_of_its_own_gets_the_smallest_where_memory_is_short():
+    plan = MemoryPlan(0.1, 0.0)
+    assert plan.tiling(1080, 1920) == Tiling(SMALLEST_TILE)
+    assert "needs 0.1 GiB" in plan.shortage(1080, 1920)

@@ -6,7 +6,7 @@ from fusion.core.errors import InputError
 from fusion.images.decode import read_visible, to_gray, write_image
 from fusion.images.pairs import find_pairs
 from fusion.metrics.folders import BATCH_PIXELS, evaluate_pairs
-from fusion.metrics.summary import summarize
+from fusion.metrics.summary import RANGE, summarize
 
 
 @pytest.fixture
@@ -103,3 +103,29 @@ def test_what_stretching_would_add_is_what_stretched_images_measure(folders):
     assert promised.keys() == {"SD", "SF", "AG"}
     for name, share in promised.items():
         assert after[name] / before[name] - 1 == pytest.approx(share, rel=0.01), name
+
+
+def test_a_black_fused_image_has_no_psnr(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (20, 24), np.uint8)
+    for kind, pixels in {"ir": noise, "vi": noise.T.reshape(20, 24), "fused": 0 * noise}.items():
+        (tmp_path / kind).mkdir()
+        write_image(tmp_path / kind / "a.png", pixels)
+    frame = evaluate_pairs(find_pairs(tmp_path / "ir", tmp_path / "vi"), tmp_path / "fused")
+    assert np.isnan(frame["PSNR"]).all()
+    assert summarize(frame).metrics["PSNR"].undefined == 1
+
+
+def test_an_interval_does_not_depend_on_the_other_metrics():
+    values = np.random.default_rng(0).normal(size=(30, 3))
+    frame = pd.DataFrame(values, columns=["EN", "VIF", "SSIM"])
+    frame.loc[:4, "EN"] = np.nan
+    frame[RANGE] = 255.0
+    alone = summarize(frame[["VIF", RANGE]]).metrics["VIF"]
+    assert summarize(frame).metrics["VIF"] == alone
+    spread = frame["VIF"].std() / 30**0.5
+    assert alone.high - alone.low == pytest.approx(2 * 1.96 * spread, rel=0.15)
+
+
+def test_stretching_leaves_constant_images_as_they_are():
+    frame = pd.DataFrame({"SD": [10.0, 0.0], "SF": [4.0, 0.0], RANGE: [51.0, 0.0]})
+    assert summarize(frame).stretching == pytest.approx({"SD": 4.0, "SF": 4.0})

@@ -41,9 +41,10 @@ def run(monkeypatch, capsys, folder, *options):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("given", ["method", "method/weights.safetensors"])
+@pytest.mark.parametrize("given", ["method", "method/weights.safetensors", "pomai-tiny"])
 def test_numbers_and_pictures(monkeypatch, capsys, folder, given):
-    options = [f"--method-folder={folder / given}", "--cka-pairs=2"]
+    weights = given if given == "pomai-tiny" else folder / given
+    options = [f"--weights={weights}", "--cka-pairs=2"]
     contents = []
     for out in ("first", "second"):
         code, printed = run(monkeypatch, capsys, folder, f"--out={folder / out}", *options)
@@ -57,7 +58,8 @@ def test_numbers_and_pictures(monkeypatch, capsys, folder, given):
     assert content["pairs"] == 5
     assert sum(group["pairs"] for group in content["divergence"]["clusters"]) == 5
     assert content["cka"]["samples"] == 2 * 256
-    assert np.shape(content["cka"]["values"]) == (2, 2)
+    levels = 3 if given == "pomai-tiny" else 2
+    assert np.shape(content["cka"]["values"]) == (levels, levels)
     assert f"{content['sparsity']['GCR']['infrared']:.3f}" in printed
 
 
@@ -76,7 +78,7 @@ def test_without_a_method_or_a_folder_it_only_prints(monkeypatch, capsys, folder
         (lambda f: (f / "vi/3.png").unlink(), (), "without a partner"),
         (lambda f: (f / "ir/1.png").write_bytes(b"no"), (), "1.png: is not a readable image"),
         (lambda _: None, ("--out=/nowhere/x",), "/nowhere: is not a folder; make it first"),
-        (lambda _: None, ("--method-folder=/nowhere",), "card.json: is missing"),
+        (lambda _: None, ("--weights=/nowhere",), "/nowhere: is not a model"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(monkeypatch, capsys, folder, damage, options, message):

@@ -2,6 +2,7 @@
 
 import sys
 
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
@@ -48,8 +49,9 @@ def test_a_fused_video_may_lack_an_odd_last_row_and_nothing_else(monkeypatch, ca
         for number in range(4):
             write_image(folder / kind / f"{number}.png", np.full((33, 48), 9, np.uint8))
     assert run(monkeypatch, capsys, folder, "--video")[0] == 0
-    for number in range(4):
-        write_image(folder / "vi" / f"{number}.png", np.full((40, 48), 9, np.uint8))
+    for kind in ("ir", "vi"):
+        for number in range(4):
+            write_image(folder / kind / f"{number}.png", np.full((40, 48), 9, np.uint8))
     code, _ = run(monkeypatch, capsys, folder, "--video")
     assert "shows 48x32 and" in code
     assert "give the sources that it was fused from" in code
@@ -63,3 +65,26 @@ def test_other_numbers_of_frames_are_refused(monkeypatch, capsys, folder):
         "--ir-range: is for --video only"
         in run(monkeypatch, capsys, folder, "--ir-range", "0", "9")[0]
     )
+
+
+def test_frames_are_compared_with_those_that_they_were_fused_from(monkeypatch, capsys, tmp_path):
+    """Infrared has 5 frames a second and visible 10: each infrared frame belongs to two."""
+    for name, rate, levels in (("ir", 5, (20, 60, 100)), ("vi", 10, (20, 20, 60, 60, 100, 100))):
+        video = cv2.VideoWriter(
+            str(tmp_path / f"{name}.avi"), cv2.VideoWriter.fourcc(*"MJPG"), rate, (48, 32)
+        )
+        for level in levels:
+            video.write(np.full((32, 48, 3), level, np.uint8))
+        video.release()
+    (tmp_path / "fused").mkdir()
+    for number, level in enumerate((20, 20, 60, 60, 100, 100)):
+        write_image(tmp_path / "fused" / f"{number}.png", np.full((32, 48), level, np.uint8))
+    paths = [f"--ir={tmp_path / 'ir.avi'}", f"--vi={tmp_path / 'vi.avi'}"]
+    arguments = ["pomai", "evaluate", *paths, f"--fused={tmp_path / 'fused'}", "--video"]
+    monkeypatch.setattr(sys, "argv", arguments)
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    assert stop.value.code == 0
+    printed = capsys.readouterr().out
+    assert "6 frames" in printed
+    assert float(printed.split("flicker: ")[1].split()[0]) < 1.5

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 import torch
 
+from fusion.inference import export
 from fusion.inference.export import FACTS
 from fusion.methods.average import Average
 from fusion.methods.files import save_model
+from fusion.methods.maximum import Maximum
 from fusion.methods.wavelet import Wavelet
 from pipelines import cli
 
@@ -48,6 +50,7 @@ def test_onnx_of_any_size(monkeypatch, capsys, folder):
     code, printed = run(monkeypatch, capsys, folder, "mean.onnx")
     assert code == 0
     assert "mean.onnx: any batch, height and width, from 16x16 pixels" in printed
+    assert "100.00% of the pixels are equal to 0.001" in printed
     session = onnxruntime.InferenceSession(folder / "mean.onnx")
     for size in ((1, 16, 16), (2, 33, 50)):
         images = gray(*size)
@@ -66,6 +69,19 @@ def test_a_torch_program_of_a_wanted_size(monkeypatch, capsys, folder):
     images = gray(1, 40, 30)
     np.testing.assert_allclose(program(*map(torch.from_numpy, images)), mean(*images), atol=1e-3)
     assert json.loads(facts[FACTS])["size"] == [40, 30]
+
+
+def test_a_file_that_computes_something_else_is_refused(monkeypatch, capsys, folder):
+    write = export.write_torch
+
+    def writes_another(program, path, facts):
+        other = export.trace(Maximum(Maximum.config_class()), export.fixed_size(program))
+        write(other, path, facts)
+
+    monkeypatch.setattr(export, "write_torch", writes_another)
+    options = ("--format=torch", "--size", "40", "30")
+    code, _ = run(monkeypatch, capsys, folder, "mean.pt2", *options)
+    assert "mean.pt2: does not compute what the network does" in code
 
 
 @pytest.mark.parametrize(

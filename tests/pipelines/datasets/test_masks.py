@@ -202,10 +202,51 @@ def test_own_name():
 
 
 def test_lists_of_the_project_have_distinct_names():
-    for listing, count in (("tno-25.txt", 25), ("roadscene-50.txt", 50)):
-        assert len(set(read_names(LISTS / listing))) == count
+    for listing in LISTS.glob("*.txt"):
+        assert len(set(read_names(listing))) == int(listing.stem.rpartition("-")[2])
+
+
+def test_no_pair_is_in_two_lists_of_the_project():
+    for sets in ("msrs-*.txt", "roadscene-*.txt"):
+        names = [name for listing in LISTS.glob(sets) for name in read_names(listing)]
+        assert len(names) == len(set(names)) > 200
 
 
 def test_mirrored_copies_of_mfnet_keep_their_hour():
     assert is_night("00001N_flip") is True
     assert is_night("00001D_flip") is False
+
+
+def test_a_list_may_not_test_on_a_training_pair(write, run, tmp_path):
+    for kind, channels in (("ir", 1), ("vi", 3)):
+        for name in "abc":
+            write(f"{kind}/{name}.png", channels)
+    (tmp_path / "raw/train.txt").write_text("a\nb\n")
+    (tmp_path / "raw/test.txt").write_text("b\nc\n")
+    lists = {"train": "train.txt", "test": "test.txt"}
+    with pytest.raises(InputError, match=r"the same pair in two splits: test/b and train/b"):
+        run(layout="pairs", lists=lists)
+
+
+def test_what_is_held_out_may_repeat_a_training_pair(write, run, tmp_path):
+    for kind in ("ir", "vi"):
+        for split, names in {"train": "abcd", "test": "e"}.items():
+            for name in names:
+                write(f"{split}/{kind}/{name}.png", 1 if kind == "ir" else 3)
+        first = (tmp_path / f"raw/train/{kind}/a.png").read_bytes()
+        for name in "bcd":
+            (tmp_path / f"raw/train/{kind}/{name}.png").write_bytes(first)
+    facts = run(layout="pairs", hold_out=0.25)
+    assert facts["notes"]["the same pair in two splits"] == 1
+    assert facts["split_protocol"] == "official, drawn by seed 0: 25% of train as val"
+    assert facts["selection"] is None
+
+
+def test_lists_and_draws_are_both_named(write, run, tmp_path):
+    for kind, channels in (("ir", 1), ("vi", 3)):
+        for name in "abcdef":
+            write(f"{kind}/{name}.png", channels)
+    (tmp_path / "raw/test.txt").write_text("a\nb\nc\n")
+    facts = run(layout="pairs", lists={"test": "test.txt"}, sample={"test": 2})
+    assert facts["split_protocol"] == "lists test test.txt, drawn by seed 0: 2 of 3 test"
+    assert facts["selection"] == "list test.txt, 2 of 3, drawn by seed 0"

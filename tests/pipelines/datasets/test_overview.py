@@ -1,16 +1,27 @@
 """Counts of classes and contact sheets, on stand-ins of the official sets."""
 
+import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 from pydantic import TypeAdapter
 
 from fusion.core.errors import InputError
+from fusion.images.decode import read_visible
 from pipelines.datasets.config import DatasetConfig
 from pipelines.datasets.overview import overview
+from pipelines.datasets.sheet import varied
 from pipelines.download.registry import known_sets
 from segmentation.classes import FMB
 from tests.pipelines import standins
+
+ROW = 18 + 256 + 4
+"""Caption, image and gap of a pair's row, for images of 16x20 on panels 320 wide."""
+
+LEGEND = {6: 2 * 18 + 4, 9: 2 * 18 + 4, 15: 3 * 18 + 4}
+"""Pixels of the legend's lines by number of classes."""
 
 
 def config(name, root):
@@ -30,7 +41,7 @@ def test_pixels_of_every_class_are_counted(tmp_path):
         assert found.images[name] == sum(bool((label == index).any()) for label in labels)
     assert found.empty == 1
     assert "background only: 1 images" in str(found)
-    assert sheet.shape == (6 * (256 + 18 + 4), 3 * 320 + 2 * 4, 3)
+    assert sheet.shape == (LEGEND[15] + 6 * ROW, 3 * 320 + 2 * 4, 3)
 
 
 def test_labels_are_painted_over_the_visible_image(tmp_path):
@@ -40,7 +51,7 @@ def test_labels_are_painted_over_the_visible_image(tmp_path):
     found, sheet = overview(config("mfnet", tmp_path), pictures=1)
     assert found.night == 4
     assert (found.amounts["car"], found.images["car"]) == (8 * 320, 8)
-    red, _, blue = sheet[18:-4, -300:].reshape(-1, 3).mean(0)
+    red, _, blue = sheet[LEGEND[9] + 18 : -4, -300:].reshape(-1, 3).mean(0)
     assert blue > 0.6 * 128
     assert red < blue  # the class's color is (64, 0, 128)
 
@@ -48,12 +59,64 @@ def test_labels_are_painted_over_the_visible_image(tmp_path):
 def test_objects_are_counted_and_drawn(tmp_path):
     standins.m3fd(tmp_path)
     (tmp_path / "M3FD_Detection/Annotation/00000.xml").write_text("<annotation></annotation>")
-    found, sheet = overview(config("m3fd", tmp_path), pictures=2)
+    found, sheet = overview(config("m3fd", tmp_path), pictures=3)
     assert (found.amounts["People"], found.amounts["Lamp"], found.empty) == (5, 6, 1)
     assert "4 Lamp: 6 objects, 6 images" in str(found)
-    left, right = sheet[18:274, :320], sheet[18:274, -320:]
-    assert np.array_equal(left, right)  # the first has no objects
-    assert not np.array_equal(sheet[-260:-4, :320], sheet[-260:-4, -320:])
+    rows = [sheet[top : top + ROW][18:-4] for top in range(LEGEND[6], len(sheet), ROW)]
+    same = [np.array_equal(row[:, :320], row[:, -320:]) for row in rows]
+    assert same == [True, False, False]  # the first pair has no objects
+
+
+def test_a_rare_class_and_an_image_without_objects_are_shown(tmp_path):
+    standins.m3fd(tmp_path)
+    annotations = tmp_path / "M3FD_Detection/Annotation"
+    for number in range(12):
+        kind = {3: "Truck", 5: "Lamp"}.get(number, "People")
+        text = standins.VOC.format(standins.WIDTH, standins.HEIGHT, kind)
+        (annotations / f"{number:05d}.xml").write_text(
+            "<annotation></annotation>" if number == 8 else text
+        )
+    _, sheet = overview(config("m3fd", tmp_path), pictures=4)
+    visible = [
+        read_visible(tmp_path / f"M3FD_Detection/Vis/{number:05d}.png").pixels
+        for number in (0, 3, 5, 8)
+    ]
+    for place, picture in enumerate(visible):
+        row = sheet[LEGEND[6] + place * ROW :][18 : ROW - 4, :320]
+        wanted = cv2.resize(picture, (320, 256), interpolation=cv2.INTER_AREA)
+        assert np.array_equal(row, wanted)
+
+
+def test_the_legend_has_the_color_of_every_class(tmp_path):
+    standins.fmb(tmp_path)
+    _, sheet = overview(config("fmb", tmp_path))
+    legend = {tuple(color) for color in sheet[: LEGEND[15]].reshape(-1, 3).tolist()}
+    assert set(FMB.palette) <= legend
+
+
+@given(
+    st.lists(st.frozensets(st.sampled_from("abcd"), max_size=3), min_size=1, max_size=12),
+    st.integers(1, 14),
+)
+def test_the_pairs_chosen_show_all_they_can(classes, count):
+    places = varied(classes, count)
+    assert places == sorted(set(places))
+    assert len(places) == min(count, len(classes))
+    if count >= 5:
+        shown = [classes[place] for place in places]
+        assert frozenset().union(*shown) == frozenset().union(*classes)
+        assert (frozenset() in shown) == (frozenset() in classes)
+
+
+def test_night_is_said_beside_the_name(tmp_path):
+    standins.mfnet(tmp_path)
+    _, sheet = overview(config("mfnet", tmp_path), pictures=8)
+    captions = [
+        (sheet[top : top + 18, :320] < 128).any((0, 2)).nonzero()[0].max()
+        for top in range(LEGEND[9], len(sheet), ROW)
+    ]
+    day, night = captions[0::2], captions[1::2]
+    assert min(night) > max(day) + 30
 
 
 def test_all_broken_files_are_reported(tmp_path):

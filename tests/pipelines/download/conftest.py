@@ -7,7 +7,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-STATUSES = {"/gone": 404, "/private": 401, "/forbidden": 403, "/busy": 503, "/often": 429}
+STATUSES = {
+    "/gone": 404,
+    "/private": 401,
+    "/forbidden": 403,
+    "/busy": 503,
+    "/often": 429,
+    "/closed": 499,
+}
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -60,6 +60,7 @@ def test_a_part_longer_than_the_file_starts_again(server, tmp_path):
         ("/private", "wants a login", PAGE),
         ("/forbidden", "refuses access", PAGE),
         ("/busy", r"not available \(status 503\)", "try again later"),
+        ("/closed", r"refuses \(status 499\)", f"new address at {PAGE}"),
         ("/often", "too many requests", "in some hours"),
         ("/login", "web page in place of a file", f"open {PAGE}"),
         ("/moved", "web page at http.*/login in place of a file", f"open {PAGE}"),

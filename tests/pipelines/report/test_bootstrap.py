@@ -21,14 +21,14 @@ def test_a_difference_equals_a_loop_over_draws():
     assert found.difference == pytest.approx(first.mean() - second.mean())
     assert found.low == pytest.approx(np.quantile(drawn, 0.05))
     assert found.high == pytest.approx(np.quantile(drawn, 0.95))
-    below, above = np.mean(np.array(drawn) <= 0), np.mean(np.array(drawn) >= 0)
-    assert found.p_value == pytest.approx(2 * min(below, above))
+    beyond = min(np.sum(np.array(drawn) <= 0), np.sum(np.array(drawn) >= 0))
+    assert found.p_value == pytest.approx(2 * (beyond + 1) / 201)
 
 
 def test_draws_without_a_value_are_left_out():
     values = np.array([7.0, np.nan, 1.0, 2.0, 3.0, np.nan])
     assert interval(values) == pytest.approx(np.quantile([1, 2, 3], [0.025, 0.975]))
-    assert compare(values, np.zeros(6)).p_value == 0
+    assert compare(values, np.zeros(6)).p_value == 2 * 1 / 4
     assert np.isnan(interval(np.full(4, np.nan))).all()
 
 
@@ -81,3 +81,9 @@ def test_intervals_over_seeds_and_images_cover_the_truth_about_as_often_as_they_
     assert covered(1) < 0.85, "one seed: training noise is not included"
     assert 0.88 <= covered(2) <= 1
     assert 0.91 <= covered(5) <= 0.99
+
+
+def test_no_finite_number_of_draws_proves_a_difference():
+    difference = compare(np.arange(1.0, 101.0), np.zeros(100))
+    assert difference.low > 0
+    assert difference.p_value == pytest.approx(2 / 100)

@@ -66,7 +66,7 @@ def test_sizes_are_columns_of_the_leaderboard_and_times_are_not(measured, tmp_pa
     assert written.loc["pomai", "parameters"] == 98_647_381
     assert results.table.to_metrics()["average"]["cost"] == {"parameters": 0, "GFLOP": 0.0}
     text = to_markdown(results, [], [])
-    assert "| pomai | 98,647,381 | 98.647381 |" in text
+    assert "| pomai | 98,647,381 | 98.65 |" in text
     write_results(tmp_path / "results", results, text)
     stable = ("leaderboard.csv", "leaderboard.md", "metrics.json")
     assert not [n for n in stable if "31.4159" in (tmp_path / "results" / n).read_text()]

@@ -162,3 +162,18 @@ def test_an_interrupt_ends_the_workers_and_is_raised():
         Run(plan, launcher, 4, GpuPool([]), lambda _: 0, record).complete()
     assert record.ends == ["start"]
     assert time.monotonic() - began < 30
+
+
+@pytest.mark.parametrize(("hides", "seen"), [(True, ()), (False, None)])
+def test_without_gpus_a_stage_sees_all_unless_they_are_hidden(hides, seen):
+    launcher, record = Sleepers(), Record()
+    launcher.record, given = record, []
+    start = launcher.start
+
+    def noted(stage, gpus, log):
+        given.append(gpus)
+        return start(stage, gpus, log)
+
+    launcher.start = noted
+    Run(Plan({"a": set()}, {"a"}), launcher, 1, GpuPool([], hides), lambda _: 1, record).complete()
+    assert given == [seen]
