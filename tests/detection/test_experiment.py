@@ -244,6 +244,7 @@ def test_numbers_are_the_same_where_albumentations_is_installed(shapes, tmp_path
     assert curves[0] == curves[1]
 
 
+@pytest.mark.slow
 def test_a_mosaic_without_all_images_in_memory_is_refused(shapes, tmp_path, monkeypatch):
     """It would be made of the images read last, which a continued run does not know."""
     short = SimpleNamespace(available=1000, total=1000)
@@ -270,6 +271,7 @@ def test_of_equal_epochs_the_first_is_kept_and_reported(shapes, tmp_path):
     assert kept == kept[:1] * 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["SGD", "AdamW"])
 def test_the_optimizer_is_the_one_asked_for(shapes, tmp_path, name):
     trainer = trainer_of(shapes, tmp_path, epochs=1, optimizer=name)
@@ -278,6 +280,7 @@ def test_the_optimizer_is_the_one_asked_for(shapes, tmp_path, name):
     assert {group["initial_lr"] for group in trainer.optimizer.param_groups} == {0.01}
 
 
+@pytest.mark.slow
 def test_a_diverging_run_ends_with_the_reason(shapes, tmp_path):
     go_offline(tmp_path)
     from ultralytics.nn.tasks import DetectionModel

@@ -69,6 +69,7 @@ def test_start_weights_see_the_colors_that_they_were_trained_with(tmp_path):
     assert torch.equal(four.state_dict()["model.1.conv.weight"], later)
 
 
+@pytest.mark.slow
 def test_a_detector_of_four_channels_is_trained_from_weights_of_three(shapes, stacked, tmp_path):
     go_offline(tmp_path / "ultralytics")
     from ultralytics import YOLO

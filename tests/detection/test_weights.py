@@ -32,6 +32,7 @@ def saved(tmp_path_factory):
     return save
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("model", "classes"), [("yolov5n", 80), ("yolov5n", 2), ("yolo11n", 1)])
 def test_weights_of_the_same_model_for_any_classes_are_taken(saved, model, classes):
     path = saved(model, classes)
@@ -39,6 +40,7 @@ def test_weights_of_the_same_model_for_any_classes_are_taken(saved, model, class
     assert filled_share(model, path, 2)[0] > 0.98
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "other"),
     [

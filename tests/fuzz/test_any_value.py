@@ -57,7 +57,8 @@ def outcome(call, *arguments):
         return str(error)
 
 
-@settings(max_examples=300, deadline=2000)
+@pytest.mark.slow
+@settings(max_examples=120, deadline=2000)
 @given(way=st.sampled_from(list(places(PARAMS))), value=values)
 @example(way=("runtime",), value={"\n": None})
 def test_parameters_are_valid_or_the_error_names_the_file(way, value):
@@ -80,7 +81,8 @@ def model(tmp_path_factory):
 RELEASED_CARD = json.loads((RELEASED / f"{released_networks()[-1]}.json").read_text())
 
 
-@settings(max_examples=150, deadline=5000)
+@pytest.mark.slow
+@settings(max_examples=60, deadline=5000)
 @given(way=st.sampled_from(list(places(RELEASED_CARD))), value=values)
 def test_a_card_is_followed_or_the_error_names_a_file(model, way, value):
     card = replaced(RELEASED_CARD, way, value)

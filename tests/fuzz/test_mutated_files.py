@@ -15,6 +15,7 @@ from tests.fuzz.harness import run
 from tests.fuzz.mutations import mutate
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pattern", COMMANDS)
 def test_valid_inputs_work(server, valid, tmp_path, pattern):
     for command in COMMANDS[pattern]:

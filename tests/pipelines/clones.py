@@ -16,14 +16,15 @@ IDENTITY = ("-c", "user.name=test", "-c", "user.email=test@example.org")
 FUSION_ONLY = ("detect_on=[]", "segment_on=[]")
 
 
-def run(project, *command, code=0):
+def run(project, *command, code=0, fresh=False):
     """A command in the project, with the environment's `bin` on PATH as `uv run` gives it.
 
-    A folder `bin` beside the project comes first, where there is one.
+    A folder `bin` beside the project comes first, where there is one: its programs start from
+    loaded packages, unless the command is to run in a fresh process, as a user's does.
     """
     environment = {"OMP_NUM_THREADS": "2"} | os.environ
-    folders = (str(project.parent / "bin"), str(BIN), os.environ["PATH"])
-    environment["PATH"] = os.pathsep.join(folders)
+    first = [] if fresh else [str(project.parent / "bin")]
+    environment["PATH"] = os.pathsep.join([*first, str(BIN), os.environ["PATH"]])
     environment["DVC_NO_ANALYTICS"] = "1"
     environment.pop("PYTHONDONTWRITEBYTECODE", None)  # as most users: compiled modules appear
     result = subprocess.run(
@@ -72,5 +73,16 @@ def restore(project):
 
 def overrides(*values):
     """The profile's, and others that replace those of the same key."""
-    chosen = {value.partition("=")[0]: value for value in (*PROFILE, *values)}
-    return [item for value in chosen.values() for item in ("-S", value)]
+    return list({value.partition("=")[0]: value for value in (*PROFILE, *values)}.values())
+
+
+def reproduce(project, *values):
+    """`dvc repro` with other parameters; returns what it prints."""
+    run(project, "pomai", "params", *overrides(*values))
+    return run(project, "dvc", "repro")
+
+
+def experiment(project, *values, target=()):
+    """`dvc exp run` with other parameters; returns what it prints."""
+    settings = [item for value in overrides(*values) for item in ("-S", value)]
+    return run(project, "dvc", "exp", "run", *target, *settings)

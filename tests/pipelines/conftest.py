@@ -12,10 +12,10 @@ from tests.pipelines.preloaded import Server
 def project(reproduced, stages, tmp_path_factory):
     """A copy of the reproduced clone, for one module to change.
 
-    The clone's stages were fresh processes; those of the copy start from loaded packages.
+    Its programs start from loaded packages.
     """
     project = tmp_path_factory.mktemp("clone") / "project"
-    stages.write_launcher(project.parent / "bin")
+    stages.write_launchers(project.parent / "bin")
     shutil.copytree(reproduced, project, symlinks=True)
     return project
 
@@ -28,7 +28,7 @@ def stages():
 
 
 @pytest.fixture(scope="session")
-def reproduced(tmp_path_factory, worker_id):
+def reproduced(stages, tmp_path_factory, worker_id):
     """A clone with everything that Git tracks or would track, reproduced once for all processes."""
     shared = tmp_path_factory.getbasetemp()
     if worker_id != "master":
@@ -36,7 +36,7 @@ def reproduced(tmp_path_factory, worker_id):
     project = shared / "reproduced"
     with FileLock(shared / "reproduced.lock"):
         if not (shared / "reproduced.done").exists():
-            shutil.rmtree(project, ignore_errors=True)
+            stages.write_launchers(shared / "bin")
             _clone(project)
             (shared / "reproduced.done").touch()
     return project

@@ -33,13 +33,23 @@ def data(monkeypatch):
 @pytest.mark.slow
 @pytest.mark.parametrize("profile", options("profile"))
 def test_every_profile_with_every_ablation_and_method_is_valid(profile):
-    rows = options("method")
+    """An ablation changes PoMAI alone; the other methods are composed once a profile."""
+    every = options("method")
     with initialize_config_dir(str(CONF), version_base=None):
         for ablation in options("ablation"):
+            rows = every if ablation == "none" else ["average", "pomai"]
             overrides = [f"profile={profile}", f"ablation={ablation}", f"method=[{','.join(rows)}]"]
             composed = OmegaConf.to_container(hydra_compose("config", overrides), resolve=True)
             settings = params.Params.model_validate(composed)
             assert set(settings.methods) == set(rows)
+
+
+def test_an_ablation_changes_pomai_alone():
+    for ablation in options("ablation"):
+        changed = yaml.safe_load((CONF / f"ablation/{ablation}.yaml").read_text()) or {}
+        assert set(changed) <= {"methods", "training"}, ablation
+        names = {*changed.get("methods", {}), *changed.get("training", {})}
+        assert all(name.partition("-")[0] == "pomai" for name in names), ablation
 
 
 def imported():

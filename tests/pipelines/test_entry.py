@@ -1,6 +1,7 @@
 """The border of all commands, each run as a process."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,9 @@ from pathlib import Path
 import pytest
 
 from fusion.core.code import ROOT
+from fusion.core.errors import InputError
+from pipelines.compose import compose
+from pipelines.entry import run_stage
 
 BEGIN = "import sys, errno\nfrom pipelines.entry import guard\n"
 
@@ -120,22 +124,39 @@ def test_without_an_output_nothing_is_lost_unseen(ends, body, expected):
     assert ends("sys.exit('error: x')", preexec_fn=lambda: os.close(2)) == (1, "", "")
 
 
+PHASES = "has no training phase 'pomai-stage1'; it has pomai-"
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("prepare nope", "has no data set 'nope'; it has m3fd, msrs"),
+        ("fuse pomia msrs", "has no row of methods 'pomia'; it has average, "),
+        ("train pomai-stage1", PHASES),
+        ("model nope", "has no row of methods 'nope'"),
+        ("detect pomai nope 0", "has no data set 'nope'; it has m3fd, msrs"),
+    ],
+)
+def test_a_stage_says_which_names_there_are(command, message, tmp_path, monkeypatch):
+    settings = ["profile=tiny", "method=[average,pomai]", "runtime.reproducible=false"]
+    compose(tmp_path / "params.yaml", settings, ROOT / "conf")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["stages", *command.split()])
+    with pytest.raises(InputError, match=re.escape(f"params.yaml: {message}")):
+        run_stage()
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "message"),
     [
         ("evalute", "stage 'evalute': does not exist; choose from generate, prepare, "),
-        ("prepare nope", "params.yaml: has no data set 'nope'; it has m3fd, msrs"),
-        ("fuse pomia msrs", "params.yaml: has no row of methods 'pomia'; it has average, "),
-        ("train pomai-stage1", "params.yaml: has no training phase 'pomai-stage1'; it has pomai-"),
-        ("model nope", "params.yaml: has no row of methods 'nope'"),
-        ("detect pomai nope 0", "params.yaml: has no data set 'nope'; it has m3fd, msrs"),
+        ("train pomai-stage1", f"params.yaml: {PHASES}"),
     ],
 )
-@pytest.mark.slow
-def test_a_stage_says_which_names_there_are(command, message):
-    stage, *names = command.split()
+def test_its_process_ends_in_that_line(command, message):
     done = subprocess.run(
-        [sys.executable, "-m", "pipelines.stages", stage, *names],
+        [sys.executable, "-m", "pipelines.stages", *command.split()],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -9,11 +9,12 @@ from fusion.methods.files import WEIGHTS
 from tests.pipelines.clones import (
     FUSION_ONLY,
     PROFILE,
+    experiment,
     lock,
     metrics,
     modified,
-    overrides,
     ran,
+    reproduce,
     restore,
     run,
     table,
@@ -24,8 +25,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]  # stages import slow
 
 def test_an_ablation_reruns_only_what_it_changes(project):
     before = metrics(project)
-    settings = overrides("ablation=no_micm", "fuse_on=[msrs]", *FUSION_ONLY)
-    output = run(project, "dvc", "exp", "run", *settings)
+    output = experiment(project, "ablation=no_micm", "fuse_on=[msrs]", *FUSION_ONLY)
     stages = ran(output)
     assert "train@pomai-stage_two" in stages
     assert "Stage 'train@pomai-stage_one' didn't change, skipping" in output
@@ -37,14 +37,16 @@ def test_an_ablation_reruns_only_what_it_changes(project):
 
 
 def test_another_seed_gives_another_network_the_same_seed_the_same(project):
+    """In a fresh process, and in one that started from loaded packages, as all others here."""
     weights, locked = project / f"models/pomai-stage_one/{WEIGHTS}", lock(project)
     before = weights.read_bytes()
-    run(project, "dvc", "exp", "run", "train@pomai-stage_one", *overrides("seed=1"))
+    experiment(project, "seed=1", target=["train@pomai-stage_one"])
     assert weights.read_bytes() != before
     restore(project)
     assert weights.read_bytes() == before
     shutil.rmtree(project / "runs")  # or a finished run would not be redone
-    run(project, "dvc", "repro", "--force", "--single-item", "train@pomai-stage_one")
+    command = ("dvc", "repro", "--force", "--single-item", "train@pomai-stage_one")
+    run(project, *command, fresh=True)
     now = lock(project)
     made, again = (
         [out for out in state.pop("train@pomai-stage_one")["outs"] if out["path"][:6] != "costs/"]
@@ -123,8 +125,7 @@ def test_a_method_is_one_file_and_its_block_of_parameters(project):
     models = modified(project, "models/pomai-*")
     (project / "fusion/methods/toy.py").write_text(TOY.lstrip())
     (project / "conf/method/toy.yaml").write_text(TOY_PARAMETERS.lstrip())
-    settings = overrides("method=[average,pomai,toy]", "fuse_on=[msrs]", *FUSION_ONLY)
-    output = run(project, "dvc", "exp", "run", *settings)
+    output = reproduce(project, "method=[average,pomai,toy]", "fuse_on=[msrs]", *FUSION_ONLY)
     stages = {"train@toy-only", "model@toy", "fuse@toy-msrs", "evaluate@toy-msrs", "report", "page"}
     cards = {"model@average", "model@pomai"}  # look whether their method's code is among the new
     assert ran(output) == stages | cards, "the toy's own stages, nothing of the others"

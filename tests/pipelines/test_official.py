@@ -1,5 +1,8 @@
 """The profiles of official data: composed, validated, and prepared on tiny stand-ins."""
 
+import os
+from functools import cache
+
 import pytest
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
@@ -36,6 +39,11 @@ SPLITS = {
 
 
 def composed(profile):
+    return composition(profile, os.environ.get("FUSION_DATA"))
+
+
+@cache
+def composition(profile, _):
     with initialize_config_dir(str(ROOT / "conf"), version_base=None):
         content = hydra_compose("config", [f"profile={profile}"])
     return params.Params.model_validate(OmegaConf.to_container(content, resolve=True))

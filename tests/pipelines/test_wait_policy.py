@@ -45,7 +45,7 @@ LIGHT = {
 """They never load torch."""
 
 
-@pytest.mark.parametrize("policy", [None, "ACTIVE"])
+@pytest.mark.parametrize("policy", [None, pytest.param("ACTIVE", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("program", sorted({*PROGRAMS} - LIGHT))
 def test_threads_wait_passively_unless_the_user_says_otherwise(program, policy):
     environment = {k: v for k, v in os.environ.items() if k != "OMP_WAIT_POLICY"}

@@ -13,6 +13,7 @@ from segmentation.experiment import train_and_test
 from segmentation.models import build
 
 
+@pytest.mark.slow
 def test_what_only_infrared_shows_is_learned(scenes, tiny, cpu, tmp_path):
     """The visible images are replaced by noise, which tells no class."""
     _, dataset = scenes

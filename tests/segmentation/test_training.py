@@ -41,6 +41,7 @@ def changed(config, **values):
     return SegmentationConfig(**{**config.model_dump(), **values})
 
 
+@pytest.mark.slow
 def test_every_step_of_the_experiment_is_there_and_a_seed_repeats_it(scenes, tiny, cpu, tmp_path):
     results = [
         train_and_test(*scenes, tmp_path / f"run{run}", tiny, seed, cpu, pictures=tmp_path / "p")
@@ -131,6 +132,7 @@ def test_whatever_of_a_run_is_damaged_the_result_is_the_same(scenes, tiny, cpu, 
         shutil.rmtree(work)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop", [1, 2, 3])
 def test_a_killed_run_ends_as_if_it_had_never_stopped(scenes, tiny, cpu, tmp_path, stop):
     config = changed(tiny, validate_every=2)
@@ -306,6 +308,7 @@ def test_losses_are_their_definitions_and_padding_does_not_count(kind):
     assert segmentation_loss(logits, labels, kind).item() == pytest.approx(expected.item())
 
 
+@pytest.mark.slow
 def test_a_network_that_cannot_take_the_images_is_refused_before_training(
     scenes, tiny, cpu, tmp_path
 ):

@@ -62,6 +62,7 @@ def encode(network, image):
     return layers
 
 
+@pytest.mark.slow
 def test_layers_of_each_modality_are_told_apart(network, pair_folder):
     """With so many positions that every pixel is seen, the result is that of whole feature maps."""
     folder = pair_folder(count=1)

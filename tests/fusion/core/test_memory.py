@@ -16,7 +16,7 @@ torch.set_num_threads(1)
 
 def work():
     planes = torch.ones(20 << 20)  # above what glibc would ever keep by itself, in a thread too
-    for _ in range(10):
+    for _ in range(4):
         planes = (planes * 2 + planes).relu()
 
 def run():

@@ -24,6 +24,7 @@ def test_batches_have_one_size_and_every_header_is_read_once(tmp_path, monkeypat
     assert len(opened) == 4
 
 
+@pytest.mark.slow
 def test_the_limit_of_megapixels_is_the_callers(tmp_path):
     path = tmp_path / "huge.png"
     Image.new("1", (30000, 10000)).save(path)

@@ -71,6 +71,7 @@ def test_a_name_that_no_file_can_have_is_refused(tmp_path):
         read_visible(tmp_path / ("n" * 300))
 
 
+@pytest.mark.slow
 def test_an_image_above_the_limit_is_told_by_its_size(tmp_path):
     path = tmp_path / "huge.png"
     Image.new("1", (30000, 10000)).save(path)

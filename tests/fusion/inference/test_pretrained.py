@@ -106,6 +106,7 @@ def test_loading_is_the_package_s_front_door_and_costs_nothing_before_it_is_used
         _ = fusion.unload
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", released_networks())
 def test_every_released_network_fuses_a_scene(name):
     """A hot spot in the dark and a pattern in the light are both in the result."""

@@ -47,7 +47,7 @@ def pair(height, width, seed=0):
     )
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=15)
 @given(st.integers(16, 300), st.integers(16, 300), st.sampled_from([64, 96]))
 def test_tiles_of_a_local_method_are_the_whole_image(height, width, side):
     """The receptive field fits into a quarter of the overlap, so there is nothing to see."""
@@ -58,6 +58,7 @@ def test_tiles_of_a_local_method_are_the_whole_image(height, width, side):
     torch.testing.assert_close(tiled, whole, rtol=0, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_receptive_field_beyond_the_overlap_leaves_a_trace():
     images = pair(200, 200)
     tiled = fuse_in_tiles(Blur(24), *images, Tiling(64, overlap=32))
@@ -82,6 +83,7 @@ def test_tiles_that_disagree_are_joined_by_a_ramp_without_a_step():
     assert fused.diff(dim=-1).abs().max() <= 1 / 16 + 1e-6, "over half of 32 pixels"
 
 
+@pytest.mark.slow
 def test_what_tiling_changes_in_pomai_is_small():
     """Its attention is global: tiles see other statistics, so only nearly the same image."""
     torch.manual_seed(0)
@@ -183,13 +185,18 @@ from fusion.core.memory import keep_freed_memory
 keep_freed_memory()
 from fusion.inference.fuse import fuse_pairs
 from fusion.images.pairs import Pair
-from fusion.methods.pomai.config import PoMAIConfig
-from fusion.methods.pomai.method import PoMAI
 from fusion.core.config import RuntimeConfig
+import torch
+
+class Wide(torch.nn.Module):  # little arithmetic, and some hundred bytes a pixel as networks have
+    restores_color = False
+    def forward(self, infrared, visible):
+        planes = torch.cat([infrared, visible] * 16, 1)
+        return (planes + planes.flip(1)).mean(1, keepdim=True)
+
 pair = Pair("big", Path(sys.argv[1]), Path(sys.argv[2]))
 runtime = RuntimeConfig(accelerator="cpu", memory_gib=float(sys.argv[4]))
-network = PoMAI(PoMAIConfig(channels=4, heads=1, blocks=1)).eval()
-fuse_pairs(network, [pair], Path(sys.argv[3]), stretched=False, batch_size=1, runtime=runtime)
+fuse_pairs(Wide().eval(), [pair], Path(sys.argv[3]), stretched=False, batch_size=1, runtime=runtime)
 status = Path("/proc/self/status").read_text()  # not getrusage: its peak outlives exec
 print(int(status.partition("VmHWM:")[2].split()[0]) / 2**20)
 """

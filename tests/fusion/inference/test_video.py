@@ -322,6 +322,7 @@ def test_fused_videos_are_what_browsers_play(videos, tmp_path, suffix, codec):
         assert (context.name.removeprefix("lib"), context.pix_fmt) == (codec, "yuv420p")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["mp4", "folder"])
 def test_a_long_video_takes_no_more_memory_than_a_short_one(tmp_path, suffix):
     peaks = []

@@ -277,6 +277,7 @@ def test_fusion_trains_everything_from_where_reconstruction_ended(tmp_path):
     assert phase.method.training
 
 
+@pytest.mark.slow
 def test_both_phases_learn():
     first = reconstruction()
     losses = train_briefly(first, steps=12)

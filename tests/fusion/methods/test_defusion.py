@@ -85,6 +85,7 @@ def drawn(network, size):
     return network.fuse(network.decompose(rgb(infrared), rgb(visible)))
 
 
+@pytest.mark.slow
 def test_variants_are_recognized_from_their_weights(filled):
     variant, converted, network = filled
     assert converted.variant == variant
@@ -92,6 +93,7 @@ def test_variants_are_recognized_from_their_weights(filled):
     assert parameters(network) == PARAMETERS[variant]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", SIZES)
 def test_network_draws_what_the_authors_does(filled, size):
     variant, _, network = filled

@@ -114,6 +114,7 @@ def test_sensors_see_noise_of_the_given_deviation_and_none_is_drawn_for_zero():
     assert torch.equal(torch.rand(3), drawn)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["sensing", "fusion"])
 def test_noise_reaches_the_sensors_of_both_phases(name):
     def terms(noise):
@@ -162,6 +163,7 @@ def test_a_fuser_that_draws_black_and_white_only_stops_with_a_remedy():
     assert "lower learning_rate" in fault.remedy
 
 
+@pytest.mark.slow
 def test_a_rate_that_saturates_the_fuser_stops_training_and_a_lower_one_goes_through(
     pair_folder, tmp_path
 ):

@@ -295,6 +295,7 @@ def test_tuning_has_a_loss_of_its_own():
     assert phase.method.config == second.method.config  # stages one and two were trained with it
 
 
+@pytest.mark.slow
 def test_tuning_learns_vif():
     """Trained for fidelity alone, the network keeps more of both sources."""
     loss = FusionLossConfig(ssim=0, mse=0, intensity=0, gradient=0, fidelity=1.0)

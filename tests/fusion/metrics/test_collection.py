@@ -49,6 +49,7 @@ def test_batches_of_any_size_add_up():
     )
 
 
+@pytest.mark.slow
 def test_two_processes_reduce_to_what_one_measures(start_process, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]

@@ -49,7 +49,10 @@ def test_every_metric_has_a_function():
     }
 
 
-@pytest.mark.parametrize("name", SHORT)
+SLOW = [pytest.param(n, marks=pytest.mark.slow) if n[:3] == "FMI" else n for n in SHORT]
+
+
+@pytest.mark.parametrize("name", SLOW)
 def test_a_function_is_the_metric_of_its_name(name):
     function = getattr(metrics, SHORT[name])
     expected = metrics.compute(*IMAGES, names=[name])[name]

@@ -70,7 +70,9 @@ def test_the_twelve_are_their_plain_formulation(name, make, seed, height, width)
     ("name", "definition"),
     [("Nabf", slow.nabf), ("FMI-pixel", slow.fmi), ("Qcb", slow.qcb), ("Qcv", slow.qcv)],
 )
-@pytest.mark.parametrize("shape", [(48, 48), (33, 50), (40, 37)])
+@pytest.mark.parametrize(
+    "shape", [(33, 50), *(pytest.param(s, marks=pytest.mark.slow) for s in ((48, 48), (40, 37)))]
+)
 def test_the_others_are_their_definitions(name, definition, shape):
     for make in (scene, noise, spots):
         planes = make(3, *shape)
@@ -78,6 +80,7 @@ def test_the_others_are_their_definitions(name, definition, shape):
         assert value(name, *planes) == pytest.approx(expected, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_gradient_fmi_is_pixel_fmi_of_the_horizontal_gradients():
     planes = scene(1, 30, 41)
     gradients = (np.gradient(plane.astype(np.float64), axis=1) for plane in planes)
@@ -186,6 +189,7 @@ def test_a_large_image_takes_the_memory_of_ten_float32_images():
     assert float(done.stdout) < 10
 
 
+@pytest.mark.slow
 def test_the_sources_order_does_not_matter():
     fused, infrared, visible = scene(5, 177, 180)
     for name in METRICS:

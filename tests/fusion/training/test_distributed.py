@@ -69,6 +69,7 @@ def results(tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_two_processes_train_as_one(start_process, pair_folder, results):
     folder = pair_folder()
     with socket.create_server(("127.0.0.1", 0)) as server:

@@ -1,4 +1,5 @@
 import itertools
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -72,6 +73,19 @@ def folder(pair_folder):
     return pair_folder()
 
 
+@pytest.fixture(scope="module")
+def finished(folder, tmp_path_factory):
+    checkpoints = tmp_path_factory.mktemp("finished")
+    trained(folder, checkpoints)
+    return checkpoints
+
+
+@pytest.fixture
+def after(finished, tmp_path):
+    """Checkpoints of a finished run, for one test to use."""
+    return shutil.copytree(finished, tmp_path / "after")
+
+
 def test_updates_are_adams_on_the_samplers_crops(folder, tmp_path):
     """The loop against a plain one written out here."""
     settings = schedule(epochs=2)
@@ -118,25 +132,23 @@ def test_a_finished_run_is_not_redone(folder, tmp_path):
         {"network": TINY.model_copy(update={"skip": "brighter"})},
     ],
 )
-def test_a_run_is_not_resumed_from_another_one(folder, tmp_path, caplog, change):
-    trained(folder, tmp_path)
-    _, report = trained(folder, tmp_path, **change)
+def test_a_run_is_not_resumed_from_another_one(folder, after, caplog, change):
+    _, report = trained(folder, after, **change)
     assert "of other settings or data only" in caplog.text
     assert report.resumed_from == 0
-    _, report = trained(folder, tmp_path)
+    _, report = trained(folder, after)
     assert report.resumed_from == report.updates
 
 
 @pytest.mark.parametrize("module", [train, fusion.methods.pomai.network, fusion.blocks.losses])
-def test_a_run_is_not_resumed_by_other_code(folder, tmp_path, monkeypatch, module):
-    trained(folder, tmp_path)
+def test_a_run_is_not_resumed_by_other_code(folder, after, monkeypatch, module):
     edited = Path(module.__file__)
 
     def digest_after_an_edit(path):
         return "edited" if path == edited else file_digest(path)
 
     monkeypatch.setattr(code, "file_digest", digest_after_an_edit)
-    assert trained(folder, tmp_path)[1].resumed_from == 0
+    assert trained(folder, after)[1].resumed_from == 0
 
 
 def test_a_run_is_not_resumed_with_other_images(pair_folder, tmp_path):
@@ -179,6 +191,7 @@ def test_a_cosine_schedule_falls_from_the_rate_towards_zero(folder, tmp_path):
     assert rates == pytest.approx([1e-2, (1 + half) / 2 * 1e-2, 0.5e-2, (1 - half) / 2 * 1e-2])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["steps", "cosine"])
 def test_a_resumed_run_reports_all_epochs_as_one_that_never_stopped(folder, tmp_path, kind):
     settings = schedule(schedule=kind)

@@ -58,6 +58,7 @@ def test_onnx_of_any_size(monkeypatch, capsys, folder):
         np.testing.assert_allclose(fused, mean(*images), atol=1e-3)
 
 
+@pytest.mark.slow
 def test_a_torch_program_of_a_wanted_size(monkeypatch, capsys, folder):
     options = ("--format=torch", "--size", "40", "30")
     code, printed = run(monkeypatch, capsys, folder, "mean.pt2", *options)
@@ -98,6 +99,7 @@ def test_what_is_refused(monkeypatch, capsys, folder, out, options, message):
     assert message in code
 
 
+@pytest.mark.slow
 def test_a_method_outside_torch(monkeypatch, capsys, folder):
     code, _ = run(monkeypatch, capsys, folder, "wavelet.onnx", weights="wavelet")
     assert "wavelet: cannot be exported: torch cannot follow it" in code

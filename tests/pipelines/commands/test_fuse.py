@@ -105,6 +105,7 @@ HEAVY = (
 )
 
 
+@pytest.mark.slow
 def test_one_pair_needs_none_of_the_libraries_that_take_seconds_to_import(folder):
     paths = [f"--{name}={folder / path}" for name, path in (("ir", "ir/a.png"), ("vi", "vi/a.png"))]
     arguments = ["pomai", "fuse", *paths, f"--out={folder / 'fused.png'}"]

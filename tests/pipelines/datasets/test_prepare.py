@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 from pathlib import Path
 
 import cv2
@@ -26,12 +27,18 @@ M3FD = {"layout": "m3fd", "fractions": [0.5, 0.25, 0.25]}
 REAL = os.environ.get("FUSION_DATA")
 
 
-@pytest.fixture
-def source(tmp_path):
-    """Small sample data that a test may break."""
+@pytest.fixture(scope="module")
+def generated(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("generated") / "raw"
     sizes = {"msrs_train": 4, "msrs_test": 2, "m3fd": 8, "height": 48, "width": 64}
-    generate(tmp_path / "raw", SampleConfig(**sizes))
-    return tmp_path / "raw"
+    generate(folder, SampleConfig(**sizes))
+    return folder
+
+
+@pytest.fixture
+def source(generated, tmp_path):
+    """Small sample data that a test may break."""
+    return shutil.copytree(generated, tmp_path / "raw")
 
 
 def checked(**settings):

@@ -114,6 +114,7 @@ def mean_contrast(scenes, name, night, band):
     return np.mean(values)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("night", [False, True])
 def test_people_are_hot_and_at_night_only_infrared_shows_them(scenes, night):
     infrared, visible = (mean_contrast(scenes, "person", night, band) for band in (1, 2))

@@ -76,6 +76,7 @@ def covered(seeds, trials=300, images=40):
     return hits / trials
 
 
+@pytest.mark.slow
 def test_intervals_over_seeds_and_images_cover_the_truth_about_as_often_as_they_say():
     assert covered(1) < 0.85, "one seed: training noise is not included"
     assert 0.88 <= covered(2) <= 1

@@ -55,7 +55,7 @@ def test_each_cost_has_a_front_of_what_no_other_beats():
         "beaten": RowCost(20_000, 6.0, 60.0, "a CPU", 2, minutes=8.0, trained_on="a GPU"),
         "bought": RowCost(note="fused elsewhere"),
     }
-    scores = {name: boards.fusion({"MSE": [rank] * 12}) for name, rank in ranks.items()}
+    scores = {name: boards.fusion({"MSE": [rank] * 20}) for name, rank in ranks.items()}
     results = assess(Board([*ranks], {"msrs": scores}), costs)
     found = mean_ranks({name: row.images for name, row in scores.items()})
     figures = {figure.title: figure for figure in cost_figures(results, {"msrs": found})}

@@ -24,6 +24,7 @@ def content(folder):
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*.*")}
 
 
+@pytest.mark.slow
 def test_the_same_inputs_give_the_same_bytes(page, tmp_path):
     again = content(write_page(tmp_path / "again", tmp_path / "inputs"))
     assert again == content(page)
