@@ -88,6 +88,7 @@ def test_precision_is_the_one_computed_in(monkeypatch):
     assert arguments["amp"] is False
     gpu = RuntimeConfig(accelerator="cuda", precision="bf16-mixed")
     monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
+    monkeypatch.setattr("torch.cuda.current_device", lambda: 0)
     for native, used in ((True, "bf16-mixed"), (False, "32-true")):
         monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda native=native, **_: native)
         assert used_precision(gpu) == used

@@ -39,6 +39,7 @@ LIGHT = {
     "benchmarks.waiting",
     "pipelines.dependencies",
     "pipelines.runner.child",
+    "scripts.agreement",
     "scripts.screenshots",
     "scripts.tables",
 }
