@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
+from threading import BoundedSemaphore
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from fusion.core.errors import InputError, list_names
 from fusion.core.processes import Group
+from fusion.core.runtime import threads_shared_by
 from fusion.images.batching import batches_of_one_size, read_ahead
 from fusion.images.decode import read_infrared
 from fusion.images.pairs import Pair, check_same_size, find_images
@@ -22,6 +23,9 @@ from fusion.metrics.summary import RANGE
 
 BATCH_PIXELS = {"cpu": 1 << 19, "cuda": 1 << 24}
 """Pixels per batch: fits a CPU's cache, or keeps a GPU busy."""
+
+_BESIDE = 2
+"""Batches that are read while others are measured (choice)."""
 
 
 def evaluate_pairs(
@@ -36,7 +40,8 @@ def evaluate_pairs(
 ) -> pd.DataFrame:
     """Measure the fused image of every pair; files are matched by stem.
 
-    Color becomes round(0.299 R + 0.587 G + 0.114 B). Files are read ahead by several threads.
+    Color becomes round(0.299 R + 0.587 G + 0.114 B). On a CPU, each of torch's threads measures a
+    pair of its own, which is faster than sharing one; files are read meanwhile.
 
     Args:
         fused: the folder of fused images; it may hold others, too.
@@ -59,12 +64,21 @@ def evaluate_pairs(
         raise InputError(fused, f"lacks {list_names(missing)}", "fuse all pairs of the set")
     mine, limit = group.share(pairs), BATCH_PIXELS[device.type]
     batches = batches_of_one_size(mine, lambda pixels: max(1, limit // pixels))
+    workers = torch.get_num_threads() if device.type == "cpu" else 1
+    turn = BoundedSemaphore(workers)
+
+    def measure(batch: Sequence[Pair]) -> list[dict[str, Any]]:
+        images = _read(batch, found, on_note)
+        with turn, torch.inference_mode():
+            return _measure(batch, images.to(device), names)
+
     rows: list[dict[str, Any]] = []
-    with ThreadPoolExecutor(4) as pool, torch.inference_mode():
-        read = partial(_read, found=found, on_note=on_note)
-        for batch, reading in read_ahead(pool, read, batches, 4):
-            rows += _measure(batch, reading.result().to(device), names)
-            on_pairs(len(rows), len(mine))
+    with threads_shared_by(workers) as share:
+        threads = workers + _BESIDE
+        with ThreadPoolExecutor(threads, "", torch.set_num_threads, (share,)) as pool:
+            for _, measured in read_ahead(pool, measure, batches, threads):
+                rows += measured.result()
+                on_pairs(len(rows), len(mine))
     everyone = [row for rows in group.gather(rows) for row in rows]
     return pd.DataFrame(everyone).sort_values("name", ignore_index=True)
 

@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from fusion.core.errors import InputError
 from fusion.images.decode import read_visible, to_gray, write_image
@@ -129,3 +130,19 @@ def test_an_interval_does_not_depend_on_the_other_metrics():
 def test_stretching_leaves_constant_images_as_they_are():
     frame = pd.DataFrame({"SD": [10.0, 0.0], "SF": [4.0, 0.0], RANGE: [51.0, 0.0]})
     assert summarize(frame).stretching == pytest.approx({"SD": 4.0, "SF": 4.0})
+
+
+@pytest.mark.parametrize("threads", [2, 3])
+def test_threads_measure_pairs_of_their_own_and_change_no_bit(folders, threads):
+    ir, vi, fused = folders
+    pairs = find_pairs(ir, vi)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        alone = evaluate_pairs(pairs, fused)
+        torch.set_num_threads(threads)
+        shared = evaluate_pairs(pairs, fused)
+        assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    pd.testing.assert_frame_equal(alone, shared, check_exact=True)
