@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fusion import methods
-from fusion.core.errors import InputError
+from fusion.core.errors import InputError, list_names
 from fusion.methods import TaughtPhaseConfig
 from pipelines.folders import (
     require_distinct_folders,
@@ -90,6 +90,10 @@ def _can_teach(params: "Params", name: str) -> None:
     """Check that teachers are ready before they are needed, and fuse the training pairs."""
     taught = {step.method for step in params.training.values() if step.taught()}
     able = [method for method in _with_a_method(params) if method not in taught]
+    if name not in params.methods:
+        learners = list_names(sorted(taught)) or "no method"
+        reason = f"'{name}' has no row, and {learners} learns from it"
+        raise ValueError(f"teachers: {reason}; add it to method=[…], or name {list_names(able)}")
     require(name in able, "teachers", name, able)
 
 

@@ -14,6 +14,7 @@ from pipelines.git import git
 
 if TYPE_CHECKING:
     from dvc.repo import Repo
+    from dvc.stage import Stage
 
 LOCK = Path("dvc.lock")
 
@@ -36,8 +37,10 @@ def plan(targets: Sequence[str] = ()) -> Plan:
         InputError: dvc.yaml, dvc.lock or a target is not valid; another command runs a stage.
     """
     with _opened() as repo:
-        needs = _needs(repo, targets)
-        return Plan(needs, set(repo.status(targets=list(needs))) if needs else set())
+        stages = _stages(repo, targets)
+        # repo.status(targets=…) would read dvc.lock once per target: a second each if it is large.
+        changed = {stage.addressing for stage in stages if stage.status(check_updates=True)}
+        return Plan(_needs(repo, stages), changed)
 
 
 def reproduce(targets: Sequence[str] = ()) -> list[str]:
@@ -74,7 +77,8 @@ def order_lock() -> None:
             return
         content = loads_yaml(LOCK.read_text(encoding="utf-8"), typ="rt")
         stages = content.get("stages") or {}
-        wanted = dict.fromkeys([*_committed(), *_needs(repo, ()), *stages])
+        planned = (stage.addressing for stage in _stages(repo, ()))
+        wanted = dict.fromkeys([*_committed(), *planned, *stages])
         ordered = [name for name in wanted if name in stages]
         if ordered == list(stages):
             return
@@ -87,11 +91,19 @@ def _committed() -> list[str]:
     return list(content.get("stages") or {}) if isinstance(content, Mapping) else []
 
 
-def _needs(repo: "Repo", targets: Sequence[str]) -> dict[str, set[str]]:
+def _stages(repo: "Repo", targets: Sequence[str]) -> "list[Stage]":
+    """The stages that `dvc repro TARGETS` would consider, in its order."""
     from dvc.repo.reproduce import collect_stages, get_active_graph, plan_repro
 
     graph = get_active_graph(repo.index.graph)
-    stages = plan_repro(graph, collect_stages(repo, list(targets) or ["dvc.yaml"]))
+    stages: list[Stage] = plan_repro(graph, collect_stages(repo, list(targets) or ["dvc.yaml"]))
+    return stages
+
+
+def _needs(repo: "Repo", stages: "Sequence[Stage]") -> dict[str, set[str]]:
+    from dvc.repo.reproduce import get_active_graph
+
+    graph = get_active_graph(repo.index.graph)
     return {stage.addressing: {d.addressing for d in graph.successors(stage)} for stage in stages}
 
 

@@ -261,7 +261,8 @@ def test_a_method_may_learn_from_several_rows(composed):
     [
         (
             {"teachers": ["average", "pomay"]},
-            "teachers: 'pomay' is not one of average, maximum, po",
+            r"teachers: 'pomay' has no row, and emma learns from it; add it to method=\[…\], or "
+            "name average, maximum, pomai",
         ),
         ({"teachers": ["emma", "average"]}, "teachers: 'emma' is not one of average, maximum, pom"),
         (
