@@ -11,8 +11,7 @@ once more for each additional process. Several machines: `runtime.num_nodes: M`,
 
 import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,21 +22,22 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fusion.core.config import RuntimeConfig
-from fusion.core.errors import InputError
 from fusion.methods import PhaseConfig
 from fusion.methods.base import Batch, TrainingPhase
 from fusion.methods.files import weights_of
 from fusion.training.checkpoint import Checkpoint, CheckpointFolder, run_identity
+from fusion.training.faults import (
+    memory_explained,
+    require_equal_shares,
+    require_finite,
+    require_sound,
+)
 from fusion.training.meter import Meter, Reporter
 from fusion.training.preview import picture_grid
 from fusion.training.sampler import CropSampler, PairStore, step_seed
 
 OnEpoch = Callable[[dict[str, float]], None]
 OnPictures = Callable[[int, NDArray[np.uint8]], None]
-
-
-class TrainingError(InputError):
-    """Training cannot continue; names the point where it stopped and a remedy."""
 
 
 class TrainingReport(NamedTuple):
@@ -90,82 +90,143 @@ def train_phase(
     """
     if settings.epochs == 0:
         return TrainingReport(0, 0, 0.0)
-    _require_equal_shares(fabric, settings)
-    folder = CheckpointFolder(checkpoints, run_identity(phase, store, settings, runtime, seed))
-    phase.to(fabric.device)
-    if runtime.channels_last:
-        phase.to(memory_format=torch.channels_last)
-    if runtime.compile:
-        phase.compile()
-    trained = [parameter for parameter in phase.parameters() if parameter.requires_grad]
-    adam = torch.optim.Adam(trained, lr=settings.learning_rate, fused=True)
-    module, optimizer = fabric.setup(phase, adam)
-    meter = Meter()
-    pictures: dict[int, Tensor] = {}
-    first, spent = _resume(fabric, folder, phase, adam, meter, pictures)
-    started = time.monotonic() - spent
-    sampler = CropSampler(
-        store.to(cache_device(store, runtime, fabric.device)),
-        settings.batch_size,
-        settings.crop,
-        seed,
-    )
-    total = settings.epochs * sampler.steps_per_epoch
+    require_equal_shares(fabric, settings)
+    run = _Run(fabric, phase, store, settings, runtime, seed, checkpoints)
     # looking at the losses makes a GPU wait, so there it happens rarely
     look_every = 1 if fabric.device.type == "cpu" else 20
-    saved = time.monotonic()
     if fabric.is_global_zero:
-        for means in meter.history:
-            on_epoch(means)
-        for epoch, picture in pictures.items():
-            _show(on_pictures, epoch, picture)
-
-    with Reporter(first, total, visible=fabric.is_global_zero) as reporter:
-        for step in range(first, total):
-            rate = learning_rate(settings, step, sampler.steps_per_epoch)
-            for group in adam.param_groups:
-                group["lr"] = rate
-            torch.manual_seed(step_seed(seed, step))
-            with _memory_explained(checkpoints, step):
-                batch = sampler.batch(step, fabric.device, fabric.global_rank, fabric.world_size)
-                losses = module(_in_format(batch, runtime))
-                fabric.backward(losses["loss"])
-                norm = _clip(trained, settings.gradient_clip)
-                optimizer.step()
-                optimizer.zero_grad()
-            meter.add(step, losses | {"gradient_norm": norm})
-
+        run.repeat_reports(on_epoch, on_pictures)
+    with Reporter(run.first, run.total, visible=fabric.is_global_zero) as reporter:
+        for step in range(run.first, run.total):
+            run.update(step)
             done = step + 1
-            epoch, within_epoch = divmod(done, sampler.steps_per_epoch)
+            epoch, within_epoch = divmod(done, run.sampler.steps_per_epoch)
             if within_epoch and done % look_every:
                 continue
-            meter.merge(fabric)
-            _require_finite(meter, sampler, checkpoints)
-            _require_sound(phase, meter, checkpoints, step)
-            if fabric.is_global_zero:
-                reporter.update(done, step // sampler.steps_per_epoch + 1, meter.means()["loss"])
+            run.look(step)
+            if not fabric.is_global_zero:
+                continue
+            reporter.update(done, step // run.sampler.steps_per_epoch + 1, run.loss)
+            if on_pictures and not within_epoch and (epoch % pictures_every == 0 or run.ends(step)):
+                on_pictures(epoch, run.draw(epoch))
+            run.save_if_due(step)
             if not within_epoch:
-                meter.end_epoch(rate)
-            pictured = not within_epoch and (epoch % pictures_every == 0 or done == total)
-            if on_pictures and fabric.is_global_zero and pictured:
-                made = picture_grid(phase.method, sampler.store, settings.crop)
-                pictures[epoch] = torch.from_numpy(made)
-                _show(on_pictures, epoch, pictures[epoch])
-            due = done == total or time.monotonic() - saved >= runtime.checkpoint_seconds
-            if fabric.is_global_zero and due:
-                state = {
-                    "optimizer": adam.state_dict(),
-                    "meter": meter.state_dict(),
-                    "pictures": pictures,
-                    "seconds": time.monotonic() - started,
-                }
-                folder.save(Checkpoint(done, weights_of(phase), state))
-                saved = time.monotonic()
-            if fabric.is_global_zero and not within_epoch:
-                on_epoch(meter.history[-1])
+                on_epoch(run.meter.history[-1])
     fabric.barrier()
-    seconds = time.monotonic() - started if first < total else spent
-    return TrainingReport(total, first, seconds)
+    return TrainingReport(run.total, run.first, run.seconds)
+
+
+class _Run:
+    """What an update changes, and what a checkpoint holds."""
+
+    def __init__(
+        self,
+        fabric: Fabric,
+        phase: TrainingPhase,
+        store: PairStore,
+        settings: PhaseConfig,
+        runtime: RuntimeConfig,
+        seed: int,
+        checkpoints: Path,
+    ) -> None:
+        self.fabric, self.phase, self.settings, self.runtime = fabric, phase, settings, runtime
+        self.seed, self.checkpoints = seed, checkpoints
+        self.folder = CheckpointFolder(
+            checkpoints, run_identity(phase, store, settings, runtime, seed)
+        )
+        phase.to(fabric.device)
+        if runtime.channels_last:
+            phase.to(memory_format=torch.channels_last)
+        if runtime.compile:
+            phase.compile()
+        self.trained = [value for value in phase.parameters() if value.requires_grad]
+        self.adam = torch.optim.Adam(self.trained, lr=settings.learning_rate, fused=True)
+        self.module, self.optimizer = fabric.setup(phase, self.adam)
+        self.meter, self.pictures = Meter(), dict[int, Tensor]()
+        self.first, spent = self._resume()
+        self.sampler = CropSampler(
+            store.to(cache_device(store, runtime, fabric.device)),
+            settings.batch_size,
+            settings.crop,
+            seed,
+        )
+        self.total = settings.epochs * self.sampler.steps_per_epoch
+        self.loss = math.nan
+        self.seconds = spent
+        self._started = time.monotonic() - spent
+        self._saved = time.monotonic()
+
+    def update(self, step: int) -> None:
+        """Draw a batch, and change the weights once."""
+        for group in self.adam.param_groups:
+            group["lr"] = self._rate(step)
+        torch.manual_seed(step_seed(self.seed, step))
+        fabric = self.fabric
+        with memory_explained(self.checkpoints, step):
+            batch = self.sampler.batch(step, fabric.device, fabric.global_rank, fabric.world_size)
+            losses = self.module(_in_format(batch, self.runtime))
+            fabric.backward(losses["loss"])
+            norm = _clip(self.trained, self.settings.gradient_clip)
+            self.optimizer.step()
+            self.optimizer.zero_grad()
+        self.meter.add(step, losses | {"gradient_norm": norm})
+
+    def look(self, step: int) -> None:
+        """Gather the losses of all processes, check them, and end the epoch if it is complete."""
+        self.meter.merge(self.fabric)
+        require_finite(self.meter, self.sampler, self.checkpoints)
+        require_sound(self.phase, self.meter, self.checkpoints, step)
+        self.loss = self.meter.means()["loss"]
+        self.seconds = time.monotonic() - self._started
+        if (step + 1) % self.sampler.steps_per_epoch == 0:
+            self.meter.end_epoch(self._rate(step))
+
+    def ends(self, step: int) -> bool:
+        """Whether this is the last update."""
+        return step + 1 == self.total
+
+    def draw(self, epoch: int) -> NDArray[np.uint8]:
+        """What the network makes of a few training pairs; kept for a resumed run."""
+        grid = picture_grid(self.phase.method, self.sampler.store, self.settings.crop)
+        self.pictures[epoch] = torch.from_numpy(grid)
+        return grid
+
+    def save_if_due(self, step: int) -> None:
+        """Write a checkpoint every `checkpoint_seconds`, and at the end."""
+        recent = time.monotonic() - self._saved < self.runtime.checkpoint_seconds
+        if recent and not self.ends(step):
+            return
+        state = {
+            "optimizer": self.adam.state_dict(),
+            "meter": self.meter.state_dict(),
+            "pictures": self.pictures,
+            "seconds": time.monotonic() - self._started,
+        }
+        self.folder.save(Checkpoint(step + 1, weights_of(self.phase), state))
+        self._saved = time.monotonic()
+
+    def repeat_reports(self, on_epoch: OnEpoch, on_pictures: OnPictures | None) -> None:
+        """Report the epochs before the resumed update, so that a new log is complete."""
+        for means in self.meter.history:
+            on_epoch(means)
+        for epoch, picture in self.pictures.items():
+            if on_pictures:
+                on_pictures(epoch, picture.numpy())
+
+    def _rate(self, step: int) -> float:
+        return learning_rate(self.settings, step, self.sampler.steps_per_epoch)
+
+    def _resume(self) -> tuple[int, float]:
+        """Load the latest checkpoint; the update to go on with, and the seconds so far."""
+        latest = self.folder.latest() if self.fabric.is_global_zero else None
+        found = self.fabric.broadcast(latest)
+        if found is None:
+            return 0, 0.0
+        self.phase.load_state_dict(found.weights)
+        self.adam.load_state_dict(found.state["optimizer"])
+        self.meter.load_state_dict(found.state["meter"])
+        self.pictures.update(found.state["pictures"])
+        return found.step, found.state["seconds"]
 
 
 def learning_rate(settings: PhaseConfig, step: int, steps_per_epoch: int) -> float:
@@ -192,39 +253,6 @@ def cache_device(store: PairStore, runtime: RuntimeConfig, device: torch.device)
     return device if fits or runtime.device_cache == "device" else torch.device("cpu")
 
 
-def _require_equal_shares(fabric: Fabric, settings: PhaseConfig) -> None:
-    if settings.batch_size % fabric.world_size:
-        raise TrainingError(
-            "batch_size",
-            f"{settings.batch_size} crops cannot be shared evenly by {fabric.world_size} processes",
-            "batch_size is that of all processes together: choose a multiple",
-        )
-
-
-def _resume(
-    fabric: Fabric,
-    folder: CheckpointFolder,
-    phase: TrainingPhase,
-    adam: torch.optim.Adam,
-    meter: Meter,
-    pictures: dict[int, Tensor],
-) -> tuple[int, float]:
-    """Load the latest checkpoint into all processes; the update to go on with, seconds so far."""
-    found = fabric.broadcast(folder.latest() if fabric.is_global_zero else None)
-    if found is None:
-        return 0, 0.0
-    phase.load_state_dict(found.weights)
-    adam.load_state_dict(found.state["optimizer"])
-    meter.load_state_dict(found.state["meter"])
-    pictures.update(found.state["pictures"])
-    return found.step, found.state["seconds"]
-
-
-def _show(on_pictures: OnPictures | None, epoch: int, grid: Tensor) -> None:
-    if on_pictures:
-        on_pictures(epoch, grid.numpy())
-
-
 def _in_format(batch: Batch, runtime: RuntimeConfig) -> Batch:
     wanted = torch.channels_last if runtime.channels_last else torch.contiguous_format
     fused = batch.fused
@@ -242,33 +270,3 @@ def _clip(parameters: list[torch.nn.Parameter], limit: float) -> Tensor:
     if limit:
         torch.nn.utils.clip_grads_with_norm_(parameters, limit, norm)
     return norm
-
-
-def _require_finite(meter: Meter, sampler: CropSampler, checkpoints: Path) -> None:
-    bad = meter.first_bad()
-    if bad:
-        step, names = bad
-        raise TrainingError(
-            checkpoints,
-            f"{', '.join(names)} not finite at step {step}, with {', '.join(sampler.names(step))}",
-            "earlier checkpoints are kept here; lower learning_rate or set gradient_clip",
-        )
-
-
-def _require_sound(phase: TrainingPhase, meter: Meter, checkpoints: Path, step: int) -> None:
-    fault = phase.fault(meter.means())
-    if fault:
-        raise TrainingError(checkpoints, f"{fault.reason} at step {step}", fault.remedy)
-
-
-@contextmanager
-def _memory_explained(checkpoints: Path, step: int) -> Iterator[None]:
-    try:
-        yield
-    except torch.OutOfMemoryError as error:
-        raise TrainingError(
-            checkpoints,
-            f"the device is out of memory at step {step}",
-            "lower batch_size or crop, set runtime.precision to bf16-mixed or "
-            "runtime.device_cache to ram, or use more devices",
-        ) from error

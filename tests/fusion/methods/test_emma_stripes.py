@@ -14,7 +14,8 @@ from fusion.methods.emma.method import EMMA
 from fusion.methods.emma.periodic import excess, periodic_energy
 from fusion.methods.emma.phases import noisy
 from fusion.methods.emma.tone import ToneCurves
-from fusion.training.loop import TrainingError, train_phase
+from fusion.training.faults import TrainingError
+from fusion.training.loop import train_phase
 from fusion.training.sampler import load_pairs
 from tests.fusion.methods.test_emma import FUSION, TINY, fusion_phase, pairs, sensing_phase
 

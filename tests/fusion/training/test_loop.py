@@ -29,7 +29,8 @@ from fusion.methods.pomai.config import (
 from fusion.methods.pomai.method import PoMAI
 from fusion.metrics import compute
 from fusion.training import loop as train
-from fusion.training.loop import TrainingError, learning_rate, train_phase
+from fusion.training.faults import TrainingError
+from fusion.training.loop import learning_rate, train_phase
 from fusion.training.sampler import CropSampler, load_pairs, step_seed
 
 TINY = PoMAIConfig(channels=4, heads=2, blocks=1, ngmm=NGMMConfig(group_size=30))
