@@ -1,10 +1,13 @@
 """Settings that several networks share, and the size constraints of U-Nets; imports no torch."""
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from fusion.core.config import Config
+
+Skip = Literal["none", "visible", "brighter"]
+"""What a network's output is added to: nothing, the visible luminance, or the brighter source."""
 
 LEVELS = 5
 """Levels of a U-Net (`fusion.blocks.unet`)."""

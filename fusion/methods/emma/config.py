@@ -4,7 +4,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from fusion.blocks.config import require_pixels
+from fusion.blocks.config import Skip, require_pixels
 from fusion.core.config import Config
 from fusion.methods.settings import MethodSettings, PhaseConfig, TaughtPhaseConfig
 
@@ -19,11 +19,14 @@ class EMMAConfig(Config):
     """EMMA's network.
 
     widths: of the U-Fuser, one per level.
+    skip: the image that the decoder's output is added to (choice; the paper has none). Training
+        then starts from this image. Without one, a short training ends in stripes.
     sensing: null except in weights saved by phase `sensing`.
     """
 
     widths: list[int] = Field([8, 16, 32, 32], min_length=2, max_length=4)
     heads: int = Field(8, ge=1)
+    skip: Skip = "none"
     sensing: SensingConfig | None = None
 
     @model_validator(mode="after")

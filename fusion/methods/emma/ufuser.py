@@ -5,8 +5,10 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from fusion.blocks.config import Skip
 from fusion.blocks.dense_attention import DenseAttentionBlock
 from fusion.blocks.padding import pad_to_multiple
+from fusion.blocks.skip import skip_logit
 
 
 def reflect_conv(inputs: int, outputs: int, stride: int = 1, *, bias: bool = False) -> nn.Conv2d:
@@ -69,7 +71,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Fused features of all levels -> fused luminance B×1×H×W in [0, 1]."""
+    """Fused features of all levels, and the skip's logit -> fused luminance B×1×H×W in [0, 1]."""
 
     def __init__(self, widths: list[int], heads: int) -> None:
         super().__init__()
@@ -84,12 +86,12 @@ class Decoder(nn.Module):
         self.merge = nn.ModuleList(GlobalLocalBlock(2 * own, own, heads) for _, own in rising)
         self.head = reflect_conv(widths[0], 1, bias=True)
 
-    def forward(self, levels: list[Tensor]) -> Tensor:
+    def forward(self, levels: list[Tensor], start: Tensor | float) -> Tensor:
         *shallower, deepest = levels
         features = self.deepest(deepest)
         for up, merge, skip in zip(self.up, self.merge, reversed(shallower), strict=True):
             features = merge(torch.cat([up(features), skip], dim=1))
-        return torch.sigmoid(self.head(features).float())
+        return torch.sigmoid(self.head(features).float() + start)
 
 
 class UFuser(nn.Module):
@@ -99,21 +101,22 @@ class UFuser(nn.Module):
     overlapping tiles, which leaves seams).
     """
 
-    def __init__(self, widths: list[int], heads: int) -> None:
+    def __init__(self, widths: list[int], heads: int, skip: Skip = "none") -> None:
         super().__init__()
+        self.skip: Skip = skip
         self.multiple = 2 ** (len(widths) - 1)
         self.infrared = Encoder(widths, heads)
         self.visible = Encoder(widths, heads)
         self.fuse = nn.ModuleList(GlobalLocalBlock(2 * width, width, heads) for width in widths)
         self.decoder = Decoder(widths, heads)
+        if skip != "none":  # the first fused image is the skip itself
+            for parameter in self.decoder.head.parameters():
+                nn.init.zeros_(parameter)
 
     def forward(self, infrared: Tensor, visible: Tensor) -> Tensor:
         height, width = infrared.shape[-2:]
-        pairs = zip(
-            self.infrared(pad_to_multiple(infrared, self.multiple)),
-            self.visible(pad_to_multiple(visible, self.multiple)),
-            strict=True,
-        )
+        infrared, visible = (pad_to_multiple(x, self.multiple) for x in (infrared, visible))
+        pairs = zip(self.infrared(infrared), self.visible(visible), strict=True)
         fused = [fuse(torch.cat(pair, 1)) for fuse, pair in zip(self.fuse, pairs, strict=True)]
-        image: Tensor = self.decoder(fused)
+        image: Tensor = self.decoder(fused, skip_logit(self.skip, infrared, visible))
         return image[..., :height, :width]

@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from fusion.blocks.config import SMALLEST_VIF_SIDE, RestormerConfig
+from fusion.blocks.config import SMALLEST_VIF_SIDE, RestormerConfig, Skip
 from fusion.core.config import Config
 from fusion.methods.settings import MethodSettings, PhaseConfig
 
@@ -62,7 +62,7 @@ class PoMAIConfig(RestormerConfig):
     """
 
     stem: Literal["separate", "luminance"] = "separate"
-    skip: Literal["none", "visible", "brighter"] = "none"
+    skip: Skip = "none"
     ngmm: NGMMConfig | None = NGMMConfig()
     camn: CAMNConfig | None = CAMNConfig()
     micm: MICMConfig | None = None

@@ -8,15 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from fusion.blocks.restormer import RestormerDecoder, restormer_blocks
+from fusion.blocks.skip import skip_logit
 from fusion.images.color import luminance
 from fusion.methods.base import EncoderLayers, FusionMethod
 from fusion.methods.pomai.compensation import ModalityInteractiveCompensation
 from fusion.methods.pomai.config import PoMAIConfig
 from fusion.methods.pomai.context import ContextAwareModeling
 from fusion.methods.pomai.neighbor_groups import NeighborGroupMatching
-
-DARKEST = 1 / 512
-"""Half a gray level: keeps the logit of a black or white skip finite."""
 
 
 class PoMAINetwork(FusionMethod[PoMAIConfig]):
@@ -56,12 +54,7 @@ class PoMAINetwork(FusionMethod[PoMAIConfig]):
 
     def start(self, infrared: Tensor, visible: Tensor) -> Tensor | float:
         """The term added before the decoder's sigmoid: the skip's logit, B×1×H×W float32, or 0."""
-        if self.config.skip == "none":
-            return 0.0
-        image = luminance(visible)
-        if self.config.skip == "brighter":
-            image = torch.maximum(infrared, image)
-        return torch.logit(image.float(), eps=DARKEST)
+        return skip_logit(self.config.skip, infrared, luminance(visible))
 
     def encoder_layers(self) -> EncoderLayers:
         blocks = {f"block {number}": block for number, block in enumerate(self.encoder, start=1)}

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from fusion.blocks.skip import DARKEST
 from fusion.core.config import RuntimeConfig
 from fusion.core.processes import launch
 from fusion.images.color import luminance
+from fusion.methods.base import Batch
 from fusion.methods.emma.config import EMMAFusionPhaseConfig
 from fusion.methods.emma.method import EMMA
 from fusion.methods.emma.periodic import excess, periodic_energy
@@ -17,7 +19,15 @@ from fusion.methods.emma.tone import ToneCurves
 from fusion.training.faults import TrainingError
 from fusion.training.loop import train_phase
 from fusion.training.sampler import load_pairs
-from tests.fusion.methods.test_emma import FUSION, TINY, fusion_phase, pairs, sensing_phase
+from tests.fusion.methods.test_emma import (
+    FUSION,
+    SENSING,
+    TINY,
+    fusion_phase,
+    pairs,
+    sensing_phase,
+)
+from tests.fusion.toys import smooth_batch, train_briefly
 
 # five pairs, so an epoch is one update
 ONE_UPDATE = {"epochs": 8, "batch_size": 5, "crop": 16}
@@ -162,6 +172,36 @@ def test_a_fuser_that_draws_black_and_white_only_stops_with_a_remedy():
     assert fault is not None
     assert "100% of the fused pixels are black or white" in fault.reason
     assert "lower learning_rate" in fault.remedy
+
+
+def textured_batch():
+    """Smooth sources with a little noise, so that they have energy at every period."""
+    smooth, generator = smooth_batch(), torch.Generator().manual_seed(1)
+
+    def grained(images):
+        return (images + 0.02 * torch.randn(images.shape, generator=generator)).clamp(0, 1)
+
+    infrared, visible = grained(smooth.infrared), grained(smooth.visible)
+    brighter = torch.maximum(infrared, luminance(visible))
+    return Batch(infrared, visible, torch.cat([brighter, brighter.square()], dim=1))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_with_a_skip_training_starts_from_the_brighter_source_and_draws_no_stripes(seed):
+    batch, config = textured_batch(), TINY.model_copy(update={"skip": "brighter"})
+    sources = batch.infrared, luminance(batch.visible)
+    torch.manual_seed(seed)
+    sensing = EMMA.start_phase("sensing", config, SENSING.model_copy(update={"noise": 0.05}), None)
+    train_briefly(sensing, 20, 1e-3, batch)
+    settings = FUSION.model_copy(update={"noise": 0.05})
+    phase = EMMA.start_phase("fusion", config, settings, sensing.method.eval())
+    skipped = torch.maximum(*sources).clamp(DARKEST, 1 - DARKEST)
+    torch.testing.assert_close(phase.method(batch.infrared, batch.visible), skipped)
+    train_briefly(phase, 20, 5e-4, batch)
+    fused = phase.method(batch.infrared, batch.visible).detach()
+    assert not torch.allclose(fused, skipped, atol=0.01), "nothing was learned"
+    for period in (2, 4):
+        assert 0.3 < excess(fused, sources, period) < 1.1
 
 
 @pytest.mark.slow
