@@ -1,6 +1,7 @@
 """The tables of docs/results.md that compare all methods, from docs/pairs and docs/medical.
 
-leaderboard.csv, leaderboard.md: what the report stage wrote.
+leaderboard.csv, leaderboard.md: what the report stage wrote, in the folder itself or, after several
+    runs, in a folder for each. Of a row that several runs have, the last run by name counts.
 networks.json: what `python -m benchmarks.networks` wrote.
 paper.csv: Table 1 of the PoMAI paper, without its data set M3FD; `row` is the row of the
     leaderboard that has the authors' weights. In docs/medical, its Table 3, without `row`.
@@ -16,19 +17,27 @@ from fusion.metrics.names import LOWER_IS_BETTER
 from pipelines.report.markdown import cell, markdown_table
 
 PAPER_METRICS = ("SD", "SF", "AG", "VIF")
+FOREIGN = ("cddfuse_repro", "cddfuse_official", "cddfuse_fork")
+"""Rows of images that other software fused."""
+
 _STRETCHING = "**What stretching every fused image"
 
 
 def metric_tables(folder: Path) -> str:
     """One table per data set, all metrics; the best value of a column is bold."""
-    board = _board(folder)
+    board = leaderboard(folder)
     datasets = dict.fromkeys(name.split()[0] for name in board.columns)
     return "\n\n".join(f"**{name}**\n\n{_metric_table(board, name)}" for name in datasets)
 
 
 def stretching_table(folder: Path) -> str:
-    """What stretching alone adds to SD, SF and AG, as the report stage printed it."""
-    return "\n".join(_stretching_lines(folder))
+    """What stretching alone adds to SD, SF and AG, as the report stage printed it.
+
+    Raises:
+        ValueError: a report has no such table.
+    """
+    table = _stretching(folder)
+    return markdown_table([str(table.index.name), *table], list(table.itertuples(name=None)))
 
 
 def cost_table(folder: Path) -> str:
@@ -53,7 +62,7 @@ def cost_table(folder: Path) -> str:
 def paper_table(folder: Path) -> str:
     """The paper's Table 1, and below each method what the authors' weights measure here."""
     paper = pd.read_csv(folder / "paper.csv", index_col="method", dtype=str)  # as printed
-    board, shares = _board(folder), _shares(folder)
+    board, shares = leaderboard(folder), _shares(folder)
     columns = [name for name in paper.columns if name != "row"]
     lines = []
     for method, printed in paper.iterrows():
@@ -71,7 +80,7 @@ def paper_table(folder: Path) -> str:
 
 def medical_table(folder: Path) -> str:
     """SD, SF, AG and VIF of one data set, and below them the rows of the paper's Table 3."""
-    board = _board(folder)
+    board = leaderboard(folder)
     columns = [n for metric in PAPER_METRICS for n in board if n.split()[1:] == [metric]]
     shown = pd.DataFrame({name: list(_cells(board[name])) for name in columns}, board.index)
     paper = pd.read_csv(folder / "paper.csv", index_col="method", dtype=str)
@@ -84,8 +93,23 @@ def _operations(gflop: float) -> str:
     return f"{gflop:.3g}" if gflop < 100 else f"{gflop:,.0f}"
 
 
-def _board(folder: Path) -> pd.DataFrame:
-    return pd.read_csv(folder / "leaderboard.csv", index_col="method")
+def leaderboard(folder: Path) -> pd.DataFrame:
+    """The rows of all runs: those trained here, then published weights, then foreign images."""
+    boards = [pd.read_csv(run / "leaderboard.csv", index_col="method") for run in _runs(folder)]
+    rows = _last(pd.concat(boards))
+    order = sorted(rows.index, key=lambda name: (name in FOREIGN, name.endswith("_published")))
+    return rows.loc[order]
+
+
+def _runs(folder: Path) -> list[Path]:
+    runs = sorted(path.parent for path in folder.glob("*/leaderboard.csv"))
+    return runs or [folder]
+
+
+def _last(rows: pd.DataFrame) -> pd.DataFrame:
+    """Every row once: its last values, at its first place."""
+    order = list(dict.fromkeys(rows.index))
+    return rows[~rows.index.duplicated(keep="last")].loc[order]
 
 
 def _metric_table(board: pd.DataFrame, dataset: str) -> str:
@@ -106,24 +130,26 @@ def _arrow(metric: str) -> str:
     return f"{metric} ↓" if metric in LOWER_IS_BETTER else metric
 
 
-def _stretching_lines(folder: Path) -> list[str]:
-    """The lines of the report's table.
-
-    Raises:
-        ValueError: the report has no such table.
-    """
-    text = (folder / "leaderboard.md").read_text(encoding="utf-8")
-    _, found, rest = text.partition(_STRETCHING)
-    if not found:
-        raise ValueError(f"{folder / 'leaderboard.md'} has no table of stretching")
-    return rest.split("\n\n")[1].strip().splitlines()
+def _stretching(folder: Path) -> pd.DataFrame:
+    """Method × column, as printed."""
+    tables = []
+    for run in _runs(folder):
+        file = run / "leaderboard.md"
+        _, found, rest = file.read_text(encoding="utf-8").partition(_STRETCHING)
+        if not found:
+            raise ValueError(f"{file} has no table of stretching")
+        header, _, *rows = (
+            [part.strip() for part in line.strip("|").split("|")]
+            for line in rest.split("\n\n")[1].strip().splitlines()
+        )
+        tables.append(pd.DataFrame(rows, columns=header).set_index("method"))
+    table = _last(pd.concat(tables))
+    order = [name for name in leaderboard(folder).index if name in table.index]
+    return table.loc[order]
 
 
 def _shares(folder: Path) -> pd.DataFrame:
     """Method × column: what stretching adds, as a share; NaN where it was not measured."""
-    header, _, *rows = (
-        [part.strip() for part in line.strip("|").split("|")] for line in _stretching_lines(folder)
-    )
-    table = pd.DataFrame(rows, columns=header).set_index("method")
-    percent = table.apply(lambda column: pd.to_numeric(column.str.rstrip("%"), errors="coerce"))
+    printed = _stretching(folder)
+    percent = printed.apply(lambda column: pd.to_numeric(column.str.rstrip("%"), errors="coerce"))
     return percent / 100

@@ -2,8 +2,7 @@
 
     python -m scripts.quality_time docs/pairs docs/quality_time.svg
 
-leaderboard.csv: what the report stage wrote.
-networks.json: what `python -m benchmarks.networks` wrote; its names are rows of the leaderboard.
+`scripts.comparison` says what the folder holds; the names in networks.json are rows.
 """
 
 import json
@@ -15,17 +14,19 @@ import pandas as pd
 import typer
 from matplotlib.axes import Axes
 
+from scripts.comparison import leaderboard
+
 METRICS = ("VIF", "Qabf")
 PUBLISHED = "_published"
 
 
 def main(
-    folder: Annotated[Path, typer.Argument(help="Folder of leaderboard.csv and networks.json.")],
+    folder: Annotated[Path, typer.Argument(help="Folder of leaderboards and networks.json.")],
     plot: Annotated[Path, typer.Argument(help="The SVG file to write.")],
     dataset: str = "msrs",
 ) -> None:
     """Write the plot, one panel a metric."""
-    board = pd.read_csv(folder / "leaderboard.csv", index_col="method", dtype={"method": str})
+    board = leaderboard(folder)
     costs = json.loads((folder / "networks.json").read_bytes())["networks"]
     rows = [name for name in board.index if name in costs]
     seconds = pd.Series({name: costs[name]["cpu_ms"] / 1000 for name in rows})

@@ -75,3 +75,26 @@ def test_the_report_may_lack_what_stretching_adds(folder):
     (folder / "leaderboard.md").write_text("nothing\n")
     with pytest.raises(ValueError, match=r"leaderboard\.md has no table of stretching"):
         stretching_table(folder)
+
+
+def test_of_a_row_that_several_runs_have_the_last_run_counts(folder):
+    for name, sd in (("1", 20), ("2", 25)):
+        (folder / name).mkdir()
+        (folder / name / "leaderboard.csv").write_text(
+            f"method,one SD\nx_published,{sd}\nours,{sd}\nonly_{name},{sd}\n"
+        )
+        (folder / name / "leaderboard.md").write_text(
+            "**What stretching every fused image to 0..255 would alone add**\n\n"
+            f"| method | one SD |\n|---|---|\n| ours | +{sd}% |\n| only_{name} | +{sd}% |\n\n"
+        )
+    assert metric_tables(folder).splitlines()[4:] == [
+        "| ours | **25.00** |",
+        "| only_1 | 20.00 |",
+        "| only_2 | **25.00** |",
+        "| x_published | **25.00** |",
+    ]
+    assert stretching_table(folder).splitlines()[2:] == [
+        "| ours | +25% |",
+        "| only_1 | +20% |",
+        "| only_2 | +25% |",
+    ]
