@@ -1,14 +1,13 @@
 """Stages as jobs of a SLURM cluster, submitted by submitit (the extra `cluster`)."""
 
 import os
+import re
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from threading import Lock
 from typing import Any
-
-import yaml
 
 from fusion.core.errors import InputError
 from pipelines.runner.workers import LOGS, LocalWorker, command_of
@@ -34,11 +33,22 @@ def parse_options(given: str) -> dict[str, Any]:
         if not (key and equals and value):
             remedy = "write --slurm partition=gpu,gpus_per_node=1,timeout_min=240"
             raise InputError("--slurm", f"'{item}' is not KEY=VALUE", remedy)
-        options[key] = yaml.safe_load(value)
+        options[key] = _typed(key, value)
     if "timeout_min" not in options:
         remedy = "add timeout_min=240: minutes after which SLURM ends a stage"
         raise InputError("--slurm", "has no time limit", remedy)
     return options
+
+
+def _typed(key: str, value: str) -> str | int | float | bool:
+    """What a shell would hand to sbatch; other types only where submitit wants them."""
+    if value in {"true", "false"}:
+        return value == "true"
+    if re.fullmatch("0|[1-9][0-9]*", value):
+        return int(value)
+    if key == "mem_gb" and re.fullmatch(r"[0-9]+\.[0-9]+", value):
+        return float(value)
+    return value
 
 
 class SlurmLauncher:

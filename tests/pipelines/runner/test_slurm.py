@@ -93,6 +93,25 @@ def test_options_have_types():
     )
 
 
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("account=0123", "0123"),
+        ("begin=16:00:00", "16:00:00"),
+        ("qos=no", "no"),
+        ("partition=on", "on"),
+        ("comment=*x", "*x"),
+        ("nice=-5", "-5"),
+        ("nodes=0", 0),
+        ("mem_gb=1.5", 1.5),
+        ("exclusive=false", False),
+    ],
+)
+def test_an_option_is_what_a_shell_would_hand_to_sbatch(option, value):
+    found = parse_options(f"{option},timeout_min=1")[option.partition("=")[0]]
+    assert (type(found), found) == (type(value), value)
+
+
 def test_an_option_that_slurm_does_not_have_is_named(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match="'partitoin' for executor 'slurm'"):
