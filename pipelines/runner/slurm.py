@@ -16,6 +16,8 @@ FOLDER = LOGS / "slurm"
 POLL_SECONDS = 1.0
 QUEUE_SECONDS = 20.0
 """Choice: how often the controller is asked which jobs it has; once for all jobs."""
+CANCEL_SECONDS = 20.0
+"""Choice: how long after a refused cancellation the next attempt is made."""
 
 SHARED = {"timeout_min", "mem_gb", "nodes", "cpus_per_task", "gpus_per_node", "tasks_per_node"}
 """Options that submitit knows for every cluster; the others are SLURM's."""
@@ -129,6 +131,7 @@ class SlurmWorker:
 
     def __init__(self, job: Any, queue: "_Queue | None") -> None:
         self._job, self._queue, self._submitted = job, queue, time.monotonic()
+        self._cancel_at = self._submitted
 
     def wait(self) -> int:
         """As `Worker.wait`; 1 if the job ended without a result: cancelled, or over its limits."""
@@ -149,12 +152,21 @@ class SlurmWorker:
         return status
 
     def interrupt(self) -> None:
-        """As `Worker.interrupt`."""
-        self._job.cancel()
+        """As `Worker.interrupt`. The job is canceled once; again later if SLURM refused."""
+        if time.monotonic() >= self._cancel_at:
+            self._cancel_at = float("inf") if self._cancel() else time.monotonic() + CANCEL_SECONDS
 
     def kill(self) -> None:
         """As `Worker.kill`."""
-        self._job.cancel()
+        self._cancel()
+
+    def _cancel(self) -> bool:
+        """Whether SLURM took the cancellation; it may refuse one of a job that has just ended."""
+        try:
+            self._job.cancel()
+        except (OSError, subprocess.CalledProcessError):
+            return False
+        return True
 
 
 def _appears(path: Path) -> bool:
