@@ -95,7 +95,11 @@ class Rig(Config):
         return found
 
     def apply(
-        self, infrared: NDArray[np.uint8], visible: NDArray[np.uint8], grid: Which = "visible"
+        self,
+        infrared: NDArray[np.uint8],
+        visible: NDArray[np.uint8],
+        grid: Which = "visible",
+        area: Area | None = None,
     ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Make a pair of one size: one image is cropped, the other one resampled.
 
@@ -103,8 +107,12 @@ class Rig(Config):
             infrared: uint8 gray, of the rig's size.
             visible: uint8 gray H×W or RGB H×W×3, of the rig's size.
             grid: the image that is only cropped.
+            area: what `area` returns for this grid; give it if you have many pairs.
+
+        Raises:
+            ValueError: as `area`.
         """
-        area = self.area(grid)
+        area = area or self.area(grid)
         rows = slice(area.top, area.top + area.height)
         columns = slice(area.left, area.left + area.width)
         if grid == "visible":

@@ -249,7 +249,7 @@ def cache_device(store: PairStore, runtime: RuntimeConfig, device: torch.device)
     if device.type != "cuda" or runtime.device_cache == "ram":
         return torch.device("cpu")
     free, _ = torch.cuda.mem_get_info(device)
-    fits = store.pixels.numel() < free / 2
+    fits = store.pixels.numel() + store.fused.numel() < free / 2
     return device if fits or runtime.device_cache == "device" else torch.device("cpu")
 
 

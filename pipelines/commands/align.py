@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from fusion.alignment.points import PointFit
     from fusion.alignment.rig import Rig
     from fusion.alignment.transforms import Matrix
+    from fusion.alignment.warp import Area
     from fusion.images.pairs import Pair
 
 MOST = 60
@@ -70,9 +71,10 @@ def align(
         rig = _from_points(points, visible, infrared)
     else:
         rig = _estimated(pairs, visible, infrared, ir_range, matcher, accelerator)
+    area = _area(rig, grid, ir)
     with new_folder(out) as folder:
-        _write(rig, pairs, folder, grid, ir_range)
-    size = f"{rig.area(grid).width}x{rig.area(grid).height}"
+        _write(rig, pairs, folder, grid, area, ir_range)
+    size = f"{area.width}x{area.height}"
     print(f"{len(pairs)} pairs of {size} written to {out}, the transform to {out / FILE}")
     _note_shift(out)
 
@@ -171,11 +173,19 @@ def _rig(matrix: "Matrix", visible: "Size", infrared: "Size", source: str, path:
         raise InputError(path, f"gives a transform of no use ({message})", "check it") from error
 
 
+def _area(rig: "Rig", grid: Literal["visible", "infrared"], path: Path) -> "Area":
+    try:
+        return rig.area(grid)
+    except ValueError as error:  # of the infrared grid only: a rig has an area on the visible one
+        raise InputError(path, str(error), "use --grid visible") from error
+
+
 def _write(
     rig: "Rig",
     pairs: "Sequence[Pair]",
     folder: Path,
     grid: Literal["visible", "infrared"],
+    area: "Area",
     ir_range: Range,
 ) -> None:
     from fusion.images.decode import read_infrared, read_visible, write_image
@@ -187,7 +197,7 @@ def _write(
     with progress("pairs") as bars:
         for pair in bars.track(pairs):
             infrared = read_infrared(pair.infrared, ir_range).pixels
-            aligned = rig.apply(infrared, read_visible(pair.visible).pixels, grid)
+            aligned = rig.apply(infrared, read_visible(pair.visible).pixels, grid, area)
             for kind, image in zip(("ir", "vi"), aligned, strict=True):
                 write_image(folder / kind / f"{pair.name}.png", image)
 

@@ -1,6 +1,7 @@
 """Where the files of a data set's splits lie: folders, additions to names, and lists of names."""
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -84,16 +85,16 @@ def pairs_at(
         return pairs
     listing = _listing(root, lists[split])
     pattern = infrared.name if NAME_FIELD in infrared.name else NAME_FIELD
-    names = [own_name(name, pattern) or name for name in read_names(listing)]
-    if repeated := {name for name in names if names.count(name) > 1}:
+    names = Counter(own_name(name, pattern) or name for name in read_names(listing))
+    if repeated := {name for name, times in names.items() if times > 1}:
         raise InputError(listing, f"names pairs twice: {list_names(repeated)}", "correct the list")
-    if missing := set(names) - {pair.name for pair in pairs}:
+    if missing := names.keys() - {pair.name for pair in pairs}:
         reason = f"names pairs that are not there: {list_names(missing)}"
         remedy = (
             "correct the list (a line is a name without folder and suffix), or complete the set"
         )
         raise InputError(listing, reason, remedy)
-    return [pair for pair in pairs if pair.name in set(names)]
+    return [pair for pair in pairs if pair.name in names]
 
 
 def _listing(root: Path, file: str) -> Path:

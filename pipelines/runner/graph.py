@@ -87,7 +87,8 @@ def order_lock() -> None:
 
 
 def _committed() -> list[str]:
-    content = yaml.safe_load(git("show", f"HEAD:./{LOCK}") or "")
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's: five times as fast
+    content = yaml.load(git("show", f"HEAD:./{LOCK}") or "", loader)  # noqa: S506 - a safe loader
     return list(content.get("stages") or {}) if isinstance(content, Mapping) else []
 
 

@@ -157,7 +157,8 @@ class Run:
                 self.collect()
         finally:
             for running in self._running.values():
-                running.worker.kill()
+                with suppress(OSError):  # one that cannot be ended must not keep the others
+                    running.worker.kill()
 
     def outcome(self) -> Outcome:
         settled = self._current.union(self._ran, self._failed)

@@ -1,14 +1,13 @@
 """Stages as jobs of a SLURM cluster, submitted by submitit (the extra `cluster`)."""
 
 import os
+import re
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from threading import Lock
 from typing import Any
-
-import yaml
 
 from fusion.core.errors import InputError
 from pipelines.runner.workers import LOGS, LocalWorker, command_of
@@ -17,6 +16,8 @@ FOLDER = LOGS / "slurm"
 POLL_SECONDS = 1.0
 QUEUE_SECONDS = 20.0
 """Choice: how often the controller is asked which jobs it has; once for all jobs."""
+CANCEL_SECONDS = 20.0
+"""Choice: how long after a refused cancellation the next attempt is made."""
 
 SHARED = {"timeout_min", "mem_gb", "nodes", "cpus_per_task", "gpus_per_node", "tasks_per_node"}
 """Options that submitit knows for every cluster; the others are SLURM's."""
@@ -34,11 +35,22 @@ def parse_options(given: str) -> dict[str, Any]:
         if not (key and equals and value):
             remedy = "write --slurm partition=gpu,gpus_per_node=1,timeout_min=240"
             raise InputError("--slurm", f"'{item}' is not KEY=VALUE", remedy)
-        options[key] = yaml.safe_load(value)
+        options[key] = _typed(key, value)
     if "timeout_min" not in options:
         remedy = "add timeout_min=240: minutes after which SLURM ends a stage"
         raise InputError("--slurm", "has no time limit", remedy)
     return options
+
+
+def _typed(key: str, value: str) -> str | int | float | bool:
+    """What a shell would hand to sbatch; other types only where submitit wants them."""
+    if value in {"true", "false"}:
+        return value == "true"
+    if re.fullmatch("0|[1-9][0-9]*", value):
+        return int(value)
+    if key == "mem_gb" and re.fullmatch(r"[0-9]+\.[0-9]+", value):
+        return float(value)
+    return value
 
 
 class SlurmLauncher:
@@ -119,6 +131,7 @@ class SlurmWorker:
 
     def __init__(self, job: Any, queue: "_Queue | None") -> None:
         self._job, self._queue, self._submitted = job, queue, time.monotonic()
+        self._cancel_at = self._submitted
 
     def wait(self) -> int:
         """As `Worker.wait`; 1 if the job ended without a result: cancelled, or over its limits."""
@@ -139,12 +152,21 @@ class SlurmWorker:
         return status
 
     def interrupt(self) -> None:
-        """As `Worker.interrupt`."""
-        self._job.cancel()
+        """As `Worker.interrupt`. The job is canceled once; again later if SLURM refused."""
+        if time.monotonic() >= self._cancel_at:
+            self._cancel_at = float("inf") if self._cancel() else time.monotonic() + CANCEL_SECONDS
 
     def kill(self) -> None:
         """As `Worker.kill`."""
-        self._job.cancel()
+        self._cancel()
+
+    def _cancel(self) -> bool:
+        """Whether SLURM took the cancellation; it may refuse one of a job that has just ended."""
+        try:
+            self._job.cancel()
+        except (OSError, subprocess.CalledProcessError):
+            return False
+        return True
 
 
 def _appears(path: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -13,9 +14,12 @@ from fusion.core.config import Config
 from pipelines.scores.base import UNREADABLE, Scores, Stage, unreadable
 
 if TYPE_CHECKING:
+    from numpy.lib.npyio import NpzFile
+
     from segmentation.experiment import SegmentationResult
 
 _FILE, _LABELS = "per-image.npz", "labels.npz"
+_PREFIX = "label-"
 
 
 class SegmentationPart(Config):
@@ -57,17 +61,23 @@ class PredictedLabels:
 
     @staticmethod
     def save(path: Path, predicted: Mapping[str, NDArray[np.uint8]]) -> None:
-        """Write a compressed .npz: H×W by stem."""
-        arrays: dict[str, Any] = dict(predicted)
+        """Write a compressed .npz: H×W by prefixed stem."""
+        # a bare stem may be an argument of NumPy's function: file, allow_pickle
+        arrays: dict[str, Any] = {f"{_PREFIX}{stem}": image for stem, image in predicted.items()}
         np.savez_compressed(path, **arrays)
 
     def __getitem__(self, stem: str) -> NDArray[np.uint8]:
         try:
-            with np.load(self.path, allow_pickle=False) as stored:
-                label: NDArray[np.uint8] = stored[stem]
+            label: NDArray[np.uint8] = self._stored[f"{_PREFIX}{stem}"]
         except UNREADABLE as error:
             raise unreadable(self.path, error) from error
         return label
+
+    @cached_property
+    def _stored(self) -> "NpzFile":
+        """The open file: to read its list of images takes as long as to read some of them."""
+        stored: NpzFile = np.load(self.path, allow_pickle=False)
+        return stored
 
 
 def _no_confusions() -> ImageConfusions:

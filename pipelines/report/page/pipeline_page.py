@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import yaml
 from numpy.typing import NDArray
 
 from fusion.images.prepared import PreparedSet
@@ -26,6 +27,8 @@ from pipelines.scores.base import score_folder
 from segmentation.prepared import classes_of
 
 _LIBRARIES = ("pomai", "torch", "torchmetrics", "ultralytics", "segmentation-models-pytorch")
+_MACHINE = {"accelerator", "devices", "num_nodes", "device_cache", "checkpoint_seconds"}
+"""Settings of `runtime` that no stage runs again for."""
 
 
 def write_page(settings: Params, results: Results, folder: Path = PAGE) -> None:
@@ -174,8 +177,19 @@ def _facts(settings: Params, board: Board, prepared: Mapping[str, PreparedSet]) 
         summary=summary,
         datasets=pd.DataFrame(rows),
         notes=notes(board, settings.precomputed(), settings.unfused()),
-        settings=Path("params.yaml").read_text(encoding="utf-8"),
+        settings=printed_settings(),
     )
+
+
+def printed_settings(params: Path = Path("params.yaml")) -> str:
+    """Everything in params.yaml but the machine's settings; dvc.yaml lists them for this stage.
+
+    A page with others would count as up to date after they have changed.
+    """
+    content = yaml.safe_load(params.read_text(encoding="utf-8"))
+    runtime = {key: value for key, value in content["runtime"].items() if key not in _MACHINE}
+    printed = {**content, "runtime": runtime}
+    return yaml.safe_dump(printed, sort_keys=False, allow_unicode=True)
 
 
 def _uses(settings: Params, dataset: str) -> Iterator[str]:

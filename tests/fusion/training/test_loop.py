@@ -31,7 +31,7 @@ from fusion.metrics import compute
 from fusion.training import loop as train
 from fusion.training.faults import TrainingError
 from fusion.training.loop import learning_rate, train_phase
-from fusion.training.sampler import CropSampler, load_pairs, step_seed
+from fusion.training.sampler import CropSampler, PairStore, load_pairs, step_seed
 
 TINY = PoMAIConfig(channels=4, heads=2, blocks=1, ngmm=NGMMConfig(group_size=30))
 RUNTIME = RuntimeConfig(accelerator="cpu", checkpoint_seconds=0.0)
@@ -339,3 +339,12 @@ def test_bfloat16_trains_to_nearly_the_same_fusion(folder, tmp_path):
         values[precision] = [value.mean().item() for value in metrics.values()]
     assert values["bf16-mixed"] != values["32-true"]
     assert values["bf16-mixed"] == pytest.approx(values["32-true"], rel=0.01)
+
+
+@pytest.mark.parametrize(("kept", "teachers"), [("cuda", 0), ("cpu", 2)])
+def test_images_of_teachers_count_when_the_device_may_keep_the_images(monkeypatch, kept, teachers):
+    none = torch.zeros(0, dtype=torch.int64)
+    pixels, fused = (torch.zeros(10, width, dtype=torch.uint8) for width in (4, 2 * teachers))
+    store = PairStore(pixels, fused, teachers, none, none, none, ())
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (100, 1000))
+    assert train.cache_device(store, RuntimeConfig(), torch.device("cuda")).type == kept

@@ -9,6 +9,7 @@ import pytest
 
 from fusion.alignment.estimate import Check, Estimate
 from fusion.alignment.rig import Rig
+from fusion.alignment.warp import common_area
 from fusion.images.decode import read_infrared, read_visible, write_image
 from pipelines import cli
 from tests.fusion.alignment.scenes import scene
@@ -70,6 +71,29 @@ def test_the_infrared_grid_keeps_infrared_pixels(monkeypatch, capsys, folder):
     assert "84x63" in run(monkeypatch, capsys, folder, given, "--grid=infrared")[1]
     assert "168x126" in run(monkeypatch, capsys, folder, given, out="out2")[1]
     assert read_visible(folder / "out/vi/0.png").pixels.shape == (63, 84, 3)
+
+
+def test_a_sensor_that_is_too_small_for_the_infrared_grid_is_refused(monkeypatch, capsys, folder):
+    tenth = np.diag([0.1, 0.1, 1.0])
+    for path in (folder / "ir").iterdir():
+        write_image(path, np.ascontiguousarray(read_infrared(path).pixels[:24, :32]))
+    given = rig(folder, tenth, infrared=(24, 32))
+    code = run(monkeypatch, capsys, folder, given, "--grid=infrared")[0]
+    assert "ir: the images share less than 16 infrared pixels; use --grid visible" in str(code)
+    assert not (folder / "out").exists()
+    assert "168x126" in run(monkeypatch, capsys, folder, given)[1]
+
+
+def test_the_common_area_is_solved_for_once_not_for_every_pair(monkeypatch, capsys, folder):
+    solved = []
+
+    def noted(*arguments):
+        solved.append(arguments)
+        return common_area(*arguments)
+
+    monkeypatch.setattr("fusion.alignment.rig.common_area", noted)
+    assert run(monkeypatch, capsys, folder, rig(folder))[0] == 0
+    assert len(solved) == 3, "for the file that is written, the one that is read, and the pairs"
 
 
 def test_control_points_give_their_errors_and_the_matrix(monkeypatch, capsys, folder):

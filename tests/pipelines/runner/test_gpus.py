@@ -54,3 +54,10 @@ def test_stages_use_the_devices_of_params_yaml(tmp_path, runtime, expected):
     count = gpu_counts(tmp_path / "params.yaml")
     assert {stage: count(stage) for stage in expected} == expected
     assert count("prepare@msrs") == count("model@x") == 0
+
+
+@pytest.mark.parametrize("devices", ["two", "null", "true", "0", "1.5", "[0, 1]"])
+def test_what_is_no_number_of_devices_is_named(tmp_path, devices):
+    (tmp_path / "params.yaml").write_text(f"runtime: {{devices: {devices}}}\n")
+    with pytest.raises(InputError, match=r"params.yaml: runtime.devices: .* is not a whole number"):
+        gpu_counts(tmp_path / "params.yaml")

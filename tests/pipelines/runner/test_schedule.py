@@ -164,6 +164,29 @@ def test_an_interrupt_ends_the_workers_and_is_raised():
     assert time.monotonic() - began < 30
 
 
+def test_a_worker_that_cannot_be_killed_keeps_no_other_from_it():
+    killed = []
+
+    class Stubborn(Sleeper):
+        def interrupt(self):
+            raise KeyboardInterrupt
+
+        def kill(self):
+            killed.append(self)
+            raise PermissionError
+
+    class Launcher(Sleepers):
+        def start(self, stage, gpus, log):
+            super().start(stage, gpus, log)
+            if len(self.started) == 3:
+                raise OSError("no more processes")
+            return Stubborn(60, 0)
+
+    with pytest.raises(KeyboardInterrupt):
+        schedule({"a": set(), "b": set(), "c": set()}, launcher=Launcher())
+    assert len(killed) == 2
+
+
 @pytest.mark.parametrize(("hides", "seen"), [(True, ()), (False, None)])
 def test_without_gpus_a_stage_sees_all_unless_they_are_hidden(hides, seen):
     launcher, record = Sleepers(), Record()

@@ -15,7 +15,7 @@ from pipelines.paths import PLOTS, SCORES
 from pipelines.scores.base import score_folder, stage_name
 from pipelines.scores.detection import DetectionScores
 from pipelines.scores.fusion import FusionScores
-from pipelines.scores.segmentation import SegmentationScores
+from pipelines.scores.segmentation import PredictedLabels, SegmentationScores
 from tests.pipelines.report.boards import (
     confusions,
     detection,
@@ -122,3 +122,33 @@ def test_stages_and_folders_are_spelled_as_in_dvc_yaml():
     for stage, dataset, seed in (("evaluate", "msrs", None), ("detect", "m3fd", 0)):
         name = stage_name(stage, "pomai", dataset, seed)
         assert ROOT / score_folder(stage, "pomai", dataset, SCORES, seed) in written[name]
+
+
+def test_predicted_labels_come_back_whatever_the_images_are_called(tmp_path):
+    names = ["file", "allow_pickle", "args", "00001N", "label-1"]
+    predicted = {name: np.full((3, 4), place, np.uint8) for place, name in enumerate(names)}
+    PredictedLabels.save(tmp_path / "labels.npz", predicted)
+    found = PredictedLabels(tmp_path / "labels.npz")
+    for name, label in predicted.items():
+        np.testing.assert_array_equal(found[name], label)
+
+
+def test_predicted_labels_that_are_missing_or_damaged_are_named(tmp_path):
+    with pytest.raises(InputError, match=r"labels.npz: is missing; run `dvc repro`"):
+        PredictedLabels(tmp_path / "labels.npz")["a"]
+    (tmp_path / "labels.npz").write_bytes(b"PK\x03\x04")
+    with pytest.raises(InputError, match=r"labels.npz: is damaged .*; run `dvc repro`"):
+        PredictedLabels(tmp_path / "labels.npz")["a"]
+    PredictedLabels.save(tmp_path / "labels.npz", {"a": np.zeros((2, 2), np.uint8)})
+    with pytest.raises(InputError, match=r"labels.npz: is damaged .*b is not a file"):
+        PredictedLabels(tmp_path / "labels.npz")["b"]
+
+
+def test_predicted_labels_are_opened_once(tmp_path, monkeypatch):
+    predicted = {str(number): np.zeros((2, 2), np.uint8) for number in range(9)}
+    PredictedLabels.save(tmp_path / "labels.npz", predicted)
+    found, opened = PredictedLabels(tmp_path / "labels.npz"), []
+    load_file = np.load
+    monkeypatch.setattr(np, "load", lambda *a, **k: opened.append(a) or load_file(*a, **k))
+    assert [found[stem].shape for stem in predicted] == [(2, 2)] * 9
+    assert len(opened) == 1

@@ -5,12 +5,15 @@ from math import nan
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
+from fusion.core.code import ROOT
 from pipelines.report.board import Board
 from pipelines.report.costs import RowCost
 from pipelines.report.page import overlays
 from pipelines.report.page.cost_figures import cost_figures
 from pipelines.report.page.gallery import choose
+from pipelines.report.page.pipeline_page import printed_settings
 from pipelines.report.page.ranks import mean_ranks
 from pipelines.report.page.standings import short, standings
 from pipelines.report.page.svg import Axis, dot, mark
@@ -157,3 +160,14 @@ def test_the_marks_of_32_methods_differ():
 @pytest.mark.parametrize(("value", "text"), [(98_647_381, "98.6 M"), (0, "0"), (12_345, "12.3 k")])
 def test_large_numbers_are_short(value, text):
     assert short(value) == text
+
+
+def test_the_page_prints_the_settings_that_its_stage_tracks_and_no_others():
+    params = ROOT / "params.yaml"
+    printed = yaml.safe_load(printed_settings(params))
+    stage = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]["page"]
+    tracked = [key for key in stage["params"] if not key.startswith("runtime.")]
+    assert [*printed] == [*yaml.safe_load(params.read_text())]
+    assert sorted(tracked) == sorted(printed.keys() - {"runtime"})
+    runtime = [key for key in stage["params"] if key.startswith("runtime.")]
+    assert sorted(runtime) == sorted(f"runtime.{key}" for key in printed["runtime"])
