@@ -86,9 +86,8 @@ def get(name: str, known: KnownSet, into: Path, *, accept: bool = False) -> tupl
         _require_unchanged(place, recorded)
         return place, False
     if isinstance(known.origin, ManualOrigin):
-        raise InputError(
-            name, f"cannot be fetched by a program: {known.origin.how}", by_hand(known)
-        )
+        reason = f"cannot be fetched by a program: {known.origin.how}"
+        raise InputError(name, reason, by_hand(known, into))
     work = into / f".{name}"
     with exclusive(work):
         if isinstance(known.origin, GitOrigin):
@@ -97,7 +96,7 @@ def get(name: str, known: KnownSet, into: Path, *, accept: bool = False) -> tupl
             )
         else:
             expected = None if accept else (recorded and recorded.version) or known.origin.checksum
-            version = _unpack(name, known, known.origin, work, expected)
+            version = _unpack(name, known, known.origin, into, expected)
         root = find_root(known, work / _UNPACKED)
         require_complete(name, known, root)
         made = Record(address=known.address(), version=version, files=tree_digest(root))
@@ -108,11 +107,13 @@ def get(name: str, known: KnownSet, into: Path, *, accept: bool = False) -> tupl
     return place, True
 
 
-def by_hand(known: KnownSet) -> str:
-    """How to bring a data set to its place by hand, as a sentence."""
+def by_hand(known: KnownSet, into: Path) -> str:
+    """How to bring a data set to its place below `into` by hand, as a sentence."""
+    place, address = into / known.folder, known.address()
+    page = "" if known.page == address else f" (the authors' page is {known.page})"
     return (
-        f"open {known.page}, put the data into a folder {known.folder} with {known.layout()}, "
-        f"and run `pomai data check {known.folder}`"
+        f"open {address}{page}, put the data into the folder {place} with {known.layout()}, "
+        f"and run `pomai data check {place}`"
     )
 
 
@@ -136,18 +137,21 @@ def _clone(origin: GitOrigin, work: Path, wanted: str | None) -> str:
     return f"git:{commit}"
 
 
-def _unpack(name: str, known: KnownSet, origin: Archive, work: Path, expected: str | None) -> str:
+def _unpack(name: str, known: KnownSet, origin: Archive, into: Path, expected: str | None) -> str:
     """Fetch and unpack the archive, and return its checksum as a version."""
+    work = into / f".{name}"
     archive = work / f"{name}.archive"
     if expected or not archive.exists():
-        _retrieve(known, origin, archive, expected)
+        _retrieve(known, origin, archive, expected, by_hand(known, into))
     shutil.rmtree(work / _UNPACKED, ignore_errors=True)
     unpack(archive, work / _UNPACKED)
     return expected or f"sha256:{file_digest(archive)}"
 
 
-def _retrieve(known: KnownSet, origin: Archive, archive: Path, expected: str | None) -> None:
-    downloader = _downloader(known, origin, archive.with_suffix(".part"))
+def _retrieve(
+    known: KnownSet, origin: Archive, archive: Path, expected: str | None, remedy: str
+) -> None:
+    downloader = _downloader(known, origin, archive.with_suffix(".part"), remedy)
     pooch.get_logger().setLevel(WARNING)
     try:
         pooch.retrieve(
@@ -162,7 +166,7 @@ def _retrieve(known: KnownSet, origin: Archive, archive: Path, expected: str | N
 
 
 def _downloader(
-    known: KnownSet, origin: Archive, part: Path
+    known: KnownSet, origin: Archive, part: Path, remedy: str
 ) -> Callable[[str, str | Path, object], None]:
     """A downloader for pooch that keeps what has arrived in `part`, to continue there."""
 
@@ -170,9 +174,10 @@ def _downloader(
         if isinstance(origin, HttpOrigin):
             http.fetch(url, part, known.page)
         elif isinstance(origin, DriveOrigin):
-            drive.fetch(origin.id, part)
+            drive.fetch(origin.id, part, remedy)
         else:
-            drive.fetch(drive.find_in_folder(origin.id, origin.file), part)
+            file_id = drive.find_in_folder(origin.id, origin.file, remedy)
+            drive.fetch(file_id, part, remedy)
         part.replace(output)
 
     return download

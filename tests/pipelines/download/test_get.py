@@ -123,9 +123,12 @@ def test_an_archive_of_something_else(server, zipped, tmp_path):
 
 def test_what_no_program_can_fetch_names_address_and_layout(tmp_path):
     street = known({"kind": "manual", "how": "its authors send it after a form"})
-    wanted = r"after a form; open https://example.org/set, .* folder Street with ir \(2\), vi \(2\)"
+    wanted = (
+        r"after a form; open https://example.org/set, .* folder .*raw/Street with ir \(2\), "
+        r"vi \(2\), and run `pomai data check .*raw/Street`"
+    )
     with pytest.raises(InputError, match=wanted):
-        get("street", street, tmp_path)
+        get("street", street, tmp_path / "raw")
 
 
 def test_a_damaged_record(server, zipped, tmp_path):
