@@ -51,7 +51,7 @@ def fetch(url: str, part: Path, page: str) -> None:
         _require_file(url, response, page)
         if response.status_code != HTTPStatus.PARTIAL_CONTENT:
             start = 0
-        expected = int(response.headers.get("Content-Length", 0))
+        expected = _length(response)
         require_space(part.parent, expected)
         version = response.headers.get("ETag") or response.headers.get("Last-Modified", "")
         _version(part).write_text(version)
@@ -91,6 +91,12 @@ def _open(url: str, part: Path, start: int) -> requests.Response:
     if start:
         headers |= {"Range": f"bytes={start}-", "If-Range": _version(part).read_text()}
     return requests.get(url, headers=headers, stream=True, timeout=TIMEOUT)
+
+
+def _length(response: requests.Response) -> int:
+    """Bytes that the server announces; 0 if it announces none, or no number."""
+    announced = response.headers.get("Content-Length", "")
+    return int(announced) if announced.isascii() and announced.isdigit() else 0
 
 
 def _require_file(url: str, response: requests.Response, page: str) -> None:

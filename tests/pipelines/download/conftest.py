@@ -21,7 +21,8 @@ STATUSES = {
 class Handler(BaseHTTPRequestHandler):
     """`/<file>` has ranges and an ETag, `/plain/<file>` neither; `/cut/<file>` stops halfway.
 
-    While the server's `unstable` is set, every answer stops halfway. `/silent` never answers.
+    `/silent` never answers, and `/odd/a` announces a length that is no number. While the server's
+    `unstable` is set, every answer stops halfway.
     """
 
     def log_message(self, *_):
@@ -33,6 +34,8 @@ class Handler(BaseHTTPRequestHandler):
             return self.send_error(STATUSES[self.path])
         if self.path == "/silent":
             return self.server.over.wait()
+        if self.path.startswith("/odd/"):
+            return self.answer(200, self.server.files["a"], length="many")
         if self.path == "/moved":
             return self.answer(302, b"", Location="/login")
         if self.path == "/loop":
