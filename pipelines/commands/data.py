@@ -41,14 +41,15 @@ def get(
     ] = False,
 ) -> None:
     """Fetch a data set, verify it and unpack it to INTO."""
+    from pipelines.download.get import Outcome
     from pipelines.download.get import get as get_set
     from pipelines.download.registry import known_set
 
     known = known_set(name)
     print(_described(name, known), flush=True)
-    place, fetched = get_set(name, known, into, accept=accept)
-    print(f"{place}: {'fetched and verified' if fetched else 'is there already, and verified'}")
-    if fetched:
+    place, outcome = get_set(name, known, into, accept=accept)
+    print(f"{place}: {outcome}")
+    if outcome in (Outcome.RECORDED, Outcome.FETCHED):
         print(f"{into / name}.lock records what arrived; later copies must agree with it")
     if known.profile:
         print(f"use it: uv run dvc exp run -S profile={known.profile}")

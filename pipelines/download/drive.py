@@ -71,8 +71,8 @@ def _reported(address: str, by_hand: str, part: Path | None = None) -> Iterator[
     except DownloadError as error:
         raise InputError(address, *_worded(error, by_hand, part)) from error
     except requests.exceptions.HTTPError as error:
-        status = error.response.status_code
-        raise InputError(address, f"Drive refuses (status {status})", by_hand) from error
+        status = "" if error.response is None else f" (status {error.response.status_code})"
+        raise InputError(address, f"Drive refuses{status}", by_hand) from error
     except requests.exceptions.RequestException as error:
         remedy = "check the network, then run the same command again"
         raise InputError(address, "Drive cannot be reached", remedy) from error

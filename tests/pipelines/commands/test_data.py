@@ -46,13 +46,18 @@ def test_a_complete_copy_is_not_fetched_again(run, tno):
     code, printed = run("get", "tno", "--into", tno.parent)
     assert not code
     assert "cite     Toet" in printed
-    assert "is there already, and verified" in printed
+    assert "is there already with all its files; their content is not verified" in printed
     assert "profile=paper" in printed
 
 
 def test_check_counts_what_is_missing(run, tno):
     (tno / "ir/3.png").unlink()
     assert "ir has 24 of 25 files" in run("check", tno, "--set", "tno")[0]
+
+
+def test_check_refuses_a_set_whose_files_are_not_listed(run, tmp_path):
+    code, _ = run("check", tmp_path, "--set", "tno_complete")
+    assert "cannot be checked: the files of a complete tno_complete are not listed" in code
 
 
 def test_check_writes_a_contact_sheet(run, tmp_path):
