@@ -21,7 +21,7 @@ STATUSES = {
 class Handler(BaseHTTPRequestHandler):
     """`/<file>` has ranges and an ETag, `/plain/<file>` neither; `/cut/<file>` stops halfway.
 
-    `/silent` never answers, and `/odd/a` announces a length that is no number. While the server's
+    `/locked/` wants a password, `/silent` never answers, and `/odd/a` announces a length that is no number. While the server's
     `unstable` is set, every answer stops halfway.
     """
 
@@ -34,6 +34,8 @@ class Handler(BaseHTTPRequestHandler):
             return self.send_error(STATUSES[self.path])
         if self.path == "/silent":
             return self.server.over.wait()
+        if self.path.startswith("/locked/"):
+            return self.answer(401, b"", **{"WWW-Authenticate": "Basic"})
         if self.path.startswith("/odd/"):
             return self.answer(200, self.server.files["a"], length="many")
         if self.path == "/moved":
