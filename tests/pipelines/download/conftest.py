@@ -21,8 +21,8 @@ STATUSES = {
 class Handler(BaseHTTPRequestHandler):
     """`/<file>` has ranges and an ETag, `/plain/<file>` neither; `/cut/<file>` stops halfway.
 
-    `/locked/` wants a password, `/silent` never answers, and `/odd/a` announces a length that is no number. While the server's
-    `unstable` is set, every answer stops halfway.
+    `/locked/` wants a password, `/silent` never answers, and `/odd/a` announces a length that is
+    no number. While the server's `unstable` is set, every answer stops halfway.
     """
 
     def log_message(self, *_):
