@@ -1,11 +1,13 @@
 """`pomai data`, as a user runs it."""
 
 import sys
+from pathlib import Path
 
 import pytest
 
 from fusion.images.decode import image_size
 from pipelines import cli
+from pipelines.download.registry import sets_of
 from tests.pipelines import standins
 
 
@@ -40,6 +42,8 @@ def test_list_names_terms_and_origin_of_every_set(run):
     assert run("list", "llvip")[1].startswith("llvip: LLVIP")
     assert "non-commercial" in run("list", "llvip")[1]
     assert "checksum git:40de058" in run("list", "harvard_ct")[1]
+    assert "profile  medical, paper" in run("list", "harvard_ct")[1]
+    assert "mirror   Baidu" in run("list", "fmb")[1]
 
 
 def test_a_complete_copy_is_not_fetched_again(run, tno):
@@ -47,7 +51,21 @@ def test_a_complete_copy_is_not_fetched_again(run, tno):
     assert not code
     assert "cite     Toet" in printed
     assert "is there already with all its files; their content is not verified" in printed
-    assert "profile=paper" in printed
+    lacking = ("msrs", "m3fd", "m3fd_fusion", "roadscene", "harvard_ct", "harvard_spect")
+    assert "profile paper needs 7 more:\n" in printed
+    for name in lacking:
+        assert f"\n  uv run pomai data get {name} --into {tno.parent}\n" in printed
+    assert f"use it: FUSION_DATA={tno.parent} uv run dvc exp run -S profile=paper" in printed
+
+
+def test_a_profile_with_all_its_sets_needs_no_more(run, tno, monkeypatch):
+    (tno.parent / "data").mkdir()
+    monkeypatch.chdir(tno.parent)
+    for known in sets_of("paper").values():
+        Path("data/raw", known.folder).mkdir(parents=True)
+    Path("data/raw/TNO").rmdir()
+    tno.rename("data/raw/TNO")
+    assert run("get", "tno")[1].endswith("\nuse it: uv run dvc exp run -S profile=paper\n")
 
 
 def test_check_counts_what_is_missing(run, tno):
