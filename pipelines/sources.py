@@ -5,9 +5,10 @@ and nothing else.
 """
 
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from fusion.core.errors import InputError
+from pipelines.download import RAW
 from pipelines.git import git
 from pipelines.params import Params
 from pipelines.paths import SAMPLE
@@ -25,7 +26,7 @@ def require_sources(settings: Params) -> None:
         source = Path(settings.datasets[name].source)
         if source.is_dir() or SAMPLE in source.parents or _is_in_dvc(source):
             continue
-        remedy = "correct `source`"
+        remedy = f"{_fetching(source)}correct `source`"
         if not source.is_absolute() and _in_a_copy():
             remedy = f"this experiment runs in a copy of the repository: {_REMEDY}"
         raise InputError(source, f"is not a folder, and datasets.{name} is read from it", remedy)
@@ -40,6 +41,19 @@ def local_sources(settings: Params) -> Iterator[str]:
             continue
         if not _is_in_dvc(Path(path)) and not _is_in_git(path):
             yield f"{key} ({path})"
+
+
+def _fetching(source: Path) -> str:
+    """How to fetch what a missing folder should hold, by its name; empty if it is not known."""
+    from pipelines.download.registry import known_sets
+
+    for name, known in known_sets().items():
+        place = PurePath(known.folder).parts
+        if source.parts[-len(place) :] == place:
+            into = Path(*source.parts[: -len(place)])
+            other = "" if into == RAW else f" --into {into}"
+            return f"fetch it (`pomai data get {name}{other}`), or "
+    return ""
 
 
 def _in_a_copy() -> bool:

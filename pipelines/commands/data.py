@@ -5,13 +5,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipelines.download import RAW
 from pipelines.entry import new_app
 
 if TYPE_CHECKING:
     from pipelines.datasets.config import DatasetConfig
     from pipelines.download.registry import KnownSet
-
-RAW = Path("data/raw")
 
 app = new_app(
     name="data",
@@ -41,17 +40,18 @@ def get(
     ] = False,
 ) -> None:
     """Fetch a data set, verify it and unpack it to INTO."""
+    from pipelines.download.get import Outcome
     from pipelines.download.get import get as get_set
     from pipelines.download.registry import known_set
 
     known = known_set(name)
     print(_described(name, known), flush=True)
-    place, fetched = get_set(name, known, into, accept=accept)
-    print(f"{place}: {'fetched and verified' if fetched else 'is there already, and verified'}")
-    if fetched:
+    place, outcome = get_set(name, known, into, accept=accept)
+    print(f"{place}: {outcome}")
+    if outcome in (Outcome.RECORDED, Outcome.FETCHED):
         print(f"{into / name}.lock records what arrived; later copies must agree with it")
-    if known.profile:
-        print(f"use it: uv run dvc exp run -S profile={known.profile}")
+    for profile in known.profiles[:1]:
+        print(_use(profile, into))
 
 
 @app.command()
@@ -106,6 +106,20 @@ def _checked(target: str, known_as: str | None) -> "tuple[str, DatasetConfig | N
     return name, TypeAdapter[DatasetConfig](DatasetConfig).validate_python(settings)
 
 
+def _use(profile: str, into: Path) -> str:
+    """How to run a profile on the data below `into`, and what is still missing for it."""
+    from pipelines.download.registry import sets_of
+
+    missing = [
+        name for name, known in sets_of(profile).items() if not (into / known.folder).is_dir()
+    ]
+    other = "" if into == RAW else f" --into {into}"
+    lines = [f"profile {profile} needs {len(missing)} more:"] if missing else []
+    lines += [f"  uv run pomai data get {name}{other}" for name in missing]
+    where = f"FUSION_DATA={into.absolute()} " if other else ""
+    return "\n".join([*lines, f"use it: {where}uv run dvc exp run -S profile={profile}"])
+
+
 def _described(name: str, known: "KnownSet") -> str:
     from pipelines.download.registry import ManualOrigin
 
@@ -118,9 +132,10 @@ def _described(name: str, known: "KnownSet") -> str:
         "terms": known.terms,
         "cite": known.citation,
         "page": known.page,
+        **({"mirror": known.mirror} if known.mirror else {}),
         "fetched": by_hand or f"from {known.address()}",
         "checksum": _checksum(known),
-        "profile": known.profile or "none",
+        "profile": ", ".join(known.profiles) or "none",
     }
     return "\n".join([f"{name}: {known.title}", *(f"  {k:9}{v}" for k, v in facts.items())])
 

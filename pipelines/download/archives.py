@@ -24,6 +24,10 @@ _ANOTHER = "do not use it; fetch the archive again from its authors' page"
 _DAMAGED = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, NotImplementedError)
 
 
+class UnusableArchiveError(InputError):
+    """The archive itself is at fault: unpacking it again would fail again."""
+
+
 def unpack(archive: Path, target: Path) -> None:
     """Unpack a zip or tar archive into a new folder.
 
@@ -34,9 +38,10 @@ def unpack(archive: Path, target: Path) -> None:
         target: folder to create.
 
     Raises:
-        InputError: the archive is damaged, encrypted or of another format; a member lies outside
-            the target, is a link or a device, or is larger than stated; all members together are
-            larger than `MOST_EXPANSION` times the archive; or they do not fit on the disk.
+        UnusableArchiveError: the archive is damaged, encrypted or of another format; a member lies
+            outside the target, is a link or a device, or is larger than stated; or all members
+            together are larger than `MOST_EXPANSION` times the archive.
+        InputError: the members do not fit on the disk, or cannot be written.
     """
     with _reported(archive):
         if zipfile.is_zipfile(archive):
@@ -47,7 +52,7 @@ def unpack(archive: Path, target: Path) -> None:
                 _unpack_tar(archive, opened_tar, target)
         else:
             reason = "is not a zip or tar archive"
-            raise InputError(archive, reason, "unpack it by hand, or fetch it again")
+            raise UnusableArchiveError(archive, reason, "unpack it by hand, or fetch it again")
 
 
 def _unpack_zip(archive: Path, opened: zipfile.ZipFile, target: Path) -> None:
@@ -84,7 +89,7 @@ def _zip_reason(info: zipfile.ZipInfo) -> str | None:
 
 def _require_harmless(archive: Path, name: str, reason: str | None) -> None:
     if reason := reason or _escapes(name):
-        raise InputError(archive, f"its member {name!r} {reason}", _ANOTHER)
+        raise UnusableArchiveError(archive, f"its member {name!r} {reason}", _ANOTHER)
 
 
 def _escapes(name: str) -> str | None:
@@ -97,10 +102,10 @@ def _escapes(name: str) -> str | None:
 
 def _require_modest(archive: Path, count: int, total: int) -> None:
     if count > MOST_MEMBERS:
-        raise InputError(archive, f"has more than {MOST_MEMBERS} members", _ANOTHER)
+        raise UnusableArchiveError(archive, f"has more than {MOST_MEMBERS} members", _ANOTHER)
     if total > max(SMALL, MOST_EXPANSION * archive.stat().st_size):
         reason = f"unpacks to {total / 1e9:.1f} GB, over {MOST_EXPANSION} times its size"
-        raise InputError(archive, reason, _ANOTHER)
+        raise UnusableArchiveError(archive, reason, _ANOTHER)
 
 
 def _make(target: Path, total: int) -> None:
@@ -115,7 +120,7 @@ def _write(archive: Path, content: IO[bytes], path: Path, size: int) -> None:
         while piece := content.read(_CHUNK):
             written += len(piece)
             if written > size:
-                raise InputError(archive, f"{path.name} is larger than stated", _ANOTHER)
+                raise UnusableArchiveError(archive, f"{path.name} is larger than stated", _ANOTHER)
             file.write(piece)
 
 
@@ -127,6 +132,6 @@ def _reported(archive: Path) -> Iterator[None]:
         raise
     except _DAMAGED as error:
         reason = f"is damaged ({error})"
-        raise InputError(archive, reason, "remove it and fetch it again") from error
+        raise UnusableArchiveError(archive, reason, "remove it and fetch it again") from error
     except OSError as error:
         raise unwritable(archive, error) from error

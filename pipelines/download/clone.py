@@ -59,9 +59,14 @@ _CAUSES = {
     "No space left": ("the disk is full", "free space, then run the same command again"),
     "Could not resolve": ("cannot be reached", "check the network, then run the command again"),
     "unable to access": ("cannot be reached", "check the network, then run the command again"),
+    "unable to connect": ("cannot be reached", "check the network, then run the command again"),
     "not our ref": ("no longer has the commit that was asked for", "--accept the latest one"),
     "could not read Username": ("is gone, or wants a login", "open it in a browser"),
     "does not appear to be a git repository": ("is not a Git repository", "check its address"),
+    **dict.fromkeys(
+        ("RPC failed", "early EOF", "hung up unexpectedly"),
+        ("the connection ended before everything was there", "run the same command again"),
+    ),
 }
 
 

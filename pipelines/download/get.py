@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from enum import StrEnum
 from logging import WARNING
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from fusion.core.errors import InputError
 from fusion.core.files import file_digest, read_bytes, write_bytes
 from fusion.core.locks import exclusive
 from pipelines.download import drive, http
-from pipelines.download.archives import unpack
+from pipelines.download.archives import UnusableArchiveError, unpack
 from pipelines.download.clone import clone
 from pipelines.download.registry import (
     DriveFolderOrigin,
@@ -23,11 +24,22 @@ from pipelines.download.registry import (
     KnownSet,
     ManualOrigin,
 )
-from pipelines.download.verify import find_root, require_complete, tree_digest
+from pipelines.download.verify import find_root, incomplete, require_complete, tree_digest
 
 _LIMIT = 2**20
 _UNPACKED = "unpacked"
 Archive = HttpOrigin | DriveOrigin | DriveFolderOrigin
+
+
+class Outcome(StrEnum):
+    """What `get` found or did, as the rest of a sentence that begins with the set's folder."""
+
+    RECORDED = "fetched; its content is not verified, but recorded: later fetches must agree"
+    FETCHED = "fetched and verified"
+    VERIFIED = "is there already, and verified"
+    COUNTED = (
+        "is there already with all its files; their content is not verified: no fetch is recorded"
+    )
 
 
 class Record(Config):
@@ -59,7 +71,7 @@ class Record(Config):
             raise InputError(path, "is not a record of a fetched data set", remedy) from error
 
 
-def get(name: str, known: KnownSet, into: Path, *, accept: bool = False) -> tuple[Path, bool]:
+def get(name: str, known: KnownSet, into: Path, *, accept: bool = False) -> tuple[Path, Outcome]:
     """Fetch, verify and unpack a known data set.
 
     A complete copy in its place is verified and not fetched again. An interrupted download is
@@ -73,7 +85,7 @@ def get(name: str, known: KnownSet, into: Path, *, accept: bool = False) -> tupl
         accept: record what arrives, although it differs from what was published or recorded.
 
     Returns:
-        The data set's folder, and whether it was fetched now.
+        The data set's folder, and how it came there.
 
     Raises:
         InputError: no program can fetch the data set, fetching it failed, or
@@ -82,49 +94,70 @@ def get(name: str, known: KnownSet, into: Path, *, accept: bool = False) -> tupl
     place, record = into / known.folder, into / f"{name}.lock"
     recorded = Record.load(record)
     if place.exists():
-        require_complete(name, known, place)
-        _require_unchanged(place, recorded)
-        return place, False
+        return place, _present(name, known, place, recorded)
     if isinstance(known.origin, ManualOrigin):
-        raise InputError(
-            name, f"cannot be fetched by a program: {known.origin.how}", by_hand(known)
-        )
+        reason = f"cannot be fetched by a program: {known.origin.how}"
+        raise InputError(name, reason, by_hand(known, into))
     work = into / f".{name}"
     with exclusive(work):
+        wanted = None if accept else _wanted(known.origin, recorded)
         if isinstance(known.origin, GitOrigin):
-            version = _clone(
-                known.origin, work, None if accept else _commit(known.origin, recorded)
-            )
+            version = _clone(known.origin, work, wanted)
         else:
-            expected = None if accept else (recorded and recorded.version) or known.origin.checksum
-            version = _unpack(name, known, known.origin, work, expected)
-        root = find_root(known, work / _UNPACKED)
-        require_complete(name, known, root)
+            version = _unpack(name, known, known.origin, into, wanted)
+        root = _arrived(name, known, work, wanted)
         made = Record(address=known.address(), version=version, files=tree_digest(root))
         place.parent.mkdir(parents=True, exist_ok=True)
-        root.rename(place)
+        # First: a folder that is in its place without a record would never be verified.
         write_bytes(record, f"{made.model_dump_json(indent=1)}\n".encode())
+        root.rename(place)
     shutil.rmtree(work)
-    return place, True
+    return place, Outcome.FETCHED if wanted else Outcome.RECORDED
 
 
-def by_hand(known: KnownSet) -> str:
-    """How to bring a data set to its place by hand, as a sentence."""
+def by_hand(known: KnownSet, into: Path) -> str:
+    """How to bring a data set to its place below `into` by hand, as a sentence."""
+    place, address = into / known.folder, known.address()
+    page = "" if known.page == address else f" (the authors' page is {known.page})"
     return (
-        f"open {known.page}, put the data into a folder {known.folder} with {known.layout()}, "
-        f"and run `pomai data check {known.folder}`"
+        f"open {address}{page}, put the data into the folder {place} with {known.layout()}, "
+        f"and run `pomai data check {place}`"
     )
 
 
-def _require_unchanged(place: Path, recorded: Record | None) -> None:
-    if recorded and tree_digest(place) != recorded.files:
+def _present(name: str, known: KnownSet, place: Path, recorded: Record | None) -> Outcome:
+    """Check the copy that is in its place."""
+    if recorded is None or known.holds:
+        require_complete(name, known, place)
+    if recorded is None:
+        return Outcome.COUNTED
+    if tree_digest(place) != recorded.files:
         reason = "has changed since it was fetched"
         raise InputError(place, reason, "move it away and fetch it again, or remove its .lock file")
+    return Outcome.VERIFIED
 
 
-def _commit(origin: GitOrigin, recorded: Record | None) -> str | None:
-    """The commit that was fetched before, or else the one that is known."""
-    return recorded.version.removeprefix("git:") if recorded else origin.commit
+def _wanted(origin: GitOrigin | Archive, recorded: Record | None) -> str | None:
+    """The checksum or commit that was fetched before, or else the one that is known."""
+    if isinstance(origin, GitOrigin):
+        return recorded.version.removeprefix("git:") if recorded else origin.commit
+    return recorded.version if recorded else origin.checksum
+
+
+def _arrived(name: str, known: KnownSet, work: Path, wanted: str | None) -> Path:
+    """The folder with the set's layout in what was unpacked."""
+    root = find_root(known, work / _UNPACKED)
+    if reason := incomplete(name, known, root):
+        remedy = f"compare with {known.page}"
+        if wanted is None:
+            _archive(name, work).unlink(missing_ok=True)
+            remedy = f"run the command again: it fetches anew; if that does not help, {remedy}"
+        raise InputError(known.address(), f"what arrived {reason}", remedy)
+    return root
+
+
+def _archive(name: str, work: Path) -> Path:
+    return work / f"{name}.archive"
 
 
 def _clone(origin: GitOrigin, work: Path, wanted: str | None) -> str:
@@ -136,18 +169,30 @@ def _clone(origin: GitOrigin, work: Path, wanted: str | None) -> str:
     return f"git:{commit}"
 
 
-def _unpack(name: str, known: KnownSet, origin: Archive, work: Path, expected: str | None) -> str:
+def _unpack(name: str, known: KnownSet, origin: Archive, into: Path, expected: str | None) -> str:
     """Fetch and unpack the archive, and return its checksum as a version."""
-    archive = work / f"{name}.archive"
+    work = into / f".{name}"
+    archive = _archive(name, work)
     if expected or not archive.exists():
-        _retrieve(known, origin, archive, expected)
+        _retrieve(known, origin, archive, expected, by_hand(known, into))
     shutil.rmtree(work / _UNPACKED, ignore_errors=True)
-    unpack(archive, work / _UNPACKED)
+    try:
+        unpack(archive, work / _UNPACKED)
+    except UnusableArchiveError as error:
+        if expected:  # another fetch would bring the same bytes
+            raise
+        archive.unlink()
+        remedy = f"run the command again: it fetches anew; if that does not help, see {known.page}"
+        raise InputError(
+            known.address(), f"what arrived cannot be used: {error.reason}", remedy
+        ) from error
     return expected or f"sha256:{file_digest(archive)}"
 
 
-def _retrieve(known: KnownSet, origin: Archive, archive: Path, expected: str | None) -> None:
-    downloader = _downloader(known, origin, archive.with_suffix(".part"))
+def _retrieve(
+    known: KnownSet, origin: Archive, archive: Path, expected: str | None, remedy: str
+) -> None:
+    downloader = _downloader(known, origin, archive.with_suffix(".part"), remedy)
     pooch.get_logger().setLevel(WARNING)
     try:
         pooch.retrieve(
@@ -162,7 +207,7 @@ def _retrieve(known: KnownSet, origin: Archive, archive: Path, expected: str | N
 
 
 def _downloader(
-    known: KnownSet, origin: Archive, part: Path
+    known: KnownSet, origin: Archive, part: Path, remedy: str
 ) -> Callable[[str, str | Path, object], None]:
     """A downloader for pooch that keeps what has arrived in `part`, to continue there."""
 
@@ -170,9 +215,10 @@ def _downloader(
         if isinstance(origin, HttpOrigin):
             http.fetch(url, part, known.page)
         elif isinstance(origin, DriveOrigin):
-            drive.fetch(origin.id, part)
+            drive.fetch(origin.id, part, remedy)
         else:
-            drive.fetch(drive.find_in_folder(origin.id, origin.file), part)
+            file_id = drive.find_in_folder(origin.id, origin.file, remedy)
+            drive.fetch(file_id, part, remedy)
         part.replace(output)
 
     return download

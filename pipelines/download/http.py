@@ -12,10 +12,10 @@ import requests
 from fusion.core.errors import InputError, unwritable
 
 _CHUNK = 2**16
-_TIMEOUT = 10, 60
+TIMEOUT = 10, 60
 """Seconds to connect, and between two pieces."""
 
-_AGAIN = "run the same command again: it continues where it stopped"
+AGAIN = "run the same command again: it continues where it stopped"
 
 _REFUSALS: Mapping[int, str] = {
     HTTPStatus.UNAUTHORIZED: "wants a login",
@@ -51,7 +51,7 @@ def fetch(url: str, part: Path, page: str) -> None:
         _require_file(url, response, page)
         if response.status_code != HTTPStatus.PARTIAL_CONTENT:
             start = 0
-        expected = int(response.headers.get("Content-Length", 0))
+        expected = _length(response)
         require_space(part.parent, expected)
         version = response.headers.get("ETag") or response.headers.get("Last-Modified", "")
         _version(part).write_text(version)
@@ -61,7 +61,7 @@ def fetch(url: str, part: Path, page: str) -> None:
         arrived = part.stat().st_size - start
         if arrived < expected:
             reason = f"sent {arrived} of {expected} bytes"
-            raise InputError(url, reason, _AGAIN)
+            raise InputError(url, reason, AGAIN)
     _version(part).unlink()
 
 
@@ -90,7 +90,13 @@ def _open(url: str, part: Path, start: int) -> requests.Response:
     headers = {"Accept-Encoding": "identity"}
     if start:
         headers |= {"Range": f"bytes={start}-", "If-Range": _version(part).read_text()}
-    return requests.get(url, headers=headers, stream=True, timeout=_TIMEOUT)
+    return requests.get(url, headers=headers, stream=True, timeout=TIMEOUT)
+
+
+def _length(response: requests.Response) -> int:
+    """Bytes that the server announces; 0 if it announces none, or no number."""
+    announced = response.headers.get("Content-Length", "")
+    return int(announced) if announced.isascii() and announced.isdigit() else 0
 
 
 def _require_file(url: str, response: requests.Response, page: str) -> None:
@@ -118,14 +124,14 @@ def _reported(url: str, part: Path, page: str) -> Iterator[None]:
         reason = "its certificate cannot be verified"
         raise InputError(url, reason, "check the computer's clock and network") from error
     except requests.exceptions.Timeout as error:
-        raise InputError(url, "the server does not answer", _AGAIN) from error
+        raise InputError(url, "the server does not answer", AGAIN) from error
     except requests.exceptions.RequestException as error:
         if part.exists() and part.stat().st_size:
             reason = f"the connection ended after {part.stat().st_size} bytes"
-            raise InputError(url, reason, _AGAIN) from error
+            raise InputError(url, reason, AGAIN) from error
         reason = "the server cannot be reached"
         raise InputError(url, reason, "check the network and the proxy settings") from error
     except OSError as error:
         if error.errno in (ENOSPC, EDQUOT):
-            raise InputError(part, "the disk is full", f"free space, then {_AGAIN}") from error
+            raise InputError(part, "the disk is full", f"free space, then {AGAIN}") from error
         raise unwritable(part, error) from error

@@ -88,13 +88,14 @@ class KnownSet(Config):
         pairs: number of pairs, in words where it has splits.
         labels: what its labels are.
         size: bytes to download, in words.
-        terms: licence or terms of use, "none stated" if there are none.
+        terms: license or terms of use, "none stated" if there are none.
         citation: the publication to cite.
         page: address of its authors' page.
+        mirror: where else it is to be had, in words; `get` does not ask there.
         folder: name of its folder below `data/raw`.
         origin: where it comes from.
         holds: files of a complete copy, by folder or pattern.
-        profile: the profile that uses it; null if none does.
+        profiles: the profiles that use it, the one to name first.
         dataset: its settings in params.yaml, without `source` and `fuse`.
     """
 
@@ -105,10 +106,11 @@ class KnownSet(Config):
     terms: str
     citation: str
     page: str
+    mirror: str | None = None
     folder: str
     origin: Origin
     holds: dict[str, int]
-    profile: str | None = None
+    profiles: list[str] = Field([])
     dataset: dict[str, Any] | None = None
 
     def address(self) -> str:
@@ -129,6 +131,11 @@ class KnownSet(Config):
 def known_sets(path: Path = SETS) -> dict[str, KnownSet]:
     """All known data sets by name."""
     return TypeAdapter(dict[Name, KnownSet]).validate_python(read_yaml(path))
+
+
+def sets_of(profile: str) -> dict[str, KnownSet]:
+    """The data sets that a profile reads, by name."""
+    return {name: known for name, known in known_sets().items() if profile in known.profiles}
 
 
 def known_set(name: str, path: Path = SETS) -> KnownSet:

@@ -7,6 +7,7 @@ from pathlib import Path
 from fusion.core.config import Config
 from fusion.core.errors import InputError
 from fusion.core.files import file_digest
+from pipelines.datasets.layout import NIGHT
 from pipelines.download.registry import KnownSet
 
 _DEPTH = 4
@@ -34,14 +35,25 @@ def shortages(known: KnownSet, folder: Path) -> list[Shortage]:
     ]
 
 
+def incomplete(name: str, known: KnownSet, folder: Path) -> str:
+    """Why a folder is not a complete copy, with counts of what is missing; empty for one that is.
+
+    A set whose files nobody has listed (`holds` is empty) lacks nothing.
+    """
+    lacking = "; ".join(map(str, shortages(known, folder)))
+    return lacking and f"is not a complete {name}: {lacking}"
+
+
 def require_complete(name: str, known: KnownSet, folder: Path) -> None:
     """Check that a folder holds all files of a data set.
 
     Raises:
-        InputError: it does not; the message counts what is missing.
+        InputError: it does not (the message counts what is missing), or nobody has listed them.
     """
-    if lacking := shortages(known, folder):
-        reason = f"is not a complete {name}: {'; '.join(map(str, lacking))}"
+    if not known.holds:
+        reason = f"cannot be checked: the files of a complete {name} are not listed"
+        raise InputError(folder, reason, f"compare it with {known.page}")
+    if reason := incomplete(name, known, folder):
         remedy = f"a complete copy holds {known.layout()}: move this folder away and fetch it again"
         raise InputError(folder, reason, remedy)
 
@@ -81,10 +93,15 @@ def recognize(folder: Path, sets: Mapping[str, KnownSet]) -> str:
 
 
 def tree_digest(folder: Path) -> str:
-    """SHA-256 over the names and contents of all files of a folder."""
+    """SHA-256 over the names and contents of all files of a folder.
+
+    Hidden files and folders, which systems add, and `night.txt`, which you may add, do not count.
+    """
     digest = hashlib.sha256()
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        digest.update(f"{path.relative_to(folder).as_posix()}\0{file_digest(path)}\n".encode())
+        name = path.relative_to(folder)
+        if path.name != NIGHT and not any(part.startswith(".") for part in name.parts):
+            digest.update(f"{name.as_posix()}\0{file_digest(path)}\n".encode())
     return digest.hexdigest()
 
 

@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 
 from pipelines import params
 from pipelines.datasets.prepare import prepare
-from pipelines.download.registry import known_sets
+from pipelines.download.registry import known_sets, sets_of
 from pipelines.download.verify import find_root, shortages
 from tests.pipelines import standins
 from tests.pipelines.clones import ROOT
@@ -76,17 +76,25 @@ PART = {"source", "fuse", "sample", "sample_seed", "split", "fractions", "seed",
 def test_profile_and_registry_describe_a_set_alike(name, monkeypatch):
     monkeypatch.delenv("FUSION_DATA", raising=False)
     known = known_sets()[name]
-    config = composed(known.profile).datasets[name]
+    config = composed(known.profiles[0]).datasets[name]
     block = config.model_dump(exclude=PART, exclude_unset=True)
     assert block == known.dataset
     assert config.source == f"data/raw/{known.folder}"
 
 
 @pytest.mark.parametrize("profile", SPLITS)
+def test_a_profile_reads_the_sets_that_name_it_and_states_their_terms(profile):
+    datasets = composed(profile).datasets
+    assert datasets.keys() == sets_of(profile).keys()
+    assert {n: d.license for n, d in datasets.items()} == {
+        name: known.terms for name, known in sets_of(profile).items()
+    }
+
+
+@pytest.mark.parametrize("profile", SPLITS)
 def test_stand_ins_have_the_official_folders(profile, tmp_path):
     standins.make(profile, tmp_path)
-    for known in known_sets().values():
-        if known.profile == profile and known.holds:
-            folder = tmp_path / known.folder
-            assert find_root(known, folder) == folder
-            assert all(lacking.found for lacking in shortages(known, folder))
+    for known in sets_of(profile).values():
+        folder = tmp_path / known.folder
+        assert find_root(known, folder) == folder
+        assert all(lacking.found for lacking in shortages(known, folder))

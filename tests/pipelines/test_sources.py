@@ -45,6 +45,19 @@ def test_a_missing_source_is_refused_with_its_key(repository):
         require_sources(settings("nope"))
 
 
+@pytest.mark.parametrize(
+    ("source", "remedy"),
+    [
+        ("data/raw/M3FD_Detection", r"\(`pomai data get m3fd`\), or correct `source`"),
+        ("/data/Harvard/MRI_CT", r"\(`pomai data get harvard_ct --into /data`\), or correct"),
+        ("/data/MRI_CT", "read from it; correct `source`"),
+    ],
+)
+def test_a_known_data_set_that_is_missing_is_to_be_fetched(repository, source, remedy):
+    with pytest.raises(InputError, match=remedy):
+        require_sources(settings(source))
+
+
 def test_in_a_copy_the_remedy_is_an_absolute_path(repository, monkeypatch):
     copy = repository / ".dvc/tmp/exps/tmp1"
     copy.mkdir(parents=True)

@@ -1,5 +1,7 @@
 """Counts of classes and contact sheets, on stand-ins of the official sets."""
 
+from threading import Barrier
+
 import cv2
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from pydantic import TypeAdapter
 from fusion.core.errors import InputError
 from fusion.images.decode import read_visible
 from pipelines.datasets.config import DatasetConfig
+from pipelines.datasets.convert import Converter
 from pipelines.datasets.overview import overview
 from pipelines.datasets.sheet import varied
 from pipelines.download.registry import known_sets
@@ -125,3 +128,23 @@ def test_all_broken_files_are_reported(tmp_path):
         (tmp_path / f"M3FD_Detection/Ir/{number:05d}.png").write_bytes(b"a")
     with pytest.raises(InputError, match=r"2 problems; correct them:(.|\n)*00003(.|\n)*00005"):
         overview(config("m3fd", tmp_path))
+
+
+def test_pairs_are_read_side_by_side_with_a_bar(tmp_path, monkeypatch, capsys):
+    standins.m3fd(tmp_path)
+    read, together = Converter.read, Barrier(2)
+    waiting = iter(range(12))  # the pairs of the sheet are read again, one by one
+
+    def read_with_another(converter, item):
+        if next(waiting, None) is not None:
+            together.wait(timeout=20)
+        return read(converter, item)
+
+    monkeypatch.setattr(Converter, "read", read_with_another)
+    monkeypatch.setenv("FORCE_COLOR", "1")  # Rich takes the output for a terminal's
+    monkeypatch.setenv("COLUMNS", "100")
+    found, _ = overview(config("m3fd", tmp_path), pictures=2)
+    assert found.images["Lamp"] == 6
+    shown = capsys.readouterr().err
+    assert "checking pairs" in shown
+    assert "12/12" in shown

@@ -3,6 +3,7 @@
 import io
 import threading
 import zipfile
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -18,7 +19,11 @@ STATUSES = {
 
 
 class Handler(BaseHTTPRequestHandler):
-    """`/<file>` has ranges and an ETag, `/plain/<file>` neither; `/cut/<file>` stops halfway."""
+    """`/<file>` has ranges and an ETag, `/plain/<file>` neither; `/cut/<file>` stops halfway.
+
+    `/locked/` wants a password, `/silent` never answers, and `/odd/a` announces a length that is
+    no number. While the server's `unstable` is set, every answer stops halfway.
+    """
 
     def log_message(self, *_):
         pass
@@ -27,6 +32,12 @@ class Handler(BaseHTTPRequestHandler):
         self.server.asked.append((self.path, self.headers.get("Range")))
         if self.path in STATUSES:
             return self.send_error(STATUSES[self.path])
+        if self.path == "/silent":
+            return self.server.over.wait()
+        if self.path.startswith("/locked/"):
+            return self.answer(401, b"", **{"WWW-Authenticate": "Basic"})
+        if self.path.startswith("/odd/"):
+            return self.answer(200, self.server.files["a"], length="many")
         if self.path == "/moved":
             return self.answer(302, b"", Location="/login")
         if self.path == "/loop":
@@ -48,8 +59,10 @@ class Handler(BaseHTTPRequestHandler):
         if start >= len(content):
             return self.answer(416, b"")
         rest = content[start:]
-        status, further = (206, {"Content-Range": f"bytes {start}-"}) if start else (200, {})
-        stop = len(rest) // 2 if halfway and not start else len(rest)
+        covered = f"bytes {start}-{len(content) - 1}/{len(content)}"
+        status, further = (206, {"Content-Range": covered}) if start else (200, {})
+        cut = self.server.unstable or (halfway and not start)
+        stop = len(rest) // 2 if cut else len(rest)
         return self.answer(status, rest[:stop], len(rest), ETag=tag, **further)
 
     def answer(self, status, content, length=None, **headers):
@@ -58,19 +71,25 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(content) if length is None else length))
         self.end_headers()
-        self.wfile.write(content)
+        with suppress(ConnectionError):  # a client may have read as much as it wants
+            self.wfile.write(content)
         self.close_connection = True
 
 
 @pytest.fixture
 def server():
-    """`files`: content by name; `asked`: (path, Range) of every request; `url`: its address."""
+    """`files`: content by name; `asked`: (path, Range) of every request; `url`: its address.
+
+    `unstable`: whether every answer stops halfway.
+    """
     running = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    running.files, running.asked = {}, []
+    running.files, running.asked, running.unstable = {}, [], False
+    running.over = threading.Event()
     running.url = f"http://127.0.0.1:{running.server_port}"
     thread = threading.Thread(target=running.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     yield running
+    running.over.set()
     running.shutdown()
     running.server_close()
     thread.join()

@@ -1,10 +1,13 @@
 """Folders of a Git repository."""
 
+import socket
 import subprocess
+import time
 
 import pytest
 
 from fusion.core.errors import InputError
+from pipelines.download import clone as module
 from pipelines.download.clone import clone
 
 
@@ -63,3 +66,85 @@ def test_failures(repository, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(InputError, match="is not installed; install Git"):
         clone(url, None, ["set"], tmp_path / "d")
+
+
+@pytest.fixture
+def direct(monkeypatch):
+    """Git asks the named server itself, and nobody for a password."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "GIT_ASKPASS", "SSH_ASKPASS"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+
+
+def free_port():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return taken.getsockname()[1]
+
+
+def wait_for(port):
+    for _ in range(500):
+        with socket.socket() as tried:
+            if tried.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def daemon(repository, tmp_path):
+    """The repository at a git:// address."""
+    port = free_port()
+    where = ["--listen=127.0.0.1", f"--port={port}", f"--base-path={tmp_path}"]
+    server = subprocess.Popen(["git", "daemon", "--export-all", "--reuseaddr", *where])
+    wait_for(port)
+    yield f"git://127.0.0.1:{port}/repository"
+    server.terminate()
+    server.wait()
+
+
+def test_a_repository_on_a_server(repository, daemon, direct, tmp_path):
+    _, first, latest = repository
+    assert clone(daemon, None, ["set"], tmp_path / "out") == latest
+    assert clone(daemon, first, ["set"], tmp_path / "out") == first
+    assert (tmp_path / "out/set/a.png").read_text() == "first"
+    assert not (tmp_path / "out/other").exists()
+    with pytest.raises(InputError, match="no longer has the commit that was asked for"):
+        clone(daemon, "0" * 40, ["set"], tmp_path / "out")
+
+
+def test_servers_that_cannot_be_reached(direct, tmp_path):
+    for number, address in enumerate(
+        (
+            f"http://127.0.0.1:{free_port()}/set",
+            f"git://127.0.0.1:{free_port()}/set",
+            "https://nowhere.invalid/set",
+        )
+    ):
+        with pytest.raises(InputError, match=f"{address}: cannot be reached; check the network"):
+            clone(address, None, ["set"], tmp_path / str(number))
+
+
+def test_a_repository_that_wants_a_login(server, direct, tmp_path):
+    with pytest.raises(InputError, match="is gone, or wants a login; open it in a browser"):
+        clone(f"{server.url}/locked/set", None, ["set"], tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (
+            "error: unable to write file set/a.png: No space left on device\nfatal: failed",
+            "the disk is full; free space",
+        ),
+        (
+            "error: RPC failed; curl 92 HTTP/2 stream 5 was not closed cleanly\nfatal: early EOF",
+            "the connection ended before everything was there; run the same command again",
+        ),
+        ("fatal: the remote end hung up unexpectedly", "the connection ended before everything"),
+        ("fatal: something else\n", "Git failed: fatal: something else; correct this"),
+        ("", "Git failed: no message"),
+    ],
+)
+def test_words_of_git(said, expected):
+    assert expected in str(module._worded("https://example.org/set", said))

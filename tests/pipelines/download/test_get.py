@@ -4,11 +4,12 @@ import hashlib
 import json
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from fusion.core.errors import InputError
-from pipelines.download.get import get
+from pipelines.download.get import Outcome, get
 from pipelines.download.registry import KnownSet, known_set, known_sets
 from pipelines.download.verify import recognize, require_complete
 
@@ -43,12 +44,12 @@ def sha256(content):
 def test_fetched_once_and_then_verified(server, zipped, tmp_path):
     content = zipped(FILES)
     street = known(web(server, content, checksum=sha256(content)))
-    assert get("street", street, tmp_path) == (tmp_path / "Street", True)
+    assert get("street", street, tmp_path) == (tmp_path / "Street", Outcome.FETCHED)
     assert (tmp_path / "Street/ir/1.png").read_bytes() == b"ir1"
     assert json.loads((tmp_path / "street.lock").read_text())["version"] == sha256(content)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["Street", "street.lock"]
     requests = len(server.asked)
-    assert get("street", street, tmp_path) == (tmp_path / "Street", False)
+    assert get("street", street, tmp_path) == (tmp_path / "Street", Outcome.VERIFIED)
     assert len(server.asked) == requests
 
 
@@ -58,7 +59,7 @@ def test_a_cut_download_continues(server, zipped, tmp_path):
     with pytest.raises(InputError, match="continues where it stopped"):
         get("street", street, tmp_path)
     assert not (tmp_path / "Street").exists()
-    assert get("street", street, tmp_path)[1]
+    assert get("street", street, tmp_path)[1] == Outcome.FETCHED
     assert server.asked[-1][1]
 
 
@@ -97,10 +98,11 @@ def test_a_repository_at_a_known_commit_or_at_the_latest(tmp_path):
     origin = {"kind": "git", "url": repository.as_uri(), "paths": ["set"], "commit": "0" * 40}
     with pytest.raises(InputError, match=r"no longer has the commit .*; --accept the latest"):
         get("street", known(origin), tmp_path / "raw")
-    assert get("street", known(origin), tmp_path / "raw", accept=True)[1]
+    assert get("street", known(origin), tmp_path / "raw", accept=True)[1] == Outcome.RECORDED
     assert (tmp_path / "raw/Street/ir/1.png").read_text() == "ir"
     shutil.rmtree(tmp_path / "raw/Street")
-    assert get("street", known(origin), tmp_path / "raw")[1], "the recorded commit comes again"
+    outcome = get("street", known(origin), tmp_path / "raw")[1]
+    assert outcome == Outcome.FETCHED, "the recorded commit comes again"
 
 
 def test_a_copy_that_is_incomplete_or_changed(server, zipped, tmp_path):
@@ -116,16 +118,82 @@ def test_a_copy_that_is_incomplete_or_changed(server, zipped, tmp_path):
 
 def test_an_archive_of_something_else(server, zipped, tmp_path):
     street = known(web(server, zipped({"readme.txt": b"a"})))
-    with pytest.raises(InputError, match="not a complete street: ir has 0 of 2 files"):
+    with pytest.raises(
+        InputError, match=r"not a complete street: ir has 0 of 2 files.*: it fetches"
+    ):
         get("street", street, tmp_path)
     assert not (tmp_path / "Street").exists()
+    server.files["set.zip"] = zipped(FILES)
+    assert get("street", street, tmp_path)[1] == Outcome.RECORDED
+
+
+def test_a_damaged_archive_is_fetched_anew(server, zipped, tmp_path):
+    street = known(web(server, b"no archive"))
+    for accept in (False, True):
+        with pytest.raises(InputError, match=r"set\.zip: .*is not a zip .*; run the command again"):
+            get("street", street, tmp_path, accept=accept)
+    server.files["set.zip"] = zipped(FILES)
+    assert get("street", street, tmp_path)[1] == Outcome.RECORDED
+
+
+def test_an_archive_with_the_published_checksum_is_not_fetched_twice(server, zipped, tmp_path):
+    content = zipped({"readme.txt": b"a"})
+    street = known(web(server, content, checksum=sha256(content)))
+    for _ in range(2):
+        with pytest.raises(InputError, match=r"not a complete street.*; compare with https://"):
+            get("street", street, tmp_path)
+    assert len(server.asked) == 1
+
+
+def test_a_copy_without_a_record_is_only_counted(server, zipped, tmp_path):
+    for name, content in FILES.items():
+        place = tmp_path / "Street" / name.removeprefix("wrapped/")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(content)
+    street = known(web(server, zipped(FILES)))
+    assert get("street", street, tmp_path) == (tmp_path / "Street", Outcome.COUNTED)
+    assert not server.asked
+    unlisted = known(web(server, zipped(FILES)), holds={})
+    with pytest.raises(InputError, match="cannot be checked: the files of a complete street"):
+        get("street", unlisted, tmp_path)
+    shutil.rmtree(tmp_path / "Street")
+    assert get("street", unlisted, tmp_path)[1] == Outcome.RECORDED
+    assert get("street", unlisted, tmp_path)[1] == Outcome.VERIFIED
+
+
+def test_a_set_in_its_place_always_has_a_record(server, zipped, tmp_path, monkeypatch):
+    """Also where the program is stopped at the last moment."""
+    street = known(web(server, zipped(FILES)))
+    rename = Path.rename
+
+    def stopped(path, target):
+        rename(path, target)
+        if Path(target).name == "Street":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "rename", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        get("street", street, tmp_path)
+    assert get("street", street, tmp_path)[1] == Outcome.VERIFIED
+
+
+def test_files_of_the_system_and_the_list_of_night_pairs_are_no_change(server, zipped, tmp_path):
+    street = known(web(server, zipped(FILES)))
+    get("street", street, tmp_path)
+    for added in (".DS_Store", "ir/._1.png", "night.txt", ".cache/1"):
+        (tmp_path / "Street" / added).parent.mkdir(exist_ok=True)
+        (tmp_path / "Street" / added).write_text("1")
+    assert get("street", street, tmp_path)[1] == Outcome.VERIFIED
 
 
 def test_what_no_program_can_fetch_names_address_and_layout(tmp_path):
     street = known({"kind": "manual", "how": "its authors send it after a form"})
-    wanted = r"after a form; open https://example.org/set, .* folder Street with ir \(2\), vi \(2\)"
+    wanted = (
+        r"after a form; open https://example.org/set, .* folder .*raw/Street with ir \(2\), "
+        r"vi \(2\), and run `pomai data check .*raw/Street`"
+    )
     with pytest.raises(InputError, match=wanted):
-        get("street", street, tmp_path)
+        get("street", street, tmp_path / "raw")
 
 
 def test_a_damaged_record(server, zipped, tmp_path):

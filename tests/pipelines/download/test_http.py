@@ -53,6 +53,12 @@ def test_a_part_longer_than_the_file_starts_again(server, tmp_path):
     assert part.read_bytes() == CONTENT
 
 
+def test_a_length_that_is_no_number_does_not_count(server, tmp_path):
+    server.files["a"] = CONTENT
+    fetch(f"{server.url}/odd/a", tmp_path / "part", PAGE)
+    assert (tmp_path / "part").read_bytes() == CONTENT
+
+
 @pytest.mark.parametrize(
     ("path", "reason", "remedy"),
     [
