@@ -98,6 +98,23 @@ def test_damaged_and_missing_files_are_named(tmp_path, checkpoint, name):
         read_checkpoint(tmp_path / name)
 
 
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        ("<!DOCTYPE html>\n<html><body>Sign in</body></html>", "<!DOCTYPE html>"),
+        ("version https://git-lfs.github.com/spec/v1\noid sha256:ab\n", "version https://git-lfs"),
+        ("\n\nnot a checkpoint", "''"),
+    ],
+)
+def test_a_page_saved_as_a_checkpoint_is_not_called_dangerous(tmp_path, content, line):
+    (tmp_path / "theirs.pth").write_text(content)
+    with pytest.raises(
+        InputError, match=r"theirs\.pth: is no checkpoint .*; download it"
+    ) as caught:
+        read_checkpoint(tmp_path / "theirs.pth")
+    assert line in str(caught.value)
+
+
 @pytest.mark.filterwarnings("ignore:Detected pickle protocol")
 def test_damaged_and_endless_files_are_refused_in_words(tmp_path):
     """Torch's unpickler fails at them with errors of many classes."""
