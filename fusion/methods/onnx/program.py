@@ -19,6 +19,9 @@ _INFRARED = ("infra", "inf", "ir", "lwir", "thermal")
 _VISIBLE = ("vis", "vi", "rgb")
 """How words in the names of inputs begin."""
 
+_OUTPUTS = ("tensor(float)", "tensor(float16)", "tensor(double)", "tensor(uint8)")
+"""Types of outputs that can be an image."""
+
 
 class Port(NamedTuple):
     """An input or output: its name and four dimensions, None where the file leaves one open."""
@@ -169,11 +172,16 @@ class Session:
         return Port(node.name, shape)
 
     def _output(self, config: OnnxConfig) -> str:
-        names = [node.name for node in self._session.get_outputs()]
-        if config.output and config.output not in names:
-            remedy = f"choose from {', '.join(names)}"
+        kinds = {node.name: node.type for node in self._session.get_outputs()}
+        if config.output and config.output not in kinds:
+            remedy = f"choose from {', '.join(kinds)}"
             raise InputError(self._shown, f"has no output {config.output}", remedy)
-        return config.output or str(names[0])
+        name = config.output or next(iter(kinds))
+        if kinds[name] not in _OUTPUTS:
+            reason = f"its output {name} is {kinds[name]}, no image"
+            remedy = "state the `output` that is one of floats, or export the network again"
+            raise InputError(self._shown, reason, remedy)
+        return name
 
     def _told_apart(self, ports: list[Port], config: OnnxConfig, axis: int) -> tuple[Port, Port]:
         for name in (config.infrared, config.visible):

@@ -204,6 +204,53 @@ def test_an_output_of_another_size_is_refused(tmp_path, images):
         load(tmp_path / "turned.onnx")(*images)
 
 
+def ending_in(tmp_path, node, output):
+    """The path of a model whose output is made from its infrared image by one node."""
+    model = model_of({"ir": GRAY, "vi": GRAY})
+    model.graph.node[0].CopyFrom(node)
+    model.graph.output[0].CopyFrom(output)
+    (tmp_path / "theirs.onnx").write_bytes(model.SerializeToString())
+    return tmp_path / "theirs.onnx"
+
+
+def cast(kind):
+    return onnx.helper.make_node("Cast", ["ir"], ["out"], to=kind)
+
+
+def plane(kind):
+    return onnx.helper.make_tensor_value_info("out", kind, GRAY)
+
+
+@pytest.mark.parametrize("kind", ["STRING", "INT64", "BOOL"])
+def test_an_output_that_is_no_image_is_refused_by_its_type(tmp_path, kind):
+    kind = getattr(onnx.TensorProto, kind)
+    path = ending_in(tmp_path, cast(kind), plane(kind))
+    with pytest.raises(InputError, match=r"its output out is tensor\((string|int64|bool)\), no im"):
+        load(path)
+
+
+@pytest.mark.parametrize("wrapper", ["SequenceConstruct", "Optional"])
+def test_an_output_that_is_no_tensor_is_refused_by_its_type(tmp_path, wrapper):
+    helper, kind = onnx.helper, onnx.TensorProto.FLOAT
+    inner = helper.make_tensor_type_proto(kind, GRAY)
+    make = {
+        "SequenceConstruct": helper.make_sequence_type_proto,
+        "Optional": helper.make_optional_type_proto,
+    }[wrapper]
+    output = helper.make_value_info("out", make(inner))
+    path = ending_in(tmp_path, helper.make_node(wrapper, ["ir"], ["out"]), output)
+    with pytest.raises(InputError, match=r"its output out is (seq|optional)\(.*, no image"):
+        load(path)
+
+
+@pytest.mark.parametrize("kind", ["FLOAT16", "DOUBLE"])
+def test_an_output_of_another_precision_is_an_image(tmp_path, images, kind):
+    kind = getattr(onnx.TensorProto, kind)
+    fused = load(ending_in(tmp_path, cast(kind), plane(kind)))
+    gray = np.full((43, 61, 3), 90, np.uint8)
+    assert abs(fused(images[0], gray)[..., 0].astype(int) - images[0]).max() <= 1
+
+
 @pytest.mark.parametrize("location", ["weights.bin", "../secret", "/etc/passwd"])
 def test_weights_in_other_files_are_refused_unread(tmp_path, location):
     tensor = onnx.TensorProto(name="w", data_type=onnx.TensorProto.FLOAT, dims=[2])
