@@ -22,6 +22,8 @@ _VISIBLE = ("vis", "vi", "rgb")
 _OUTPUTS = ("tensor(float)", "tensor(float16)", "tensor(double)", "tensor(uint8)")
 """Types of outputs that can be an image."""
 
+_CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
+
 
 class Port(NamedTuple):
     """An input or output: its name and four dimensions, None where the file leaves one open."""
@@ -91,11 +93,22 @@ def _package(name: str, path: Path | str) -> Any:
         raise InputError(path, f"cannot be run ({error})", remedy) from error
 
 
+def providers_of(device: torch.device) -> list[str | tuple[str, dict[str, int]]]:
+    """The parts of ONNX Runtime that run a program on a device, the first that can.
+
+    >>> providers_of(torch.device("cuda:1"))
+    [('CUDAExecutionProvider', {'device_id': 1}), 'CPUExecutionProvider']
+    """
+    if device.type == "cuda":
+        return [(_CUDA, {"device_id": device.index or 0}), _CPU]
+    return [_CPU]
+
+
 class Session:
     """A program on one device.
 
     Raises:
-        InputError: ONNX Runtime is not installed or cannot run the program.
+        InputError: ONNX Runtime is not installed, or cannot run the program or use the device.
     """
 
     def __init__(self, program: bytes, device: torch.device, shown: str) -> None:
@@ -114,14 +127,26 @@ class Session:
         options = runtime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
         options.log_severity_level = 4  # what matters is raised
-        providers = ["CPUExecutionProvider"]
-        if device.type == "cuda" and "CUDAExecutionProvider" in runtime.get_available_providers():
-            providers.insert(0, "CUDAExecutionProvider")
+        if device.type == "cuda":
+            self._require_cuda(runtime.get_available_providers(), device)
         try:
-            self._session = runtime.InferenceSession(program, options, providers=providers)
+            self._session = runtime.InferenceSession(
+                program, options, providers=providers_of(device)
+            )
         except self._errors as error:
             reason = f"cannot be run by ONNX Runtime ({_first_line(error)})"
             raise InputError(shown, reason, "export the network again") from error
+        if device.type == "cuda":  # where CUDA's libraries cannot be loaded, it takes the CPU
+            self._require_cuda(self._session.get_providers(), device)
+
+    def _require_cuda(self, providers: list[str], device: torch.device) -> None:
+        if _CUDA not in providers:
+            reason = f"cannot be run on {device}: this ONNX Runtime has no CUDA, or cannot load it"
+            remedy = (
+                "install onnxruntime-gpu in place of onnxruntime, or choose the CPU (--device cpu; "
+                "runtime.accelerator in params.yaml)"
+            )
+            raise InputError(self._shown, reason, remedy)
 
     def run(self, output: str, inputs: dict[str, np.ndarray]) -> np.ndarray:
         """One output.

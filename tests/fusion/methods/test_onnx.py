@@ -15,6 +15,7 @@ from fusion.methods.base import FusionMethod
 from fusion.methods.files import load_model, save_model
 from fusion.methods.onnx.config import OnnxConfig
 from fusion.methods.onnx.method import Onnx
+from fusion.methods.onnx.program import Session, providers_of
 
 onnx = pytest.importorskip("onnx", reason="the extra onnx is not installed")
 pytest.importorskip("onnxruntime", reason="the extra onnx is not installed")
@@ -282,6 +283,20 @@ def test_a_program_that_cannot_run_is_refused(tmp_path):
     (tmp_path / "x.onnx").write_bytes(model.SerializeToString())
     with pytest.raises(InputError, match=r"x\.onnx: cannot be run by ONNX Runtime \(.*Nonsense"):
         load(tmp_path / "x.onnx")
+
+
+def test_a_gpu_is_chosen_by_its_number():
+    assert providers_of(torch.device("cpu")) == ["CPUExecutionProvider"]
+    assert providers_of(torch.device("cuda", 3))[0] == ("CUDAExecutionProvider", {"device_id": 3})
+
+
+def test_a_runtime_without_cuda_does_not_take_the_cpu_instead():
+    runtime = pytest.importorskip("onnxruntime")
+    if "CUDAExecutionProvider" in runtime.get_available_providers():
+        pytest.skip("this ONNX Runtime has CUDA")
+    program = model_of({"ir": GRAY, "vi": GRAY}).SerializeToString()
+    with pytest.raises(InputError, match=r"x\.onnx: cannot be run on cuda:1.*onnxruntime-gpu"):
+        Session(program, torch.device("cuda:1"), "x.onnx")
 
 
 @pytest.mark.parametrize("package", ["onnx", "onnxruntime"])
