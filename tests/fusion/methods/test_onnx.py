@@ -1,5 +1,6 @@
 """Networks that others exported, run by ONNX Runtime."""
 
+import json
 import sys
 
 import numpy as np
@@ -250,6 +251,79 @@ def test_an_output_of_another_precision_is_an_image(tmp_path, images, kind):
     fused = load(ending_in(tmp_path, cast(kind), plane(kind)))
     gray = np.full((43, 61, 3), 90, np.uint8)
     assert abs(fused(images[0], gray)[..., 0].astype(int) - images[0]).max() <= 1
+
+
+def scaled(tmp_path, gain, offset):
+    """The path of a model whose output is gain · infrared + offset."""
+    helper, kind = onnx.helper, onnx.TensorProto.FLOAT
+    model = model_of({"ir": GRAY, "vi": GRAY})
+    del model.graph.node[:]
+    for name, value in (("gain", gain), ("offset", offset)):
+        model.graph.initializer.append(helper.make_tensor(name, kind, [], [value]))
+    model.graph.node.append(helper.make_node("Mul", ["ir", "gain"], ["product"]))
+    model.graph.node.append(helper.make_node("Add", ["product", "offset"], ["out"]))
+    (tmp_path / "theirs.onnx").write_bytes(model.SerializeToString())
+    return tmp_path / "theirs.onnx"
+
+
+@pytest.mark.parametrize(
+    ("gain", "offset", "config"),
+    [
+        (1, 0, {}),
+        (1, 0, {"black": -1}),
+        (2, -1, {"output_black": -1}),
+        (0.5, 0.5, {"black": -1, "output_black": 0}),
+        (1, 0, {"white": 255}),
+        (255, 0, {"output_white": 255}),
+        (1 / 255, 0, {"white": 255, "output_white": 1}),
+    ],
+)
+@torch.inference_mode()
+def test_inputs_and_output_have_the_range_of_the_config(tmp_path, images, gain, offset, config):
+    infrared, visible = planes(*images)
+    fused = Onnx.read(scaled(tmp_path, gain, offset), OnnxConfig(**config))(infrared, visible)
+    torch.testing.assert_close(fused, infrared, atol=1e-5, rtol=0)
+
+
+def test_a_config_beside_the_file_is_read(tmp_path, images):
+    path = scaled(tmp_path, 255, 0)
+    gray = np.full((43, 61, 3), 90, np.uint8)
+    path.with_suffix(".json").write_text(json.dumps({"output_white": 255}))
+    fused = load(path)(images[0], gray)
+    assert abs(fused[..., 0].astype(int) - images[0]).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("{", "Expecting property name"),
+        ("[1]", "valid dictionary"),
+        ('{"wite": 255}', "wite: Extra inputs are not permitted"),
+        ('{"white": 2}', "white: Input should be 1 or 255"),
+        ('{"black": -1, "white": 255}', "black -1 goes with white 1"),
+    ],
+)
+def test_a_wrong_config_beside_the_file_is_refused(tmp_path, content, reason):
+    path = scaled(tmp_path, 1, 0)
+    path.with_suffix(".json").write_text(content)
+    match = rf"theirs\.json: is no config of an ONNX file \(.*{reason}"
+    with pytest.raises(InputError, match=match):
+        load(path)
+
+
+def test_the_card_of_weights_of_the_same_name_is_no_config(tmp_path, images):
+    path = scaled(tmp_path, 1, 0)
+    path.with_suffix(".json").write_text('{"method": "pomai", "config": {}}')
+    gray = np.full((43, 61, 3), 90, np.uint8)
+    assert load(path)(images[0], gray).shape == gray.shape
+
+
+@pytest.mark.parametrize("offset", [127.5, -4.0])
+def test_an_output_far_from_the_range_is_refused_with_the_way_out(tmp_path, images, offset):
+    fuse = load(scaled(tmp_path, 1, offset))
+    match = r"theirs\.onnx: its output out is .*, far from 0 \(black\) to 1 .*NAME\.json"
+    with pytest.raises(InputError, match=match):
+        fuse(*images)
 
 
 @pytest.mark.parametrize("location", ["weights.bin", "../secret", "/etc/passwd"])
