@@ -47,6 +47,14 @@ def test_all_that_is_wrong_with_a_checkpoint_is_listed(network, checkpoint):
         assert part in str(caught.value)
 
 
+def test_every_wrong_entry_is_listed_however_many(network, checkpoint):
+    surplus = [f"head.{number:03}.weight" for number in range(150)]
+    checkpoint |= dict.fromkeys(surplus, torch.ones(1))
+    with pytest.raises(ValueError, match="unknown") as caught:
+        rename(checkpoint, NAMES, network)
+    assert all(name in str(caught.value) for name in surplus)
+
+
 def test_entries_that_act_on_nothing_are_left_out(network, checkpoint):
     checkpoint |= {"dead.bn.weight": torch.ones(3), "dead.bn.bias": torch.ones(3)}
     assert rename(checkpoint, NAMES, network, unused=r".*\.bn\..*").keys() == set(
