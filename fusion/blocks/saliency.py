@@ -24,3 +24,9 @@ def histogram_contrast(images: Tensor) -> Tensor:
     values = contrast.gather(1, levels)
     highest = values.amax(1, keepdim=True).clamp_min(torch.finfo(values.dtype).tiny)
     return (values / highest).view_as(images)
+
+
+def saliency_target(infrared: Tensor, visible: Tensor) -> Tensor:
+    """w·I + (1 − w)·V with w = ½ + ½ (saliency of I − saliency of V), all B×1×H×W in [0, 1]."""
+    weight = (1 + histogram_contrast(infrared) - histogram_contrast(visible)) / 2
+    return weight * infrared + (1 - weight) * visible

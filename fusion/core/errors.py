@@ -8,10 +8,15 @@ LONGEST_PART = 400
 
 
 class InputError(ValueError):
-    """Bad input from the user: names the file, the reason and a remedy, in one line."""
+    """Bad input from the user: names the file, the reason and a remedy, in one line.
 
-    def __init__(self, path: Path | str, reason: str, remedy: str) -> None:
-        parts = (shortened(str(path)), shortened(reason), remedy)
+    The reason is shortened to `longest` characters.
+    """
+
+    def __init__(
+        self, path: Path | str, reason: str, remedy: str, *, longest: int = LONGEST_PART
+    ) -> None:
+        parts = (shortened(str(path)), shortened(reason, longest), remedy)
         place, *rest = (printable(" ".join(part.splitlines())) for part in parts)
         super().__init__(f"{place}: {'; '.join(rest)}")
         self.path, self.reason, self.remedy = Path(path), reason, remedy

@@ -95,7 +95,9 @@ def rename(
     }
     problems = {"missing": missing, "unknown": unknown, "of another shape": misshapen}
     if any(problems.values()):
-        listed = [f"{what}: {list_names(which)}" for what, which in problems.items() if which]
+        listed = [
+            f"{what}: {list_names(which, len(which))}" for what, which in problems.items() if which
+        ]
         raise ValueError(f"not a checkpoint of this method ({'; '.join(listed)})")
     return {
         ours: checkpoint[name].detach().clone().reshape(wanted[ours])

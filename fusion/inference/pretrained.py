@@ -18,7 +18,7 @@ from fusion.inference.fuse import fuse_batch
 from fusion.inference.tiles import MemoryPlan, plan_memory
 from fusion.methods.base import FusionMethod
 from fusion.methods.files import CARD, WEIGHTS, files_of, load_model
-from fusion.methods.onnx.config import OnnxConfig
+from fusion.methods.onnx.config import config_beside
 from fusion.methods.onnx.method import Onnx
 
 RELEASED = Path(str(files("fusion"))) / "weights"
@@ -36,9 +36,10 @@ def load(name: str | Path, device: str | torch.device = "cpu", memory_gib: float
     Args:
         name: a released network (`released_networks()`), a file `<name>.safetensors` with its card
             `<name>.json` beside it, a folder with `weights.safetensors` and `card.json` (training
-            writes them to `models/<method>`), a file `<name>.onnx` whose inputs are described, or a
-            Hugging Face repository `owner/name` that holds a folder's two files. Only a repository
-            needs the network. A `Path` is a file or a folder.
+            writes them to `models/<method>`), a file `<name>.onnx` with its config `<name>.json`
+            beside it where it needs one (`fusion.methods.onnx.config`), or a Hugging Face
+            repository `owner/name` that holds a folder's two files. Only a repository needs the
+            network. A `Path` is a file or a folder.
         device: the device to fuse on.
         memory_gib: memory limit for tensors, GiB; larger images are fused in tiles
             (`fusion.inference.tiles` describes the effect).
@@ -80,7 +81,7 @@ def _find_path(name: str | Path) -> FusionMethod:
     elif path.suffix == ".json" and path.is_file():
         path = path.with_suffix(".safetensors")
     if path.suffix == ".onnx" and path.is_file():
-        return Onnx.read(path, OnnxConfig())
+        return Onnx.read(path, config_beside(path))
     if path.is_dir() or any(file.is_file() for file in files_of(path)):
         return load_model(path)
     if path.exists():

@@ -15,6 +15,10 @@ def import_(
     license_text: Annotated[
         str, typer.Option("--license", help="The license that the authors state.")
     ] = "not stated",
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="KEY=VALUE: a setting of the method that no file tells."),
+    ] = None,
 ) -> None:
     """Turn the weights that a method's authors published into a model folder.
 
@@ -27,7 +31,7 @@ def import_(
     from fusion.inference.importing import import_published
     from fusion.methods.files import load_model, save_model
 
-    imported = import_published(method, files, license_text)
+    imported = import_published(method, files, license_text, settings or [])
     with new_folder(out) as made:
         save_model(made, method, imported.method, imported.facts)
         load_model(made)

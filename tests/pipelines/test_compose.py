@@ -18,7 +18,10 @@ from pipelines.strict_yaml import read_yaml
 
 ROOT = Path(__file__).parents[2]
 CONF = ROOT / "conf"
-LEARNED = ("pomai", "emma", "cddfuse", "mmaunet", "defusion")
+LEARNED = (
+    *("pomai", "emma", "cddfuse", "mmaunet", "defusion", "lrrnet", "itfuse", "mmdrfuse", "umf"),
+    *("seafusion", "tardal"),
+)
 
 
 def options(group):

@@ -1,8 +1,8 @@
 """BDLFusion: Bi-level Dynamic Learning for image fusion and beyond (Liu et al., IJCAI 2023).
 
 A dilated, residual, densely connected network at full resolution. Layers and widths are those of
-the authors' code. Its training needs saliency maps and starting weights that are not published, so
-this method is imported and fuses; it is not trained here.
+the authors' code. Its training starts from weights that the authors published, but no code makes
+them, so this method is imported and fuses; it is not trained here.
 """
 
 from typing import ClassVar

@@ -45,7 +45,9 @@ FINGERPRINTS = {
 def convert(checkpoint: Mapping[str, Tensor]) -> Converted:
     """See `fusion.core.published.Converter`; other weights have no variant."""
     config = CAFConfig()
-    found = inside(checkpoint, "module.")
+    # their files hold {"fuse": network}; the network itself has a part of that name
+    wrapped = any(name.startswith(("fuse.encoder1.", "fuse.module.")) for name in checkpoint)
+    found = inside(checkpoint, *(("fuse.",) if wrapped else ()), "module.")
     weights = rename(found, NAMES, CAF(config))
     last = weights["tail.3.weight"].float().contiguous().numpy().tobytes()
     return Converted(config, weights, FINGERPRINTS.get(sha256(last).hexdigest(), ""))

@@ -61,14 +61,14 @@ class Onnx(FusionMethod[OnnxConfig]):
         session, signature = self.running()
         height, width = infrared.shape[-2:]
         planes = visible if signature.rgb else luminance(visible)
-        inputs = [self._padded(image) * self.config.white for image in (infrared, planes)]
+        black, white = self.config.input_range()
+        inputs = [self._padded(image) * (white - black) + black for image in (infrared, planes)]
         self._check_sides(signature, *inputs[0].shape[-2:])
         fused = [
             self._run(session, signature, *(image[index : index + 1] for image in inputs))
             for index in range(len(infrared))
         ]
-        output = torch.cat(fused).to(infrared.device)[..., :height, :width] / self.config.white
-        return output.clamp(0, 1)
+        return torch.cat(fused).to(infrared.device)[..., :height, :width].clamp(0, 1)
 
     def _padded(self, image: Tensor) -> Tensor:
         down, right = (-side % self.config.multiple for side in image.shape[-2:])
@@ -92,7 +92,26 @@ class Onnx(FusionMethod[OnnxConfig]):
             shape = "×".join(map(str, output.shape))
             reason = f"its output {signature.output} is {shape}, no image of {sides[0]}×{sides[1]}"
             raise InputError(self.shown, reason, "correct `output`, `layout` or `multiple`")
-        return luminance(output) if output.shape[1] == 3 else output
+        black, white = self.config.output_range()
+        levels = (output - black) / (white - black)
+        self._check_range(signature, levels.mean().item())
+        return luminance(levels) if levels.shape[1] == 3 else levels
+
+    def _check_range(self, signature: Signature, mean: float) -> None:
+        """Refuse an output of another range: its mean farther off the range than that is wide."""
+        if not (mean < -1 or mean > 2):  # undefined values are refused elsewhere
+            return
+        black, white = self.config.output_range()
+        shown = black + mean * (white - black)
+        reason = (
+            f"its output {signature.output} is {shown:.4g} on average, far from {black} (black) to "
+            f"{white} (white)"
+        )
+        remedy = (
+            "state what the network takes and gives by `black`, `white`, `output_black` and "
+            "`output_white` of its config; beside NAME.onnx, that is a file NAME.json"
+        )
+        raise InputError(self.shown, reason, remedy)
 
     def _check_sides(self, signature: Signature, height: int, width: int) -> None:
         for side, (taken, given) in zip(

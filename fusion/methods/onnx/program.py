@@ -19,6 +19,11 @@ _INFRARED = ("infra", "inf", "ir", "lwir", "thermal")
 _VISIBLE = ("vis", "vi", "rgb")
 """How words in the names of inputs begin."""
 
+_OUTPUTS = ("tensor(float)", "tensor(float16)", "tensor(double)", "tensor(uint8)")
+"""Types of outputs that can be an image."""
+
+_CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
+
 
 class Port(NamedTuple):
     """An input or output: its name and four dimensions, None where the file leaves one open."""
@@ -88,11 +93,22 @@ def _package(name: str, path: Path | str) -> Any:
         raise InputError(path, f"cannot be run ({error})", remedy) from error
 
 
+def providers_of(device: torch.device) -> list[str | tuple[str, dict[str, int]]]:
+    """The parts of ONNX Runtime that run a program on a device, the first that can.
+
+    >>> providers_of(torch.device("cuda:1"))
+    [('CUDAExecutionProvider', {'device_id': 1}), 'CPUExecutionProvider']
+    """
+    if device.type == "cuda":
+        return [(_CUDA, {"device_id": device.index or 0}), _CPU]
+    return [_CPU]
+
+
 class Session:
     """A program on one device.
 
     Raises:
-        InputError: ONNX Runtime is not installed or cannot run the program.
+        InputError: ONNX Runtime is not installed, or cannot run the program or use the device.
     """
 
     def __init__(self, program: bytes, device: torch.device, shown: str) -> None:
@@ -111,14 +127,26 @@ class Session:
         options = runtime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
         options.log_severity_level = 4  # what matters is raised
-        providers = ["CPUExecutionProvider"]
-        if device.type == "cuda" and "CUDAExecutionProvider" in runtime.get_available_providers():
-            providers.insert(0, "CUDAExecutionProvider")
+        if device.type == "cuda":
+            self._require_cuda(runtime.get_available_providers(), device)
         try:
-            self._session = runtime.InferenceSession(program, options, providers=providers)
+            self._session = runtime.InferenceSession(
+                program, options, providers=providers_of(device)
+            )
         except self._errors as error:
             reason = f"cannot be run by ONNX Runtime ({_first_line(error)})"
             raise InputError(shown, reason, "export the network again") from error
+        if device.type == "cuda":  # where CUDA's libraries cannot be loaded, it takes the CPU
+            self._require_cuda(self._session.get_providers(), device)
+
+    def _require_cuda(self, providers: list[str], device: torch.device) -> None:
+        if _CUDA not in providers:
+            reason = f"cannot be run on {device}: this ONNX Runtime has no CUDA, or cannot load it"
+            remedy = (
+                "install onnxruntime-gpu in place of onnxruntime, or choose the CPU (--device cpu; "
+                "runtime.accelerator in params.yaml)"
+            )
+            raise InputError(self._shown, reason, remedy)
 
     def run(self, output: str, inputs: dict[str, np.ndarray]) -> np.ndarray:
         """One output.
@@ -169,11 +197,16 @@ class Session:
         return Port(node.name, shape)
 
     def _output(self, config: OnnxConfig) -> str:
-        names = [node.name for node in self._session.get_outputs()]
-        if config.output and config.output not in names:
-            remedy = f"choose from {', '.join(names)}"
+        kinds = {node.name: node.type for node in self._session.get_outputs()}
+        if config.output and config.output not in kinds:
+            remedy = f"choose from {', '.join(kinds)}"
             raise InputError(self._shown, f"has no output {config.output}", remedy)
-        return config.output or str(names[0])
+        name = config.output or next(iter(kinds))
+        if kinds[name] not in _OUTPUTS:
+            reason = f"its output {name} is {kinds[name]}, no image"
+            remedy = "state the `output` that is one of floats, or export the network again"
+            raise InputError(self._shown, reason, remedy)
+        return name
 
     def _told_apart(self, ports: list[Port], config: OnnxConfig, axis: int) -> tuple[Port, Port]:
         for name in (config.infrared, config.visible):

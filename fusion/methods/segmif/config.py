@@ -1,6 +1,6 @@
 """Settings of SegMiF; imports no torch."""
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -17,6 +17,9 @@ class SegMiFConfig(Config):
     heads: of the interactive attention.
     semantic_width: of the encoder's first stage; the second has twice as many channels.
     semantic_depths: blocks of both stages.
+    third: what that encoder sees: the visible luminance, as the authors have it on sets without
+        saliency maps, or both images weighted by their saliency (choice: no code makes the
+        authors' maps).
     """
 
     channels: int = Field(64, ge=1)
@@ -24,6 +27,7 @@ class SegMiFConfig(Config):
     heads: int = Field(8, ge=1)
     semantic_width: int = Field(64, ge=1)
     semantic_depths: list[Depth] = Field([3, 4], min_length=2, max_length=2)
+    third: Literal["visible", "saliency"] = "visible"
 
     @model_validator(mode="after")
     def _heads_divide_channels(self) -> Self:

@@ -1,11 +1,12 @@
 """SegMiF: Multi-interactive Feature Learning for fusion and segmentation (Liu et al., ICCV 2023).
 
 Two branches of dilated dense blocks, one a modality, exchange information twice with features of a
-segmentation encoder. Layers and widths are those of the authors' code. Its training needs target
-images that are not published, so this method is imported and fuses; it is not trained here.
+segmentation encoder. Layers and widths are those of the authors' code. Its training targets are
+published for two sets only (MFNet and FMB), and no code makes them for others, so this method is
+imported and fuses; it is not trained here.
 
 The encoder sees a third image. The authors make it from saliency maps where they have them, and
-take the visible image on other sets (TNO, RoadScene); here it is always the visible luminance.
+take the visible image on other sets (TNO, RoadScene); `third` of the config chooses.
 """
 
 from itertools import pairwise
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fusion.blocks.dilated_dense import DilatedResidualDenseBlock
+from fusion.blocks.saliency import saliency_target
 from fusion.core.config import Config
 from fusion.images.color import luminance
 from fusion.methods.base import EncoderLayers, FusionMethod, register
@@ -63,7 +65,9 @@ class SegMiF(FusionMethod[SegMiFConfig]):
         infrared, visible = (
             F.pad(image, padding, mode="replicate") for image in (infrared, luminance(visible))
         )
-        fused = self.fuse(infrared, visible, visible.expand(-1, 3, -1, -1))
+        saliency = self.config.third == "saliency"
+        third = saliency_target(infrared, visible) if saliency else visible
+        fused = self.fuse(infrared, visible, third.expand(-1, 3, -1, -1))
         return fused[..., :height, :width].clamp(0, 1)
 
     def fuse(self, infrared: Tensor, visible: Tensor, third: Tensor) -> Tensor:

@@ -6,24 +6,11 @@ code.
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
+from fusion.blocks.normalization import ImageBatchNorm
 from fusion.images.color import luminance
 from fusion.methods.base import FusionMethod
 from fusion.methods.tardal.config import TarDALConfig
-
-
-class ImageBatchNorm(nn.BatchNorm2d):
-    """Batch normalization that in eval mode may use each image's own statistics."""
-
-    def __init__(self, channels: int, *, of_image: bool) -> None:
-        super().__init__(channels)
-        self.of_image = of_image
-
-    def forward(self, features: Tensor) -> Tensor:
-        if self.training or not self.of_image:
-            return super().forward(features)
-        return F.instance_norm(features, weight=self.weight, bias=self.bias, eps=self.eps)
 
 
 class Generator(nn.Module):
@@ -32,12 +19,11 @@ class Generator(nn.Module):
     def __init__(self, config: TarDALConfig) -> None:
         super().__init__()
         width, features = config.width, (config.depth + 1) * config.width
-        of_image = config.statistics == "image"
 
         def layer(inputs: int, outputs: int) -> nn.Sequential:
             return nn.Sequential(
                 nn.Conv2d(inputs, outputs, 3, padding=1),
-                ImageBatchNorm(outputs, of_image=of_image),
+                ImageBatchNorm(outputs, config.statistics),
                 nn.ReLU(),
             )
 

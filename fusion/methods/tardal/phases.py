@@ -21,9 +21,11 @@ class TarDALFusionPhase(TrainingPhase):
     target, background: −mean C_t(F ⊙ m) and −mean C_b(∇(F ⊙ (1 − m))).
     critics: `critic_loss` of C_t with I ⊙ m, and of C_b with ∇(V ⊙ (1 − m)); their weight is 1.
 
-    Choices: one optimizer updates all three networks at once, where the authors have three, one
-    after the other; saliency is computed in the crop; the background critic learns from the visible
-    background, where the published code takes gradients twice and the targets in its place.
+    Choices: one optimizer (Adam) updates all three networks at once, where the authors have three
+    (RMSprop), one after the other; what the critics judge is fused with the statistics of the
+    network's config, by default each image's own, where the authors take those of training;
+    saliency is computed in the crop; the background critic learns from the visible background,
+    where the published code takes gradients twice and the targets in its place.
     """
 
     method: TarDALNetwork

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fusion.blocks.losses import correlate, filter_matrix, gaussian_window, weighted_sum
-from fusion.blocks.saliency import histogram_contrast
+from fusion.blocks.saliency import saliency_target
 from fusion.images.color import luminance
 from fusion.methods.base import Batch, TrainingPhase
 from fusion.methods.umf.config import UMFLossConfig
@@ -13,15 +13,6 @@ from fusion.methods.umf.network import UMFNetwork
 
 SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 WINDOW, SIGMA = 11, 1.5
-
-
-def saliency_target(infrared: Tensor, visible: Tensor) -> Tensor:
-    """w·I + (1 − w)·V with w = ½ + ½ (saliency of I − saliency of V), all B×1×H×W in [0, 1].
-
-    The authors weigh whole images and store the weights in 8 bits; here they are a crop's (choice).
-    """
-    weight = (1 + histogram_contrast(infrared) - histogram_contrast(visible)) / 2
-    return weight * infrared + (1 - weight) * visible
 
 
 def multiscale_similarity(first: Tensor, second: Tensor, value_range: float) -> Tensor:
@@ -54,6 +45,8 @@ def multiscale_similarity(first: Tensor, second: Tensor, value_range: float) -> 
 
 class UMFLoss(nn.Module):
     """The published loss, on luminance in [0, 1], in float32; T is `saliency_target`.
+
+    The authors weigh whole images and store the weights in 8 bits; here they are a crop's (choice).
 
     ssim: 1 − MS-SSIM(F, T).
     intensity: mean |F − T|.

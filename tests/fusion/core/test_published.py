@@ -47,6 +47,14 @@ def test_all_that_is_wrong_with_a_checkpoint_is_listed(network, checkpoint):
         assert part in str(caught.value)
 
 
+def test_every_wrong_entry_is_listed_however_many(network, checkpoint):
+    surplus = [f"head.{number:03}.weight" for number in range(150)]
+    checkpoint |= dict.fromkeys(surplus, torch.ones(1))
+    with pytest.raises(ValueError, match="unknown") as caught:
+        rename(checkpoint, NAMES, network)
+    assert all(name in str(caught.value) for name in surplus)
+
+
 def test_entries_that_act_on_nothing_are_left_out(network, checkpoint):
     checkpoint |= {"dead.bn.weight": torch.ones(3), "dead.bn.bias": torch.ones(3)}
     assert rename(checkpoint, NAMES, network, unused=r".*\.bn\..*").keys() == set(
@@ -96,6 +104,23 @@ def test_damaged_and_missing_files_are_named(tmp_path, checkpoint, name):
     (tmp_path / "text.safetensors").write_text("not a checkpoint")
     with pytest.raises(InputError, match=name):
         read_checkpoint(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        ("<!DOCTYPE html>\n<html><body>Sign in</body></html>", "<!DOCTYPE html>"),
+        ("version https://git-lfs.github.com/spec/v1\noid sha256:ab\n", "version https://git-lfs"),
+        ("\n\nnot a checkpoint", "''"),
+    ],
+)
+def test_a_page_saved_as_a_checkpoint_is_not_called_dangerous(tmp_path, content, line):
+    (tmp_path / "theirs.pth").write_text(content)
+    with pytest.raises(
+        InputError, match=r"theirs\.pth: is no checkpoint .*; download it"
+    ) as caught:
+        read_checkpoint(tmp_path / "theirs.pth")
+    assert line in str(caught.value)
 
 
 @pytest.mark.filterwarnings("ignore:Detected pickle protocol")

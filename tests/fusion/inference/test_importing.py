@@ -124,12 +124,47 @@ def test_entries_that_do_not_fit_are_named(kind, write):
         assert expected in str(caught.value)
 
 
+def test_every_entry_that_does_not_fit_is_named(write):
+    names = build("seafusion").files["weights"]
+    with pytest.raises(InputError) as caught:
+        import_published("seafusion", write({"w": {"other.weight": torch.ones(1)}}, ".pth"))
+    assert len(names) > 50
+    assert all(name in str(caught.value) for name in names)
+
+
 def test_a_training_loop_may_have_wrapped_the_state_dict(tmp_path):
     weights = build("mmdrfuse").files["weights"]
     inner = {f"module.{name}": value for name, value in weights.items()}
     torch.save({"epoch": 7, "state_dict": inner, "optimizer": {"x": torch.ones(2)}}, tmp_path / "w")
     found = import_published("mmdrfuse", [str(tmp_path / "w")]).method.state_dict()
     expected = by_hand(build("mmdrfuse"), "mmdrfuse").state_dict()
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+
+
+def test_settings_that_no_file_tells_are_validated_and_kept(write, tmp_path):
+    (path,) = write({"tardal": build("tardal").files["weights"]}, ".pth")
+    imported = import_published("tardal", [path], settings=["statistics=running"])
+    assert imported.method.config.statistics == "running"
+    save_model(tmp_path / "model", "tardal", imported.method, imported.facts)
+    assert read_card(tmp_path / "model")["config"]["statistics"] == "running"
+    for setting, reason in {
+        "statistics=none": r"statistics: Input should be 'image' or 'running'",
+        "mode=running": r"mode: Extra inputs are not permitted.*a key of depth, statistics, width",
+        "statistics": "is not one setting; give KEY=VALUE",
+        "width=16": "makes a network that these weights do not fit",
+    }.items():
+        with pytest.raises(InputError, match=reason):
+            import_published("tardal", [path], settings=[setting])
+
+
+@pytest.mark.parametrize("below", ["", "module."])
+def test_a_state_dict_below_fuse_is_read_as_caf(tmp_path, below):
+    """The authors' files are {"fuse": network}, and so a user's may be {"fuse": state dict}."""
+    weights = build("caf").files["weights"]
+    inner = {f"{below}{name}": value for name, value in weights.items()}
+    torch.save({"fuse": inner, "epoch": 3}, tmp_path / "caf.pth")
+    found = import_published("caf", [str(tmp_path / "caf.pth")]).method.state_dict()
+    expected = by_hand(build("caf"), "caf").state_dict()
     assert all(torch.equal(found[name], expected[name]) for name in expected)
 
 
@@ -177,7 +212,7 @@ def test_methods_without_a_table_are_refused_with_those_that_have_one():
 
 def test_files_are_all_there_and_given_once(write, tmp_path):
     one, two = write(build("tim").files, ".pth")
-    with pytest.raises(InputError, match=r"missing: cells2\..* and 81 more"):
+    with pytest.raises(InputError, match=r"missing: cells2\..*stem_out4\.2\.conv2d\.w"):
         import_published("tim", [one])
     with pytest.raises(InputError, match=r"one\.pth: has entries that another file also has"):
         import_published("tim", [one, two, one])

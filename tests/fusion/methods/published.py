@@ -34,6 +34,13 @@ needs_pairs = pytest.mark.skipif(
 )
 
 
+PAIRS = tuple(
+    pytest.param(name, marks=() if name in ("tno-03", "msrs-00004N") else pytest.mark.slow)
+    for name in ("tno-01", "tno-02", "tno-03", "msrs-00004N", "msrs-00016N", "msrs-00028N")
+)
+"""Names of all reference pictures, for `parametrize`: three of TNO, three of MSRS at night."""
+
+
 def reference(kind: str) -> Path:
     """The folder of references of one method."""
     return Path(REFERENCE or "") / "methods" / kind

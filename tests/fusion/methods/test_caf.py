@@ -7,6 +7,7 @@ from fusion.methods.caf.config import CAFConfig
 from fusion.methods.caf.method import CAF
 from fusion.methods.caf.published import NAMES, convert
 from tests.fusion.methods.published import (
+    PAIRS,
     committed,
     grid_of,
     needs_pairs,
@@ -67,7 +68,7 @@ def test_network_draws_every_stored_pixel(filled, size):
 
 @needs_pairs
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["msrs-00004N", "tno-02"])
+@pytest.mark.parametrize("name", PAIRS)
 @torch.inference_mode()
 def test_published_weights_draw_the_published_pictures(published, name):
     network, _ = published("weights")

@@ -9,6 +9,7 @@ from fusion.methods.itfuse.method import ITFuse
 from fusion.methods.itfuse.network import CoordinateAttention, RowBlock
 from fusion.methods.itfuse.published import convert, published_names
 from tests.fusion.methods.published import (
+    PAIRS,
     committed,
     grid_of,
     load_converted,
@@ -50,7 +51,7 @@ def test_network_under_the_rule_gives_the_published_numbers():
 
 @needs_pairs
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["tno-03", "msrs-00004N"])
+@pytest.mark.parametrize("name", PAIRS)
 def test_published_weights_draw_the_published_picture(name):
     network = load_converted(ITFuse, convert(stored("itfuse", "weights")))
     with torch.inference_mode():

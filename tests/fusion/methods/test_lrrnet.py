@@ -10,6 +10,7 @@ from fusion.methods.lrrnet.method import LRRNet
 from fusion.methods.lrrnet.network import Coder, stretch
 from fusion.methods.lrrnet.published import convert, published_names
 from tests.fusion.methods.published import (
+    PAIRS,
     committed,
     grid_of,
     load_converted,
@@ -49,16 +50,17 @@ def test_network_under_the_rule_gives_the_published_numbers():
 
 @needs_pairs
 @pytest.mark.slow
-def test_published_weights_draw_the_published_picture():
+@pytest.mark.parametrize("name", PAIRS)
+def test_published_weights_draw_the_published_picture(name):
     """The authors' reading and saving: OpenCV's gray, truncation; stretched and not."""
     network = load_converted(LRRNet, convert(stored("lrrnet", "weights")))
-    infrared, visible = pair_of("tno-03", "opencv")
+    infrared, visible = pair_of(name, "opencv")
     with torch.inference_mode():
         raw = network.fuse(infrared, visible[:, :1])
     folder = reference("lrrnet")
-    picture = folder / "reference_stretched" / "tno-03.png"
+    picture = folder / "reference_stretched" / f"{name}.png"
     assert share_apart(stretch(raw), picture, truncated=True) <= 0.001
-    assert share_apart(raw.clamp(0, 1), folder / "reference" / "tno-03.png") <= 0.001
+    assert share_apart(raw.clamp(0, 1), folder / "reference" / f"{name}.png") <= 0.001
 
 
 def test_a_code_is_shrunk_by_every_step_as_published():

@@ -7,6 +7,7 @@ from fusion.methods.mmdrfuse.config import MMDRFuseConfig
 from fusion.methods.mmdrfuse.method import MMDRFuse
 from fusion.methods.mmdrfuse.published import NAMES, convert
 from tests.fusion.methods.published import (
+    PAIRS,
     committed,
     grid_of,
     load_converted,
@@ -49,7 +50,7 @@ def test_network_under_the_rule_gives_the_published_numbers(network):
 
 
 @needs_pairs
-@pytest.mark.parametrize("name", ["tno-01", "msrs-00004N"])
+@pytest.mark.parametrize("name", PAIRS)
 def test_published_student_draws_the_published_picture(name):
     student = load_converted(MMDRFuse, convert(stored("mmdrfuse", "weights")))
     with torch.inference_mode():

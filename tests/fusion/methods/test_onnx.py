@@ -1,5 +1,6 @@
 """Networks that others exported, run by ONNX Runtime."""
 
+import json
 import sys
 
 import numpy as np
@@ -15,6 +16,7 @@ from fusion.methods.base import FusionMethod
 from fusion.methods.files import load_model, save_model
 from fusion.methods.onnx.config import OnnxConfig
 from fusion.methods.onnx.method import Onnx
+from fusion.methods.onnx.program import Session, providers_of
 
 onnx = pytest.importorskip("onnx", reason="the extra onnx is not installed")
 pytest.importorskip("onnxruntime", reason="the extra onnx is not installed")
@@ -204,6 +206,126 @@ def test_an_output_of_another_size_is_refused(tmp_path, images):
         load(tmp_path / "turned.onnx")(*images)
 
 
+def ending_in(tmp_path, node, output):
+    """The path of a model whose output is made from its infrared image by one node."""
+    model = model_of({"ir": GRAY, "vi": GRAY})
+    model.graph.node[0].CopyFrom(node)
+    model.graph.output[0].CopyFrom(output)
+    (tmp_path / "theirs.onnx").write_bytes(model.SerializeToString())
+    return tmp_path / "theirs.onnx"
+
+
+def cast(kind):
+    return onnx.helper.make_node("Cast", ["ir"], ["out"], to=kind)
+
+
+def plane(kind):
+    return onnx.helper.make_tensor_value_info("out", kind, GRAY)
+
+
+@pytest.mark.parametrize("kind", ["STRING", "INT64", "BOOL"])
+def test_an_output_that_is_no_image_is_refused_by_its_type(tmp_path, kind):
+    kind = getattr(onnx.TensorProto, kind)
+    path = ending_in(tmp_path, cast(kind), plane(kind))
+    with pytest.raises(InputError, match=r"its output out is tensor\((string|int64|bool)\), no im"):
+        load(path)
+
+
+@pytest.mark.parametrize("wrapper", ["SequenceConstruct", "Optional"])
+def test_an_output_that_is_no_tensor_is_refused_by_its_type(tmp_path, wrapper):
+    helper, kind = onnx.helper, onnx.TensorProto.FLOAT
+    inner = helper.make_tensor_type_proto(kind, GRAY)
+    make = {
+        "SequenceConstruct": helper.make_sequence_type_proto,
+        "Optional": helper.make_optional_type_proto,
+    }[wrapper]
+    output = helper.make_value_info("out", make(inner))
+    path = ending_in(tmp_path, helper.make_node(wrapper, ["ir"], ["out"]), output)
+    with pytest.raises(InputError, match=r"its output out is (seq|optional)\(.*, no image"):
+        load(path)
+
+
+@pytest.mark.parametrize("kind", ["FLOAT16", "DOUBLE"])
+def test_an_output_of_another_precision_is_an_image(tmp_path, images, kind):
+    kind = getattr(onnx.TensorProto, kind)
+    fused = load(ending_in(tmp_path, cast(kind), plane(kind)))
+    gray = np.full((43, 61, 3), 90, np.uint8)
+    assert abs(fused(images[0], gray)[..., 0].astype(int) - images[0]).max() <= 1
+
+
+def scaled(tmp_path, gain, offset):
+    """The path of a model whose output is gain · infrared + offset."""
+    helper, kind = onnx.helper, onnx.TensorProto.FLOAT
+    model = model_of({"ir": GRAY, "vi": GRAY})
+    del model.graph.node[:]
+    for name, value in (("gain", gain), ("offset", offset)):
+        model.graph.initializer.append(helper.make_tensor(name, kind, [], [value]))
+    model.graph.node.append(helper.make_node("Mul", ["ir", "gain"], ["product"]))
+    model.graph.node.append(helper.make_node("Add", ["product", "offset"], ["out"]))
+    (tmp_path / "theirs.onnx").write_bytes(model.SerializeToString())
+    return tmp_path / "theirs.onnx"
+
+
+@pytest.mark.parametrize(
+    ("gain", "offset", "config"),
+    [
+        (1, 0, {}),
+        (1, 0, {"black": -1}),
+        (2, -1, {"output_black": -1}),
+        (0.5, 0.5, {"black": -1, "output_black": 0}),
+        (1, 0, {"white": 255}),
+        (255, 0, {"output_white": 255}),
+        (1 / 255, 0, {"white": 255, "output_white": 1}),
+    ],
+)
+@torch.inference_mode()
+def test_inputs_and_output_have_the_range_of_the_config(tmp_path, images, gain, offset, config):
+    infrared, visible = planes(*images)
+    fused = Onnx.read(scaled(tmp_path, gain, offset), OnnxConfig(**config))(infrared, visible)
+    torch.testing.assert_close(fused, infrared, atol=1e-5, rtol=0)
+
+
+def test_a_config_beside_the_file_is_read(tmp_path, images):
+    path = scaled(tmp_path, 255, 0)
+    gray = np.full((43, 61, 3), 90, np.uint8)
+    path.with_suffix(".json").write_text(json.dumps({"output_white": 255}))
+    fused = load(path)(images[0], gray)
+    assert abs(fused[..., 0].astype(int) - images[0]).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("{", "Expecting property name"),
+        ("[1]", "valid dictionary"),
+        ('{"wite": 255}', "wite: Extra inputs are not permitted"),
+        ('{"white": 2}', "white: Input should be 1 or 255"),
+        ('{"black": -1, "white": 255}', "black -1 goes with white 1"),
+    ],
+)
+def test_a_wrong_config_beside_the_file_is_refused(tmp_path, content, reason):
+    path = scaled(tmp_path, 1, 0)
+    path.with_suffix(".json").write_text(content)
+    match = rf"theirs\.json: is no config of an ONNX file \(.*{reason}"
+    with pytest.raises(InputError, match=match):
+        load(path)
+
+
+def test_the_card_of_weights_of_the_same_name_is_no_config(tmp_path, images):
+    path = scaled(tmp_path, 1, 0)
+    path.with_suffix(".json").write_text('{"method": "pomai", "config": {}}')
+    gray = np.full((43, 61, 3), 90, np.uint8)
+    assert load(path)(images[0], gray).shape == gray.shape
+
+
+@pytest.mark.parametrize("offset", [127.5, -4.0])
+def test_an_output_far_from_the_range_is_refused_with_the_way_out(tmp_path, images, offset):
+    fuse = load(scaled(tmp_path, 1, offset))
+    match = r"theirs\.onnx: its output out is .*, far from 0 \(black\) to 1 .*NAME\.json"
+    with pytest.raises(InputError, match=match):
+        fuse(*images)
+
+
 @pytest.mark.parametrize("location", ["weights.bin", "../secret", "/etc/passwd"])
 def test_weights_in_other_files_are_refused_unread(tmp_path, location):
     tensor = onnx.TensorProto(name="w", data_type=onnx.TensorProto.FLOAT, dims=[2])
@@ -235,6 +357,20 @@ def test_a_program_that_cannot_run_is_refused(tmp_path):
     (tmp_path / "x.onnx").write_bytes(model.SerializeToString())
     with pytest.raises(InputError, match=r"x\.onnx: cannot be run by ONNX Runtime \(.*Nonsense"):
         load(tmp_path / "x.onnx")
+
+
+def test_a_gpu_is_chosen_by_its_number():
+    assert providers_of(torch.device("cpu")) == ["CPUExecutionProvider"]
+    assert providers_of(torch.device("cuda", 3))[0] == ("CUDAExecutionProvider", {"device_id": 3})
+
+
+def test_a_runtime_without_cuda_does_not_take_the_cpu_instead():
+    runtime = pytest.importorskip("onnxruntime")
+    if "CUDAExecutionProvider" in runtime.get_available_providers():
+        pytest.skip("this ONNX Runtime has CUDA")
+    program = model_of({"ir": GRAY, "vi": GRAY}).SerializeToString()
+    with pytest.raises(InputError, match=r"x\.onnx: cannot be run on cuda:1.*onnxruntime-gpu"):
+        Session(program, torch.device("cuda:1"), "x.onnx")
 
 
 @pytest.mark.parametrize("package", ["onnx", "onnxruntime"])

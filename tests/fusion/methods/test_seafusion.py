@@ -7,6 +7,7 @@ from fusion.methods.seafusion.config import SeAFusionConfig
 from fusion.methods.seafusion.method import SeAFusion
 from fusion.methods.seafusion.published import convert, published_names
 from tests.fusion.methods.published import (
+    PAIRS,
     committed,
     grid_of,
     load_converted,
@@ -65,7 +66,7 @@ def test_network_under_the_rule_gives_the_published_output():
 
 @pytest.mark.slow
 @needs_pairs
-@pytest.mark.parametrize("name", ["tno-03", "msrs-00004N"])
+@pytest.mark.parametrize("name", PAIRS)
 def test_published_weights_draw_the_published_picture(name):
     network = load_converted(SeAFusion, convert(stored("seafusion", "weights")))
     with torch.inference_mode():

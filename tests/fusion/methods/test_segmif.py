@@ -6,6 +6,8 @@ import torch
 from pydantic import ValidationError
 from torch.nn import functional as F
 
+from fusion.blocks.saliency import saliency_target
+from fusion.images.color import luminance
 from fusion.methods.segmif.config import SegMiFConfig
 from fusion.methods.segmif.interaction import InteractiveAttention
 from fusion.methods.segmif.method import SegMiF
@@ -172,3 +174,16 @@ def test_images_of_a_batch_do_not_see_each_other(tiny):
 def test_heads_that_do_not_divide_the_channels_are_refused():
     with pytest.raises(ValidationError, match=r"channels \(64\) must be a multiple of heads \(7\)"):
         SegMiFConfig(heads=7)
+
+
+@torch.inference_mode()
+def test_the_third_image_is_the_visible_one_or_weighted_by_saliency():
+    network = randomized(SegMiF(TINY), std=0.3)
+    salient = SegMiF(TINY.model_copy(update={"third": "saliency"})).eval()
+    salient.load_state_dict(network.state_dict())
+    infrared, visible = pair(40, 48)
+    gray = luminance(visible)
+    for method, third in ((network, gray), (salient, saliency_target(infrared, gray))):
+        expected = method.fuse(infrared, gray, rgb(third)).clamp(0, 1)
+        torch.testing.assert_close(method(infrared, visible), expected)
+    assert not torch.equal(network(infrared, visible), salient(infrared, visible))

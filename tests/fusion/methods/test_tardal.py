@@ -7,6 +7,7 @@ from fusion.methods.tardal.config import TarDALConfig
 from fusion.methods.tardal.method import TarDAL
 from fusion.methods.tardal.published import convert, published_names
 from tests.fusion.methods.published import (
+    PAIRS,
     committed,
     grid_of,
     load_converted,
@@ -66,6 +67,7 @@ def test_network_under_the_rule_gives_the_published_output(statistics, name):
 
 @pytest.mark.slow
 @needs_pairs
+@pytest.mark.parametrize("name", PAIRS)
 @pytest.mark.parametrize(
     ("weights", "folder", "variant", "statistics"),
     [
@@ -73,13 +75,13 @@ def test_network_under_the_rule_gives_the_published_output(statistics, name):
         ("weights-tardal", "reference-tardal", "TarDAL", "image"),
     ],
 )
-def test_published_weights_draw_the_published_picture(weights, folder, variant, statistics):
+def test_published_weights_draw_the_published_picture(weights, folder, variant, statistics, name):
     converted = convert(stored("tardal", weights))
     assert (converted.variant, converted.config.statistics) == (variant, statistics)
     network = load_converted(TarDAL, converted)
     with torch.inference_mode():
-        fused = network(*pair_of("tno-03", "pillow"))
-    assert share_apart(fused, reference("tardal") / folder / "tno-03.png") <= 0.001
+        fused = network(*pair_of(name, "opencv"))
+    assert share_apart(fused, reference("tardal") / folder / f"{name}.png") <= 0.001
 
 
 @needs_reference

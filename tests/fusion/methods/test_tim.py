@@ -81,6 +81,14 @@ def test_networks_draw_what_the_authors_do(networks, entry, size):
     np.testing.assert_allclose(grid_of(drawn), expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("size", SIZES)
+@torch.inference_mode()
+def test_the_first_network_draws_what_the_authors_do(networks, size):
+    first = networks["output_image_statistics"].first(torch.cat(noise_inputs(*size), dim=1))
+    expected = committed("tim")["first_{}x{}".format(*size)]
+    np.testing.assert_allclose(grid_of(first), expected, atol=1e-5)
+
+
 @needs_reference
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("entry", ["output_image_statistics", "output_running_statistics", "light"])

@@ -7,6 +7,7 @@ from scipy import ndimage
 from skimage.metrics import structural_similarity
 
 from fusion import methods
+from fusion.blocks.saliency import saliency_target
 from fusion.methods.files import load_model, save_model
 from fusion.methods.itfuse.config import ITFuseLossConfig
 from fusion.methods.itfuse.phases import ITFuseLoss
@@ -17,7 +18,7 @@ from fusion.methods.seafusion.config import SeAFusionLossConfig
 from fusion.methods.seafusion.phases import SeAFusionLoss
 from fusion.methods.tardal.critics import Critic, critic_loss, dissimilarity, judged, slope
 from fusion.methods.umf.config import UMFLossConfig
-from fusion.methods.umf.phases import UMFLoss, multiscale_similarity, saliency_target
+from fusion.methods.umf.phases import UMFLoss, multiscale_similarity
 from tests.fusion.toys import SCHEDULE, parameters, smooth_batch, state, train_briefly
 
 TINY = {
@@ -51,6 +52,22 @@ def test_every_phase_overfits_one_batch_and_leaves_a_model(kind, tmp_path):
     with torch.no_grad():
         fused = previous(batch.infrared, batch.visible)
     assert 0 <= fused.min() < fused.max() <= 1
+
+
+@pytest.mark.slow
+def test_tardal_learns_to_look_like_its_sources():
+    """The critics' loss has no bound, so the sum may fall while the picture gets worse."""
+    phase, batch = start("tardal", "fusion"), smooth_batch()
+    optimizer = torch.optim.Adam(phase.parameters(), lr=0.01)
+    terms = []
+    for _ in range(20):
+        losses = phase(batch)
+        optimizer.zero_grad()
+        losses["loss"].backward()
+        optimizer.step()
+        terms.append({name: losses[name].item() for name in ("ssim", "intensity")})
+    for name in ("ssim", "intensity"):
+        assert terms[-1][name] < 0.8 * terms[0][name], name
 
 
 def triple(side=40, seed=0):

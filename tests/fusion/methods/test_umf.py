@@ -9,6 +9,7 @@ from fusion.methods.umf.method import UMF
 from fusion.methods.umf.network import Interaction
 from fusion.methods.umf.published import convert, published_names
 from tests.fusion.methods.published import (
+    PAIRS,
     committed,
     grid_of,
     load_converted,
@@ -60,11 +61,12 @@ def test_network_under_the_rule_gives_the_published_output(height, width):
 
 @needs_pairs
 @pytest.mark.slow
-def test_published_weights_draw_the_published_picture():
+@pytest.mark.parametrize("name", PAIRS)
+def test_published_weights_draw_the_published_picture(name):
     network = load_converted(UMF, convert(stored("umf", "weights")))
     with torch.inference_mode():
-        fused = network(*pair_of("tno-03"))
-    assert share_apart(fused, reference("umf") / "reference" / "tno-03.png") <= 0.001
+        fused = network(*pair_of(name, "opencv"))
+    assert share_apart(fused, reference("umf") / "reference" / f"{name}.png") <= 0.001
 
 
 def test_both_modalities_are_mixed_with_one_attention():

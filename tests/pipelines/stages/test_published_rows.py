@@ -1,5 +1,8 @@
 """Rows of what others trained, from their file to the scores."""
 
+import os
+import subprocess
+import sys
 from itertools import product
 from pathlib import Path
 
@@ -84,6 +87,33 @@ def test_published_weights_are_fused_and_measured_like_any_row(project):
 
 def _stretched():
     return params.load().fusion.stretch
+
+
+@pytest.mark.slow
+def test_the_command_imports_with_settings_and_refuses_in_one_line(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    torch.save(build("tardal").files["weights"], "tardal.pt")
+    arguments = ["import", "tardal", "tardal.pt", "--license", "GPL-3.0", "--set"]
+    done = run(*arguments, "statistics=running", "--out", "models/tardal")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "models/tardal: tardal (TarDAL), 296,577 parameters, license: GPL-3.0\n"
+    card = read_card(Path("models/tardal"))
+    assert (card["method"], card["config"]["statistics"]) == ("tardal", "running")
+    assert card["license"] == "GPL-3.0"
+    assert load(Path("models/tardal")).method.config.statistics == "running"
+    done = run(*arguments, "width=16", "--out", "models/other")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "width=16: makes a network that these weights do not fit" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not Path("models/other").exists()
+
+
+def run(*arguments):
+    """The command line `pomai`, in the present folder."""
+    program = "from pipelines.cli import main; main()"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", program, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
 
 
 def test_a_row_whose_folder_is_not_there_names_it(project):
