@@ -122,3 +122,9 @@ def test_stages_and_folders_are_spelled_as_in_dvc_yaml():
     for stage, dataset, seed in (("evaluate", "msrs", None), ("detect", "m3fd", 0)):
         name = stage_name(stage, "pomai", dataset, seed)
         assert ROOT / score_folder(stage, "pomai", dataset, SCORES, seed) in written[name]
+
+
+def test_images_may_be_called_like_missing_values(tmp_path):
+    frame = FRAME.assign(name=["nan", "null"])
+    FusionScores.of(frame, stretch=True).save(tmp_path)
+    pd.testing.assert_frame_equal(FusionScores.load(tmp_path).images, frame)
