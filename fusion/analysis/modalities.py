@@ -6,6 +6,8 @@ are luminance, rounded to 8 bits; all measures are of gray levels 0..255.
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import cv2
@@ -104,20 +106,32 @@ def cluster(values: Sequence[float], count: int = 3) -> Clusters:
 
 
 def measure_pairs(
-    pairs: Sequence[Pair], on_pair: Callable[[], object] = lambda: None
+    pairs: Sequence[Pair],
+    on_pair: Callable[[], object] = lambda: None,
+    *,
+    infrared_range: tuple[float, float] | None = None,
+    on_note: Callable[[Path, str], None] = lambda *_: None,
 ) -> pd.DataFrame:
     """All measures of all pairs.
+
+    Args:
+        on_pair: called after each pair.
+        infrared_range: declared range of `read_infrared`.
+        on_note: called with each image that needed more than decoding, and the note
+            (`ImageRead.notes`, after the kind of image), from other threads.
 
     Returns:
         One row per pair: name, "<measure> infrared" and "<measure> visible" for every measure of
         `SPARSITY`, and JS.
 
     Raises:
-        InputError: an image cannot be read, or the two of a pair differ in size.
+        InputError: an image cannot be read, the two of a pair differ in size, or the range is not
+            two finite numbers in order.
     """
     rows = []
     with ThreadPoolExecutor(4) as pool:
-        for row in pool.map(_measure, pairs):
+        measure = partial(_measure, infrared_range=infrared_range, on_note=on_note)
+        for row in pool.map(measure, pairs):
             rows.append(row)
             on_pair()
     return pd.DataFrame(rows)
@@ -151,10 +165,19 @@ def summarize(frame: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _measure(pair: Pair) -> dict[str, Any]:
+def _measure(
+    pair: Pair,
+    *,
+    infrared_range: tuple[float, float] | None,
+    on_note: Callable[[Path, str], None],
+) -> dict[str, Any]:
     check_same_size(pair)
-    infrared = read_infrared(pair.infrared).pixels
-    visible = to_gray(read_visible(pair.visible).pixels)
+    reads = read_infrared(pair.infrared, infrared_range), read_visible(pair.visible)
+    for note in reads[0].notes:
+        on_note(pair.infrared, f"infrared: {note}")
+    for note in reads[1].notes:
+        on_note(pair.visible, f"visible: {note}")
+    infrared, visible = (to_gray(read.pixels) for read in reads)
     row: dict[str, Any] = {"name": pair.name}
     for name, measure in SPARSITY.items():
         row |= {f"{name} infrared": measure(infrared), f"{name} visible": measure(visible)}

@@ -52,12 +52,14 @@ def layer_similarity(
     device: torch.device,
     positions: int = 256,
     seed: int = 0,
+    infrared_range: tuple[float, float] | None = None,
     on_pair: Callable[[], object] = lambda: None,
 ) -> LayerSimilarity:
     """CKA between a method's encoder layers on real pairs.
 
     A sample is one position of one pair: `positions` of every pair, drawn by `seed` as fractions
-    of height and width, so that layers of any resolution see the same places.
+    of height and width, so that layers of any resolution see the same places. `infrared_range` is
+    the declared range of `read_infrared`.
 
     Raises:
         InputError: the method has no encoder layers, or an image cannot be used.
@@ -73,7 +75,8 @@ def layer_similarity(
     visible: dict[str, list[Tensor]] = {name: [] for name in layers.visible}
     for pair in pairs:
         places = torch.rand(2, positions, generator=generator).to(device)
-        outputs = _outputs(method, {*layers.infrared.values(), *layers.visible.values()}, pair)
+        modules = {*layers.infrared.values(), *layers.visible.values()}
+        outputs = _outputs(method, modules, _read(pair, infrared_range, device))
         for name, module in layers.infrared.items():
             infrared[name].append(_sample(outputs[module][0], places))
         for name, module in layers.visible.items():
@@ -87,7 +90,9 @@ def layer_similarity(
     return LayerSimilarity(list(infrared), list(visible), table, len(pairs) * positions)
 
 
-def _outputs(method: FusionMethod, modules: set[nn.Module], pair: Pair) -> dict[nn.Module, Tensor]:
+def _outputs(
+    method: FusionMethod, modules: set[nn.Module], images: tuple[Tensor, Tensor]
+) -> dict[nn.Module, Tensor]:
     """Outputs of the modules for one pair: B×C×H×W, B = 2 (infrared first) if shared.
 
     A shared layer may see both images in one batch or one after the other.
@@ -100,16 +105,18 @@ def _outputs(method: FusionMethod, modules: set[nn.Module], pair: Pair) -> dict[
     handles = [module.register_forward_hook(keep) for module in modules]
     try:
         with torch.inference_mode():
-            method(*_read(pair, next(method.parameters()).device))
+            method(*images)
     finally:
         for handle in handles:
             handle.remove()
     return {module: torch.cat(outputs) for module, outputs in found.items()}
 
 
-def _read(pair: Pair, device: torch.device) -> tuple[Tensor, Tensor]:
+def _read(
+    pair: Pair, infrared_range: tuple[float, float] | None, device: torch.device
+) -> tuple[Tensor, Tensor]:
     check_same_size(pair)
-    infrared = torch.from_numpy(read_infrared(pair.infrared).pixels)
+    infrared = torch.from_numpy(read_infrared(pair.infrared, infrared_range).pixels)
     visible = torch.from_numpy(read_visible(pair.visible).pixels)
     color = visible.permute(2, 0, 1) if visible.ndim == 3 else visible.expand(3, -1, -1)
     return infrared[None, None].to(device) / 255, color[None].to(device) / 255

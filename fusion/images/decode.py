@@ -101,6 +101,9 @@ def read_four_channels(path: Path) -> tuple[ImageRead, ImageRead]:
             reason = f"has no fourth channel with the infrared image (mode {opened.mode})"
             remedy = "give separate folders `infrared` and `visible`, or restore the file"
             raise InputError(path, reason, remedy)
+        if ";16" in _layout(opened):
+            reason = "has four channels of 16 bits, of which only 8 would be read"
+            raise InputError(path, reason, "store it scaled to 8 bits a channel")
         pixels = np.array(opened)
     if min(pixels.shape[:2]) < MINIMUM_SIDE:
         shown = f"{pixels.shape[1]}x{pixels.shape[0]}"
@@ -147,7 +150,7 @@ def is_one_image(infrared: NDArray[np.uint8], visible: NDArray[np.uint8]) -> boo
 
 
 def image_size(path: Path, *, largest: int = LARGEST) -> tuple[int, int]:
-    """(height, width) as shown, from the file's header; `largest` is that of `open_image`.
+    """(height, width) as decoded, from the file's header; `largest` is that of `open_image`.
 
     Raises:
         InputError: the file is missing, not an image or too large.
@@ -156,9 +159,7 @@ def image_size(path: Path, *, largest: int = LARGEST) -> tuple[int, int]:
         width, height = image.size
         if isinstance(image, TiffImageFile):  # its size may be turned already: the tags never are
             width, height = image.tag_v2[_WIDTH], image.tag_v2[_HEIGHT]
-        # for a PNG without EXIF in its header, getexif() would decode the whole picture
-        unsaid = image.format == "PNG" and "exif" not in image.info
-        sideways = not unsaid and (_orientation(image) or 1) >= 5
+        sideways = (_orientation(image) or 1) >= 5
     return (width, height) if sideways else (height, width)
 
 
@@ -190,16 +191,15 @@ def encode_png(pixels: NDArray[np.uint8]) -> bytes:
 def _decode(path: Path, declared_range: tuple[float, float] | None, largest: int) -> ImageRead:
     """H×W or H×W×3; three equal channels stay three."""
     with open_image(path, largest) as opened:
-        layout = str([tile[3] for tile in opened.tile])
+        layout = _layout(opened)
         deep_gray = "LA;16" in layout
         with damage_reported(path):
             frames = int(getattr(opened, "n_frames", 1))
-            if not isinstance(opened, TiffImageFile):  # which forgets its EXIF when loaded
-                opened.load()
             orientation = _orientation(opened)
             opened.load()
             picture = _deep_gray(path, orientation) if deep_gray else opened
-            image = picture if orientation is None else ImageOps.exif_transpose(picture)
+            turned = orientation is not None and orientation > 1
+            image = ImageOps.exif_transpose(picture) if turned else picture
             pixels, notes = _eight_bits(path, image, declared_range)
         if deep_gray:
             notes += (_ALPHA,)
@@ -209,7 +209,7 @@ def _decode(path: Path, declared_range: tuple[float, float] | None, largest: int
             notes += (f"only the first of {frames} frames is read",)
         if orientation is None:
             notes += ("broken EXIF: not turned",)
-        elif orientation > 1:
+        elif turned:
             notes += ("turned as its EXIF says",)
         stored = opened.format == "PNG" and opened.mode in {"L", "RGB"} and not notes
     if min(pixels.shape[:2]) < MINIMUM_SIDE:
@@ -226,10 +226,22 @@ def _dim_color(pixels: NDArray[np.uint8]) -> tuple[str, ...]:
     return (f"dark, at most {bits} of 16 bits are used: store it scaled to 8 or 16 bits",)
 
 
+def _layout(image: ImageFile.ImageFile) -> str:
+    """How the pixels of a file that is not decoded yet are stored; `;16` means 16 bits."""
+    return str([tile[3] for tile in image.tile])
+
+
 def _orientation(image: ImageFile.ImageFile) -> int | None:
-    """EXIF orientation, 1 to 8 (0: not stated); None if the EXIF data is damaged."""
+    """Orientation by EXIF or XMP, 1 to 8 (0: not stated); None if the EXIF data is damaged.
+
+    Only what stands before the pixels counts, so that sizes from headers are those of decoding.
+
+    Args:
+        image: a file that is not decoded yet.
+    """
     try:
-        value = image.getexif().get(_ORIENTATION, 1)
+        # a PNG's own getexif() would decode the picture, and find EXIF behind its pixels
+        value = Image.Image.getexif(image).get(_ORIENTATION, 1)
     except DAMAGE:
         return None
     return int(value) if value in range(9) else None

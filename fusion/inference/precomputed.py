@@ -1,7 +1,7 @@
 """Images fused by other software, as a row of the leaderboard."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -30,7 +30,13 @@ def checksum_of_images(folder: Path) -> str:
 
 
 def adopt_images(
-    folder: Path, split: str, pairs: Sequence[Pair], output: Path, *, stretched: bool = False
+    folder: Path,
+    split: str,
+    pairs: Sequence[Pair],
+    output: Path,
+    *,
+    stretched: bool = False,
+    on_note: Callable[[Path, str], None] = lambda *_: None,
 ) -> None:
     """Convert fused images to the form that `fusion.inference.fuse.fuse_pairs` writes.
 
@@ -44,6 +50,8 @@ def adopt_images(
         output: folder for `<name>.png`.
         stretched: stretch each image's luminance to its full range; by default it does not
             change.
+        on_note: called with each given image that needed more than decoding, and the note
+            (`ImageRead.notes`).
 
     Raises:
         InputError: images are missing or differ in size from their pair (the message lists them);
@@ -60,7 +68,10 @@ def adopt_images(
         raise InputError(folder, reason, "provide unscaled images")
     output.mkdir(parents=True, exist_ok=True)
     for pair in pairs:
-        pixels = read_visible(found[pair.name]).pixels
+        image = read_visible(found[pair.name])
+        for note in image.notes:
+            on_note(found[pair.name], note)
+        pixels = image.pixels
         fused = as_planes(pixels)
         if stretched or pixels.ndim == 2:
             source = read_visible(pair.visible).pixels if pixels.ndim == 2 else pixels

@@ -175,11 +175,15 @@ def _open_writer(
             reason = f"cannot be written: {name} does not support {video}"
             raise InputError(output, reason, "try another suffix or --fps") from error
 
+        last = -1
+
         def write(pixels: Frame, time: float) -> None:
+            nonlocal last
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels[:height, :width]))
             frame = frame.reformat(format=context.pix_fmt, dst_colorspace=colors)
             frame.time_base = context.time_base
-            frame.pts = round(time / context.time_base)
+            # ticks of Motion JPEG are as long as a frame: two close ones must not share one
+            frame.pts = last = max(last + 1, round(time / context.time_base))
             container.mux(stream.encode(frame))
 
         yield write

@@ -45,7 +45,7 @@ def correlation_coefficient(images: Triplet) -> Tensor:
 def sum_of_correlations_of_differences(images: Triplet) -> Tensor:
     """SCD: r(infrared, F − visible) + r(visible, F − infrared), −2..2 (Aslantas and Bendes 2015).
 
-    Undefined where the fused image equals a source.
+    Undefined where the fused image is a source plus a constant.
     """
     covariance = images.moments.covariance
     spread = _variances(covariance)
@@ -53,7 +53,8 @@ def sum_of_correlations_of_differences(images: Triplet) -> Tensor:
     for source, other in ((_INFRARED, _VISIBLE), (_VISIBLE, _INFRARED)):
         shared = covariance[:, source, _FUSED] - covariance[:, source, other]
         rest = _variance_of_difference(covariance, _FUSED, other)
-        total = total + shared / (spread[:, source] * rest).sqrt()
+        correlation = shared / (spread[:, source] * rest).sqrt()
+        total = total + correlation.masked_fill(rest == 0, torch.nan)
     return total
 
 

@@ -1,6 +1,6 @@
 """Metrics of a folder of fused images against the pairs that they were fused from."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import BoundedSemaphore
@@ -15,7 +15,7 @@ from fusion.core.errors import InputError, list_names
 from fusion.core.processes import Group
 from fusion.core.runtime import threads_shared_by
 from fusion.images.batching import batches_of_one_size, read_ahead
-from fusion.images.decode import read_infrared
+from fusion.images.decode import ImageRead, read_infrared, read_visible, to_gray
 from fusion.images.pairs import Pair, check_same_size, find_images
 from fusion.metrics.names import CORE
 from fusion.metrics.registry import compute
@@ -35,6 +35,7 @@ def evaluate_pairs(
     *,
     device: torch.device | None = None,
     group: Group = Group(),  # noqa: B008 - immutable
+    infrared_range: tuple[float, float] | None = None,
     on_pairs: Callable[[int, int], None] = lambda *_: None,
     on_note: Callable[[Path, str], None] = lambda *_: None,
 ) -> pd.DataFrame:
@@ -47,16 +48,18 @@ def evaluate_pairs(
         fused: the folder of fused images; it may hold others, too.
         device: where to compute; the CPU by default.
         group: processes that share the pairs; each of them returns the rows of the whole set.
+        infrared_range: declared range of `read_infrared`.
         on_pairs: called with this process's numbers of pairs: done, and in total.
-        on_note: called with each infrared image that needed more than decoding, and the note
-            (`ImageRead.notes`), from other threads.
+        on_note: called with each image that needed more than decoding, and the note
+            (`ImageRead.notes`, after the kind of image), from other threads.
 
     Returns:
         One row per pair, sorted by name: `name`, a column per metric (NaN: undefined), and `range`,
         the fused image's maximum minus its minimum.
 
     Raises:
-        InputError: a pair has no fused image, or one of another size.
+        InputError: a pair has no fused image, or one of another size, an image cannot be read, or
+            the range is not two finite numbers in order.
     """
     device = device or torch.device("cpu")
     found = find_images(fused)
@@ -68,7 +71,7 @@ def evaluate_pairs(
     turn = BoundedSemaphore(workers)
 
     def measure(batch: Sequence[Pair]) -> list[dict[str, Any]]:
-        images = _read(batch, found, on_note)
+        images = _read(batch, found, infrared_range, on_note)
         with turn, torch.inference_mode():
             return _measure(batch, images.to(device), names)
 
@@ -84,23 +87,36 @@ def evaluate_pairs(
 
 
 def _read(
-    batch: Sequence[Pair], found: dict[str, Path], on_note: Callable[[Path, str], None]
+    batch: Sequence[Pair],
+    found: dict[str, Path],
+    infrared_range: tuple[float, float] | None,
+    on_note: Callable[[Path, str], None],
 ) -> Tensor:
     """uint8 3×B×1×H×W: fused, infrared, visible."""
     planes = []
     for pair in batch:
-        paths = (found[pair.name], pair.infrared, pair.visible)
-        reads = [read_infrared(path) for path in paths]
-        image, infrared, visible = (read.pixels for read in reads)
-        for note in reads[1].notes:
-            on_note(pair.infrared, f"infrared: {note}")
+        reads = {
+            "fused": (path := found[pair.name], read_visible(path)),
+            "infrared": (pair.infrared, read_infrared(pair.infrared, infrared_range)),
+            "visible": (pair.visible, read_visible(pair.visible)),
+        }
+        _report(reads, on_note)
+        image, infrared, visible = (to_gray(read.pixels) for _, read in reads.values())
         if infrared.shape != visible.shape:
             check_same_size(pair)
         if image.shape != infrared.shape:
             sizes = " and ".join(f"{w}x{h}" for h, w in (image.shape, infrared.shape))
-            raise InputError(paths[0], f"differs in size from its pair: {sizes}", "fuse it whole")
+            raise InputError(path, f"differs in size from its pair: {sizes}", "fuse it whole")
         planes.append(np.stack([image, infrared, visible]))
     return torch.from_numpy(np.stack(planes, axis=1)).unsqueeze(2)
+
+
+def _report(
+    reads: Mapping[str, tuple[Path, ImageRead]], on_note: Callable[[Path, str], None]
+) -> None:
+    for kind, (path, read) in reads.items():
+        for note in read.notes:
+            on_note(path, f"{kind}: {note}")
 
 
 def _measure(batch: Sequence[Pair], images: Tensor, names: Sequence[str]) -> list[dict[str, Any]]:

@@ -130,8 +130,8 @@ def correlation_coefficient(fused: Tensor, infrared: Tensor, visible: Tensor) ->
 def sum_of_correlations_of_differences(fused: Tensor, infrared: Tensor, visible: Tensor) -> Tensor:
     """SCD: r(A, F − B) + r(B, F − A) with Pearson's r.
 
-    −2..2; higher is better. NaN where F equals a source or a source is constant. Aslantas and
-    Bendes 2015.
+    −2..2; higher is better. NaN where F is a source plus a constant or a source is constant.
+    Aslantas and Bendes 2015.
 
     >>> infrared = torch.tensor([[0, 100], [0, 100]])
     >>> visible = infrared.T.contiguous()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fusion.core.errors import InputError, unwritable
-from pipelines.commands.options import Accelerator
+from pipelines.commands.options import Accelerator, InfraredRange
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -29,6 +29,7 @@ def analyze(
         int, typer.Option(min=1, help="Number of pairs for CKA, evenly spread over the set.")
     ] = 32,
     seed: Annotated[int, typer.Option(help="Seed of the positions for CKA.")] = 0,
+    ir_range: InfraredRange = None,
     accelerator: Accelerator = "auto",
 ) -> None:
     """Sparsity, Jensen-Shannon divergence and similarity of encoder layers of a set of pairs."""
@@ -38,6 +39,7 @@ def analyze(
     from fusion.core.runtime import pick_device
     from fusion.images.pairs import find_pairs
     from fusion.inference.pretrained import load
+    from pipelines.commands.notes import Notes
     from pipelines.commands.terminal import console, progress
 
     if out:
@@ -45,21 +47,30 @@ def analyze(
     method = load(weights).method if weights else None
     pairs = find_pairs(ir, vi)
     chosen = pairs[:: -(-len(pairs) // cka_pairs)]
-    similarity = None
+    similarity, notes = None, Notes()
     with progress("{task.description}") as bars:
         bar = bars.add_task("pairs", total=len(pairs))
-        summary = summarize(measure_pairs(pairs, lambda: bars.advance(bar)))
+        frame = measure_pairs(
+            pairs, lambda: bars.advance(bar), infrared_range=ir_range, on_note=notes.add
+        )
+        summary = summarize(frame)
         if method:
             layers = bars.add_task("encoders", total=len(chosen))
             device = pick_device(RuntimeConfig(accelerator=accelerator))
             similarity = layer_similarity(
-                method, chosen, device=device, seed=seed, on_pair=lambda: bars.advance(layers)
+                method,
+                chosen,
+                device=device,
+                seed=seed,
+                infrared_range=ir_range,
+                on_pair=lambda: bars.advance(layers),
             )
     terminal = console()
     terminal.print(_sparsity_table(summary))
     terminal.print(_divergence_table(summary))
     if similarity:
         terminal.print(_similarity_table(similarity))
+    notes.print()
     if out:
         _write(out, summary, similarity)
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from fusion.core.errors import InputError
-from pipelines.commands.options import Accelerator
+from pipelines.commands.options import Accelerator, InfraredRange
 
 
 def compare(
@@ -23,16 +23,19 @@ def compare(
     images: Annotated[
         int | None, typer.Option(min=1, help="Show so many images, drawn at random; default: all.")
     ] = None,
+    ir_range: InfraredRange = None,
     accelerator: Accelerator = "auto",
 ) -> None:
     """Measure folders of fused images and show them side by side on a page."""
     from fusion.core.config import RuntimeConfig
     from fusion.core.runtime import pick_device
     from pipelines.commands.evaluate import metric_names
+    from pipelines.commands.notes import Notes
     from pipelines.commands.terminal import progress
     from pipelines.report.page.folders_page import write_comparison
 
     folders = _named(fused)
+    notes = Notes()
     names, device = metric_names(metrics), pick_device(RuntimeConfig(accelerator=accelerator))
     with progress("{task.description}") as bars:
         tasks = {name: bars.add_task(name, total=None) for name in folders}
@@ -45,11 +48,14 @@ def compare(
             metrics=names,
             images=images,
             device=device,
+            infrared_range=ir_range,
             on_pairs=lambda name, done, total: bars.update(
                 tasks[name], completed=done, total=total
             ),
+            on_note=notes.add,
         )
     typer.echo(f"{out / 'index.html'}")
+    notes.print()
 
 
 def _named(given: list[str]) -> dict[str, Path]:

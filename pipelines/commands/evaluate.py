@@ -1,14 +1,13 @@
 """`pomai evaluate`: fusion metrics of any three folders."""
 
-from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from fusion.core.errors import InputError, list_names
+from fusion.core.errors import InputError
 from pipelines.commands.evaluate_video import evaluate_video
-from pipelines.commands.options import Accelerator
+from pipelines.commands.options import Accelerator, InfraredRange
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -29,9 +28,10 @@ def evaluate(
         bool,
         typer.Option("--video", help="Temporal consistency of videos, or of folders of frames."),
     ] = False,
-    ir_range: Annotated[
-        tuple[float, float] | None,
-        typer.Option(help="With --video: values of deep infrared that are black and white."),
+    ir_range: InfraredRange = None,
+    fps: Annotated[
+        float | None,
+        typer.Option(min=0.01, help="With --video: fused with --fps, frame by frame."),
     ] = None,
 ) -> None:
     """Print the fusion metrics of a set of fused images: means with 95 % bootstrap intervals.
@@ -43,11 +43,12 @@ def evaluate(
     if out:
         require_writable(out)
     if video:
-        evaluate_video(ir, vi, fused, out, ir_range)
-    elif ir_range:
-        raise InputError("--ir-range", "is for --video only", "add --video")
+        evaluate_video(ir, vi, fused, out, ir_range=ir_range, fps=fps)
+    elif fps is not None:
+        raise InputError("--fps", "is for streams only", "add --video")
     else:
-        _evaluate_images(ir, vi, fused, out, metric_names(metrics), accelerator)
+        names = metric_names(metrics)
+        _evaluate_images(ir, vi, fused, out, names, ir_range=ir_range, accelerator=accelerator)
 
 
 def _evaluate_images(
@@ -56,6 +57,8 @@ def _evaluate_images(
     fused: Path,
     out: Path | None,
     names: list[str],
+    *,
+    ir_range: tuple[float, float] | None,
     accelerator: Literal["auto", "cpu", "cuda"],
 ) -> None:
     from fusion.core.config import RuntimeConfig
@@ -64,10 +67,11 @@ def _evaluate_images(
     from fusion.images.pairs import find_pairs
     from fusion.metrics.folders import evaluate_pairs
     from fusion.metrics.summary import summarize
+    from pipelines.commands.notes import Notes
     from pipelines.commands.terminal import console, progress
 
     device = pick_device(RuntimeConfig(accelerator=accelerator))
-    notes: defaultdict[str, set[str]] = defaultdict(set)
+    notes = Notes()
     with progress("pairs") as bars:
         bar = bars.add_task("pairs", total=None)
         frame = evaluate_pairs(
@@ -75,14 +79,14 @@ def _evaluate_images(
             fused,
             names,
             device=device,
+            infrared_range=ir_range,
             on_pairs=lambda done, total: bars.update(bar, completed=done, total=total),
-            on_note=lambda path, note: notes[note].add(str(path)),
+            on_note=notes.add,
         )
     if out:
         write_text(out, frame.to_csv(index=False))
     console().print(_table(summarize(frame)))
-    for note, paths in notes.items():
-        print(f"note: {note}: {list_names(paths, 3)}")
+    notes.print()
 
 
 def metric_names(given: str) -> list[str]:

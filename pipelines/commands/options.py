@@ -8,3 +8,8 @@ Accelerator = Annotated[
     Literal["auto", "cpu", "cuda"],
     typer.Option("--device", "--accelerator", help="Where to compute."),
 ]
+
+InfraredRange = Annotated[
+    tuple[float, float] | None,
+    typer.Option("--ir-range", help="Infrared of more than 8 bits: values of black and white."),
+]

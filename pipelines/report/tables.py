@@ -93,9 +93,14 @@ def read_results(folder: Path, board: Board, costs: Mapping[str, RowCost]) -> Re
     )
 
 
+_TEXT = ("dataset", "metric", "first", "second", "method", "score", "class", "subset")
+"""Columns of text: a set may be called 2024, and a row NA or 001."""
+
+
 def _read(path: Path) -> pd.DataFrame:
+    types = dict.fromkeys(_TEXT, str)
     try:
-        return pd.read_csv(path)
+        return pd.read_csv(path, dtype=types, keep_default_na=False, na_values=[""])
     except (OSError, ValueError) as error:
         raise InputError(path, f"cannot be read ({error})", "run `dvc repro report`") from error
 

@@ -39,7 +39,8 @@ class FusionScores(Scores):
     def _load_files(self, folder: Path) -> dict[str, object]:
         path = folder / "images.csv"
         try:
-            images = pd.read_csv(path, dtype={"name": str})
+            # an image may be called nan.png
+            images = pd.read_csv(path, dtype={"name": str}, keep_default_na=False, na_values=[""])
         except UNREADABLE as error:
             raise unreadable(path, error) from error
         missing = {"name", *self.summary.metrics} - {*images.columns}

@@ -1,8 +1,9 @@
 """Stage: a model and a prepared data set -> the data set's fused images."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 
-from fusion.core.errors import InputError
+from fusion.core.errors import InputError, list_names
 from fusion.core.processes import join_group
 from fusion.images.prepared import PreparedSet
 from fusion.images.stacked import stack_pairs
@@ -69,5 +70,15 @@ def _adopt(row: Precomputed, dataset: str, splits: Sequence[str], stretch: bool)
     if folder is None:
         return
     prepared = PreparedSet.load(PREPARED / dataset)
+    notes: defaultdict[str, set[str]] = defaultdict(set)
     for split in splits:
-        adopt_images(folder, split, prepared.pairs(split), output / split, stretched=stretch)
+        adopt_images(
+            folder,
+            split,
+            prepared.pairs(split),
+            output / split,
+            stretched=stretch,
+            on_note=lambda path, note: notes[note].add(path.name),
+        )
+    for note, names in notes.items():
+        print(f"note: {folder}: {note}: {list_names(names, 3)}")

@@ -30,7 +30,9 @@ def write_comparison(
     metrics: Sequence[str],
     images: int | None = None,
     device: torch.device | None = None,
+    infrared_range: tuple[float, float] | None = None,
     on_pairs: Callable[[str, int, int], None] = lambda *_: None,
+    on_note: Callable[[Path, str], None] = lambda *_: None,
 ) -> None:
     """Measure fused images and show them on a page.
 
@@ -42,7 +44,10 @@ def write_comparison(
         metrics: names of fusion metrics.
         images: how many images the page shows at most; None for all. All are measured.
         device: where to compute; the CPU by default.
+        infrared_range: values of infrared of more than 8 bits that are black and white, measured
+            and shown.
         on_pairs: called with a name, the number of pairs measured, and of all.
+        on_note: as for `fusion.metrics.folders.evaluate_pairs`.
 
     Raises:
         InputError: images are missing, damaged or differ in size from their pair, or `output` holds
@@ -58,10 +63,19 @@ def write_comparison(
     scores = {}
     for name, folder in fused.items():
         progress = partial(on_pairs, name)
-        frame = evaluate_pairs(pairs, folder, metrics, device=device, on_pairs=progress)
+        frame = evaluate_pairs(
+            pairs,
+            folder,
+            metrics,
+            device=device,
+            infrared_range=infrared_range,
+            on_pairs=progress,
+            on_note=on_note,
+        )
         scores[name] = FusionScores.of(frame, stretch=False)
     results = assess(Board(list(fused), {title: scores}))
     values = {name: measured.images for name, measured in scores.items()}
+    source = Source(title, pairs, files, values, infrared_range=infrared_range)
     with page:
         store = ImageStore(page.path)
         page.write(
@@ -69,7 +83,7 @@ def write_comparison(
                 title=title,
                 subtitle=f"{len(fused)} sets of fused images compared on {len(pairs)} pairs.",
                 standings=standings(results, ()),
-                galleries=[build_gallery(Source(title, pairs, files, values), store, images)],
+                galleries=[build_gallery(source, store, images)],
                 figures=figures(results),
                 facts=Facts(notes=conditions(results.board)),
             )

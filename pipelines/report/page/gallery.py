@@ -66,6 +66,7 @@ class Source:
         values: method -> a row an image, a column a metric, and `name`.
         night: stems of the images taken at night.
         boxes, labels: of the tasks, where they were run.
+        infrared_range: values of infrared of more than 8 bits that are black and white.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Source:
     night: Sequence[str] = ()
     boxes: Boxes | None = None
     labels: LabelMaps | None = None
+    infrared_range: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,8 @@ def build_gallery(source: Source, store: ImageStore, count: int | None) -> Galle
     pairs = choose(source.pairs, count)
     rows = list(source.fused)
     files = [path for pair in pairs for path in _files(source, pair)]
-    known = store.add_all(files)
+    known = store.add_all((pair.infrared for pair in pairs), source.infrared_range)
+    known |= store.add_all(files)
     scenes = [_scene(source, pair, known, store) for pair in pairs]
     metrics = _metrics(source, [pair.name for pair in pairs])
     data = {
@@ -144,7 +147,7 @@ def build_gallery(source: Source, store: ImageStore, count: int | None) -> Galle
 
 def _files(source: Source, pair: Pair) -> list[Path]:
     fused = [images[pair.name] for images in source.fused.values() if pair.name in images]
-    return [pair.infrared, pair.visible, *fused]
+    return [pair.visible, *fused]
 
 
 def _named(source: Source, pair: Pair, known: Mapping[Path, str]) -> list[tuple[str, str]]:

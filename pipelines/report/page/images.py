@@ -4,6 +4,7 @@ import hashlib
 import os
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from shutil import copyfile
 
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fusion.core.files import write_bytes
-from fusion.images.decode import encode_png, read_visible, to_rgb
+from fusion.images.decode import encode_png, read_infrared, read_visible, to_rgb
 
 THUMB_SIDE = 320
 """Longest side of a thumbnail."""
@@ -38,15 +39,22 @@ class ImageStore:
         for path in (self._images, self._thumbs, self._labels):
             path.mkdir(parents=True, exist_ok=True)
 
-    def add_all(self, paths: Iterable[Path]) -> dict[Path, str]:
+    def add_all(
+        self, paths: Iterable[Path], infrared_range: tuple[float, float] | None = None
+    ) -> dict[Path, str]:
         """Add image files; their identifiers by path.
+
+        Args:
+            infrared_range: the files are infrared, and this is the declared range of
+                `read_infrared`.
 
         Raises:
             InputError: a file is missing or not an image.
         """
         unique = list(dict.fromkeys(paths))
+        add = partial(self._add, infrared_range=infrared_range)
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            return dict(zip(unique, pool.map(self._add, unique), strict=True))
+            return dict(zip(unique, pool.map(add, unique), strict=True))
 
     def add_label(self, colors: NDArray[np.uint8]) -> str:
         """Add an overlay, RGBA H×W×4."""
@@ -59,8 +67,8 @@ class ImageStore:
             write_bytes(path, content)
         return name
 
-    def _add(self, path: Path) -> str:
-        image = read_visible(path)
+    def _add(self, path: Path, infrared_range: tuple[float, float] | None) -> str:
+        image = read_infrared(path, infrared_range) if infrared_range else read_visible(path)
         content = path.read_bytes() if image.stored else encode_png(image.pixels)
         name = _identifier(content)
         target = self._images / f"{name}.png"

@@ -10,10 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from fusion.core.errors import InputError
 from fusion.core.files import write_bytes
-from fusion.images.decode import image_size, read_infrared, read_visible, write_image
+from fusion.images.decode import (
+    image_size,
+    read_four_channels,
+    read_infrared,
+    read_visible,
+    write_image,
+)
 from fusion.images.pairs import Pair, check_same_size, find_images, find_pairs
 
 SIDES = {"min_side": 16, "max_side": 40}
@@ -368,3 +375,29 @@ def test_color_of_few_bits_in_16_is_said_to_be_dark(tmp_path, bits, dark):
     assert [note.partition(":")[0] for note in notes[1:]] == (
         [f"dark, at most {bits} of 16 bits are used"] if dark else []
     )
+
+
+XMP = '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf tiff:Orientation="6"/></x:xmpmeta>'
+
+
+def test_a_png_is_turned_by_what_stands_before_its_pixels(folder, rng):
+    """Sizes come from headers, so what follows the pixels must not change the size."""
+    image, exif, path = Image.fromarray(colors(rng)), Image.Exif(), folder / "turned.png"
+    exif[0x0112] = 6
+    text = PngInfo()
+    text.add_itxt("XML:com.adobe.xmp", XMP)
+    image.save(path, pnginfo=text)
+    turned = read_visible(path)
+    np.testing.assert_array_equal(turned.pixels, np.rot90(np.asarray(image), 3))
+    assert image_size(path) == turned.pixels.shape[:2] == (30, 20)
+    image.save(path)
+    content = path.read_bytes()
+    path.write_bytes(content[:-12] + chunk(b"eXIf", exif.tobytes()[6:]) + content[-12:])
+    np.testing.assert_array_equal(read_visible(path).pixels, np.asarray(image))
+    assert image_size(path) == (20, 30)
+
+
+def test_four_channels_of_16_bits_are_refused(folder):
+    cv2.imwrite(str(folder / "deep.png"), np.full((20, 30, 4), 4095, np.uint16))
+    with pytest.raises(InputError, match=r"deep\.png: has four channels of 16 bits.*; store it"):
+        read_four_channels(folder / "deep.png")

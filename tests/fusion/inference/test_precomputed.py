@@ -151,3 +151,19 @@ def test_the_checksum_follows_names_and_contents(tmp_path):
     assert folder("b", {"x/2.png": b"two", "x/1.png": b"one"}) == first
     others = [{"x/1.png": b"one"}, {"x/1.png": b"two", "x/2.png": b"one"}, {"y/1.png": b"one"}]
     assert len({first, *(folder(f"o{i}", files) for i, files in enumerate(others))}) == 4
+
+
+def test_what_given_images_are_read_as_is_noted(folder, tmp_path):
+    pair, notes = pairs_of(folder)[0], []
+    levels = read_infrared(pair.infrared).pixels.astype(np.uint16)
+    (tmp_path / "given").mkdir()
+    cv2.imwrite(str(tmp_path / f"given/{pair.name}.png"), levels * 4)
+    adopt_images(
+        tmp_path / "given",
+        "test",
+        [pair],
+        tmp_path / "theirs",
+        on_note=lambda path, note: notes.append((path, note)),
+    )
+    assert {path for path, _ in notes} == {tmp_path / f"given/{pair.name}.png"}
+    assert any("dark, only 10 of 16 bits are used" in text for _, text in notes)

@@ -388,3 +388,15 @@ def test_a_list_of_other_files_is_not_followed(videos, tmp_path, name, text):
 def test_a_name_that_looks_like_a_protocol_is_a_file(videos, monkeypatch):
     monkeypatch.chdir(videos[0].parent)
     assert open_stream(videos[0].rename("concat:a.avi")).count == len(LEVELS)
+
+
+def test_close_frames_of_an_avi_stay_apart(tmp_path):
+    times = [0.0, 0.0333, 0.0373, 0.1]
+    streams = [encode(tmp_path / name, [flat(9)] * 4, times) for name in ("ir.mkv", "vi.mkv")]
+    infrared, visible = map(open_stream, streams)
+    match = match_streams(infrared, visible)
+    output = tmp_path / "fused.avi"
+    assert fuse_streams(FUSE, infrared, visible, match, output, stretched=False) == 4
+    found = times_of(output)
+    assert len({*found}) == 4
+    np.testing.assert_allclose(found, times, atol=0.04)

@@ -1,10 +1,11 @@
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
 from fusion.core.errors import InputError
-from fusion.images.decode import read_visible, to_gray, write_image
+from fusion.images.decode import read_infrared, read_visible, to_gray, write_image
 from fusion.images.pairs import find_pairs
 from fusion.metrics.folders import BATCH_PIXELS, evaluate_pairs
 from fusion.metrics.summary import RANGE, summarize
@@ -146,3 +147,20 @@ def test_threads_measure_pairs_of_their_own_and_change_no_bit(folders, threads):
     finally:
         torch.set_num_threads(before)
     pd.testing.assert_frame_equal(alone, shared, check_exact=True)
+
+
+def test_deep_infrared_is_measured_in_its_declared_range(folders):
+    levels = read_infrared(folders[0] / "a.png").pixels
+    cv2.imwrite(str(folders[0] / "a.png"), levels.astype(np.uint16) * 16)
+    whole = evaluate(folders, ["MSE"], infrared_range=(0, 255 * 16))
+    write_image(folders[0] / "a.png", levels)
+    pd.testing.assert_frame_equal(evaluate(folders, ["MSE"]), whole, check_exact=True)
+
+
+def test_what_all_three_images_are_read_as_is_noted(folders):
+    for folder in folders:
+        cv2.imwrite(str(folder / "a.png"), np.full((45, 50), 4095, np.uint16))
+    notes = []
+    evaluate(folders, ["SD"], on_note=lambda path, note: notes.append((path.parent.name, note)))
+    dark = {(folder, note.partition(",")[0]) for folder, note in notes if "dark" in note}
+    assert dark == {("fused", "fused: dark"), ("ir", "infrared: dark"), ("vi", "visible: dark")}

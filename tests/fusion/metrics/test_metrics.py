@@ -134,6 +134,15 @@ def test_constant_images_leave_a_metric_undefined_never_zero(name):
     assert np.isnan(value(name, flat, flat, flat))
 
 
+@pytest.mark.parametrize("source", [1, 2])
+@pytest.mark.parametrize("added", [0, 7])
+def test_scd_is_undefined_where_a_difference_is_constant(source, added):
+    for seed in range(10):
+        planes = [plane // 2 for plane in noise(seed, 45, 50)]
+        planes[0] = planes[source] + added
+        assert np.isnan(value("SCD", *planes)), seed
+
+
 @pytest.mark.parametrize(("name", "side"), [("VIF", 40), ("SSIM", 6), ("MS-SSIM", 175)])
 def test_images_too_small_for_a_metrics_windows_leave_it_undefined(name, side):
     assert np.isnan(value(name, *noise(3, side, 300)))

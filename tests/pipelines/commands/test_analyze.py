@@ -86,3 +86,13 @@ def test_what_is_wrong_is_said_in_one_line(monkeypatch, capsys, folder, damage, 
     code, _ = run(monkeypatch, capsys, folder, *options)
     assert message in str(code)
     assert "\n" not in code
+
+
+def test_deep_infrared_takes_a_declared_range(monkeypatch, capsys, folder):
+    cv2.imwrite(str(folder / "ir/1.png"), np.full((20, 24), 4095, np.uint16))
+    code, printed = run(monkeypatch, capsys, folder)
+    assert code == 0
+    assert "note: infrared: dark, only 12 of 16 bits are used" in printed
+    code, printed = run(monkeypatch, capsys, folder, "--ir-range", "0", "4095")
+    assert code == 0
+    assert "dark" not in printed

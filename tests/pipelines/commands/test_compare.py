@@ -3,10 +3,11 @@
 import re
 import shutil
 
+import cv2
 import numpy as np
 import pytest
 
-from fusion.images.decode import write_image
+from fusion.images.decode import read_visible, write_image
 from pipelines.cli import main
 
 
@@ -90,3 +91,15 @@ def test_a_report_that_was_not_made_is_named(folders, monkeypatch, capsys):
     code, output = run(monkeypatch, capsys, "show")
     assert code == 1
     assert "results/report/index.html: is missing; run `dvc repro` (or `dvc pull`)" in output
+
+
+def test_deep_infrared_is_measured_and_shown_in_its_declared_range(folders, monkeypatch, capsys):
+    cv2.imwrite(str(folders / "ir/1.png"), np.full((32, 48), 4095, np.uint16))
+    code, output = run(monkeypatch, capsys, *COMPARE, "--out=page")
+    assert code == 0
+    assert "note: infrared: dark, only 12 of 16 bits are used" in output
+    code, output = run(monkeypatch, capsys, *COMPARE, "--out=page", "--ir-range", "0", "4095")
+    assert code == 0
+    assert "dark" not in output
+    shown = [read_visible(path).pixels for path in (folders / "page/images").iterdir()]
+    assert any((pixels == 255).all() for pixels in shown)

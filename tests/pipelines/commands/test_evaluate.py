@@ -2,6 +2,7 @@
 
 import sys
 
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
@@ -110,3 +111,16 @@ def test_an_output_that_cannot_be_written_is_refused_first(
     code, printed = run(monkeypatch, capsys, folders, f"--out={folders / place}")
     assert code == "error: " + str(printed.split("error: ")[1])
     assert reason in printed
+
+
+def test_deep_infrared_takes_a_declared_range(monkeypatch, capsys, folders):
+    cv2.imwrite(str(folders / "ir/1.png"), np.full((45, 50), 4095, np.uint16))
+    code, printed = run(monkeypatch, capsys, folders, "--metrics=MSE")
+    assert code == 0
+    assert "note: infrared: dark, only 12 of 16 bits are used" in printed
+    options = ("--metrics=MSE", "--ir-range", "0", "4095")
+    code, bright = run(monkeypatch, capsys, folders, *options)
+    assert code == 0
+    assert "note: infrared: scaled from 0..4095" in bright
+    assert "dark" not in bright
+    assert "--fps: is for streams only" in run(monkeypatch, capsys, folders, "--fps=5")[1]

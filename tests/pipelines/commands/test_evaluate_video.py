@@ -61,10 +61,6 @@ def test_other_numbers_of_frames_are_refused(monkeypatch, capsys, folder):
     (folder / "vi/3.png").unlink()
     code, _ = run(monkeypatch, capsys, folder, "--video")
     assert "has 4 frames and" in code
-    assert (
-        "--ir-range: is for --video only"
-        in run(monkeypatch, capsys, folder, "--ir-range", "0", "9")[0]
-    )
 
 
 def test_frames_are_compared_with_those_that_they_were_fused_from(monkeypatch, capsys, tmp_path):
@@ -88,3 +84,36 @@ def test_frames_are_compared_with_those_that_they_were_fused_from(monkeypatch, c
     printed = capsys.readouterr().out
     assert "6 frames" in printed
     assert float(printed.split("flicker: ")[1].split()[0]) < 1.5
+
+
+def test_a_damaged_fused_video_is_noted_and_deep_frames_too(monkeypatch, capsys, folder):
+    path = folder / "fused.avi"
+    video = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, (48, 32))
+    for level in (30, 35, 40, 51):
+        video.write(np.full((32, 48, 3), level, np.uint8))
+    video.release()
+    frames = path.read_bytes().split(b"\xff\xd8")
+    frames[4] = bytes(len(frames[4]))  # no longer a picture
+    path.write_bytes(b"\xff\xd8".join(frames[:4]) + b"\0\0" + frames[4])
+    cv2.imwrite(str(folder / "ir/0.png"), np.full((32, 48), 1000, np.uint16))
+    options = ("--video", f"--fused={path}")
+    code, printed = run(monkeypatch, capsys, folder, *options)
+    assert code == 0
+    assert "3 frames, mean" in printed
+    assert "fused.avi ends early, after frame 3" in printed
+    assert "note: only 3 of 4 frames could be read" in printed
+    assert "note: dark, only 10 of 16 bits are used" in printed
+
+
+def test_videos_that_were_fused_frame_by_frame_are_measured_so(monkeypatch, capsys, folder):
+    for name, rate in (("ir", 5), ("vi", 30)):
+        video = cv2.VideoWriter(
+            str(folder / f"{name}.avi"), cv2.VideoWriter.fourcc(*"MJPG"), rate, (48, 32)
+        )
+        for level in (30, 35, 40, 51):
+            video.write(np.full((32, 48, 3), level, np.uint8))
+        video.release()
+    options = ("--video", f"--ir={folder / 'ir.avi'}", f"--vi={folder / 'vi.avi'}")
+    assert "or give --fps" in run(monkeypatch, capsys, folder, *options)[0]
+    code, printed = run(monkeypatch, capsys, folder, *options, "--fps=10")
+    assert (code, "4 frames, mean" in printed) == (0, True)

@@ -19,7 +19,7 @@ from pipelines.report.leaderboard import Leaderboard, leaderboard
 from pipelines.report.markdown import to_markdown
 from pipelines.report.notes import conditions
 from pipelines.report.significance import agreement, as_good_as_best, significance
-from pipelines.report.tables import assess, write_results
+from pipelines.report.tables import assess, read_results, write_results
 from pipelines.scores.base import score_folder
 from tests.pipelines.report.boards import (
     confusions,
@@ -222,3 +222,15 @@ def test_comparisons_leave_a_row_without_the_data_set_out():
     stretching = text.partition("would alone add**")[2].splitlines()
     assert "| method | tno SD | msrs SD |" in stretching
     assert "| pomai | – | +20% |" in stretching
+
+
+def test_names_that_look_like_numbers_or_like_nothing_come_back(tmp_path):
+    names, values = ("001", "002", "None"), np.arange(9.0)
+    rows = {name: fusion({"SD": (values + place).tolist()}) for place, name in enumerate(names)}
+    board = Board([*names], {"2024": rows, "NA": rows})
+    made = assess(board)
+    write_results(tmp_path / "results", made, "")
+    read = read_results(tmp_path / "results", board, {})
+    columns = ["dataset", "metric", "first", "second"]
+    pd.testing.assert_frame_equal(read.tests[columns], made.tests[columns], check_dtype=False)
+    assert set(read.tests["dataset"]) == {"2024", "NA"}

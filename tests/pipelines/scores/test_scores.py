@@ -152,3 +152,9 @@ def test_predicted_labels_are_opened_once(tmp_path, monkeypatch):
     monkeypatch.setattr(np, "load", lambda *a, **k: opened.append(a) or load_file(*a, **k))
     assert [found[stem].shape for stem in predicted] == [(2, 2)] * 9
     assert len(opened) == 1
+
+
+def test_images_may_be_called_like_missing_values(tmp_path):
+    frame = FRAME.assign(name=["nan", "null"])
+    FusionScores.of(frame, stretch=True).save(tmp_path)
+    pd.testing.assert_frame_equal(FusionScores.load(tmp_path).images, frame)
