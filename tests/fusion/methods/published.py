@@ -188,9 +188,10 @@ def pair_of(name: str, gray: str = "") -> tuple[torch.Tensor, torch.Tensor]:
 
     Args:
         name: `<set>-<stem>`, of msrs/dev or of another set's test split.
-        gray: "opencv" or "pillow" for a visible image that is gray already, rounded to 8 bits as
-            this library does when it reads the file; the two differ by a level, and so may outputs
-            differ. By default the visible image is in color, as `pomai fuse` gives it to a method.
+        gray: for a visible image that is gray already, rounded to 8 bits. "opencv": as OpenCV reads
+            a file in gray. "pillow": as Pillow converts colors, and OpenCV its BGR to GRAY. They
+            differ by a level in half of a color image's pixels, and so may outputs differ. By
+            default the visible image is in color, as `pomai fuse` gives it to a method.
 
     Returns:
         Infrared 1×1×H×W and visible 1×3×H×W, in [0, 1].

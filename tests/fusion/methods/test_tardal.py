@@ -80,7 +80,7 @@ def test_published_weights_draw_the_published_picture(weights, folder, variant, 
     assert (converted.variant, converted.config.statistics) == (variant, statistics)
     network = load_converted(TarDAL, converted)
     with torch.inference_mode():
-        fused = network(*pair_of(name, "opencv"))
+        fused = network(*pair_of(name, "pillow"))
     assert share_apart(fused, reference("tardal") / folder / f"{name}.png") <= 0.001
 
 
