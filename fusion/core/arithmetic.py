@@ -1,4 +1,4 @@
-"""The same arithmetic on every x86-64 processor; imports nothing that computes."""
+"""The same arithmetic on similar x86-64 processors; imports nothing that computes."""
 
 import os
 import platform
@@ -25,9 +25,13 @@ _X86_64 = {
     "OPENBLAS_CORETYPE": "Haswell",
     "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR",
     "OPENCV_IPP": "avx2",
-    "OPENCV_CPU_DISABLE": "AVX512-SKX",
 }
 """Instructions that processors since 2015 share; newer ones round sums in another order."""
+
+_AVX512 = {"OPENCV_CPU_DISABLE": "AVX512-SKX"}
+"""Only where the processor has it: otherwise OpenCV complains in every process."""
+
+_CPUINFO = Path("/proc/cpuinfo")
 
 
 def fix_arithmetic() -> None:
@@ -46,12 +50,13 @@ def fix_arithmetic() -> None:
         raise RuntimeError(f"arithmetic is fixed before {', '.join(sorted(loaded))} is imported")
     os.environ.update(_EVERYWHERE)
     if platform.machine().lower() in ("x86_64", "amd64"):
-        _require_avx2()
-        os.environ.update(_X86_64)
+        os.environ.update(_X86_64 | _of_processor())
 
 
-def _require_avx2(facts: Path = Path("/proc/cpuinfo")) -> None:
-    """Reject a processor without AVX2, where Linux tells; torch would crash."""
-    if facts.is_file() and "avx2" not in facts.read_text(encoding="utf-8").split():
+def _of_processor(facts: Path = _CPUINFO) -> dict[str, str]:
+    """Reject a processor without AVX2, where Linux tells: torch would crash."""
+    flags = facts.read_text(encoding="utf-8").split() if facts.is_file() else ["avx2", "avx512f"]
+    if "avx2" not in flags:
         reason, remedy = "needs a processor with AVX2", "set it to false"
         raise InputError("runtime.reproducible", reason, remedy)
+    return _AVX512 if "avx512f" in flags else {}

@@ -40,6 +40,7 @@ LIGHT = {
     "pipelines.dependencies",
     "pipelines.runner.child",
     "scripts.agreement",
+    "scripts.quality_time",
     "scripts.screenshots",
     "scripts.tables",
 }

@@ -73,6 +73,12 @@ def test_a_processor_without_the_instructions_is_refused(tmp_path):
     facts = tmp_path / "cpuinfo"
     facts.write_text("flags : fpu sse4_2 avx\n")
     with pytest.raises(InputError, match=r"runtime.reproducible: needs .* AVX2; set it to false"):
-        arithmetic._require_avx2(facts)
+        arithmetic._of_processor(facts)
+
+
+def test_opencv_is_told_of_avx512_only_where_the_processor_has_it(tmp_path):
+    facts = tmp_path / "cpuinfo"
     facts.write_text("flags : fpu avx avx2 fma\n")
-    arithmetic._require_avx2(facts)
+    assert arithmetic._of_processor(facts) == {}
+    facts.write_text("flags : fpu avx avx2 fma avx512f\n")
+    assert arithmetic._of_processor(facts) == {"OPENCV_CPU_DISABLE": "AVX512-SKX"}

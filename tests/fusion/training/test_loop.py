@@ -324,7 +324,7 @@ def test_nothing_to_train_is_nothing_done(folder, tmp_path):
 
 @pytest.mark.slow
 def test_bfloat16_trains_to_nearly_the_same_fusion(folder, tmp_path):
-    """Metrics of what is fused afterwards, in float32, differ by less than one per cent."""
+    """Metrics of what is fused afterwards, in float32, differ by less than two per cent."""
     store = load_pairs([folder], 24)
     batch = store.crops(torch.arange(5), 24, torch.full((5, 4), 0.6))
     values = {}
@@ -338,7 +338,7 @@ def test_bfloat16_trains_to_nearly_the_same_fusion(folder, tmp_path):
         metrics = compute(fused, fused, fused, ["SD", "SF", "AG"])
         values[precision] = [value.mean().item() for value in metrics.values()]
     assert values["bf16-mixed"] != values["32-true"]
-    assert values["bf16-mixed"] == pytest.approx(values["32-true"], rel=0.01)
+    assert values["bf16-mixed"] == pytest.approx(values["32-true"], rel=0.02)
 
 
 @pytest.mark.parametrize(("kept", "teachers"), [("cuda", 0), ("cpu", 2)])
