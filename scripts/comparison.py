@@ -97,6 +97,7 @@ def leaderboard(folder: Path) -> pd.DataFrame:
     """The rows of all runs: those trained here, then published weights, then foreign images."""
     boards = [pd.read_csv(run / "leaderboard.csv", index_col="method") for run in _runs(folder)]
     rows = _last(pd.concat(boards))
+    rows = rows[[name for name in rows.columns if " " in name]]  # not parameters and GFLOP
     order = sorted(rows.index, key=lambda name: (name in FOREIGN, name.endswith("_published")))
     return rows.loc[order]
 

@@ -93,10 +93,10 @@ def test_network_draws_what_the_authors_does(filled):
 @torch.inference_mode()
 def test_network_draws_every_stored_pixel(filled):
     expected = stored("segmif")
-    torch.testing.assert_close(drawn(filled), expected["fused"], atol=1e-5, rtol=0)
+    torch.testing.assert_close(drawn(filled), expected["fused"], atol=3e-5, rtol=0)
     for stage, features in enumerate(filled.semantic(rgb(sine_inputs()[1])), start=1):
         large = F.interpolate(features, (64, 80), mode="bilinear")[:, :8]
-        torch.testing.assert_close(large, expected[f"stage{stage}_first8"], atol=1e-5, rtol=0)
+        torch.testing.assert_close(large, expected[f"stage{stage}_first8"], atol=3e-5, rtol=0)
 
 
 def heads_of(tokens):
