@@ -186,6 +186,7 @@ def textured_batch():
     return Batch(infrared, visible, torch.cat([brighter, brighter.square()], dim=1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_with_a_skip_training_starts_from_the_brighter_source_and_draws_no_stripes(seed):
     batch, config = textured_batch(), TINY.model_copy(update={"skip": "brighter"})
