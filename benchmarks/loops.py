@@ -135,14 +135,16 @@ def segmentation_epochs(
             marks.append(time.perf_counter())
         return np.diff(marks)[1:].tolist()
 
-    def ours() -> list[float]:
+    def new() -> tuple[Any, torch.optim.Optimizer]:
         model = build(config).to(device)
-        optimizer = torch.optim.SGD(model.parameters(), config.learning_rate, config.momentum)
+        return model, torch.optim.SGD(model.parameters(), config.learning_rate, config.momentum)
+
+    def ours() -> list[float]:
+        model, optimizer = new()
         return timed(lambda n: train_epoch(model, optimizer, data, config, 0, n, runtime))
 
     def library() -> list[float]:
-        model = build(config).to(device)
-        optimizer = torch.optim.SGD(model.parameters(), config.learning_rate, config.momentum)
+        model, optimizer = new()
         return timed(lambda _: plain_epoch(model, optimizer, loader, config.loss, device))
 
     return {"library": library, "ours": ours}

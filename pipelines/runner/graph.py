@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
 
@@ -37,10 +37,11 @@ def plan(targets: Sequence[str] = ()) -> Plan:
         InputError: dvc.yaml, dvc.lock or a target is not valid; another command runs a stage.
     """
     with _opened() as repo:
-        stages = _stages(repo, targets)
+        graph, stages = _planned(repo, targets)
         # repo.status(targets=…) would read dvc.lock once per target: a second each if it is large.
         changed = {stage.addressing for stage in stages if stage.status(check_updates=True)}
-        return Plan(_needs(repo, stages), changed)
+        needs = {s.addressing: {d.addressing for d in graph.successors(s)} for s in stages}
+        return Plan(needs, changed)
 
 
 def reproduce(targets: Sequence[str] = ()) -> list[str]:
@@ -77,7 +78,7 @@ def order_lock() -> None:
             return
         content = loads_yaml(LOCK.read_text(encoding="utf-8"), typ="rt")
         stages = content.get("stages") or {}
-        planned = (stage.addressing for stage in _stages(repo, ()))
+        planned = (stage.addressing for stage in _planned(repo, ())[1])
         wanted = dict.fromkeys([*_committed(), *planned, *stages])
         ordered = [name for name in wanted if name in stages]
         if ordered == list(stages):
@@ -92,20 +93,12 @@ def _committed() -> list[str]:
     return list(content.get("stages") or {}) if isinstance(content, Mapping) else []
 
 
-def _stages(repo: "Repo", targets: Sequence[str]) -> "list[Stage]":
-    """The stages that `dvc repro TARGETS` would consider, in its order."""
+def _planned(repo: "Repo", targets: Sequence[str]) -> "tuple[Any, list[Stage]]":
+    """DVC's graph, and the stages that `dvc repro TARGETS` would consider, in its order."""
     from dvc.repo.reproduce import collect_stages, get_active_graph, plan_repro
 
     graph = get_active_graph(repo.index.graph)
-    stages: list[Stage] = plan_repro(graph, collect_stages(repo, list(targets) or ["dvc.yaml"]))
-    return stages
-
-
-def _needs(repo: "Repo", stages: "Sequence[Stage]") -> dict[str, set[str]]:
-    from dvc.repo.reproduce import get_active_graph
-
-    graph = get_active_graph(repo.index.graph)
-    return {stage.addressing: {d.addressing for d in graph.successors(stage)} for stage in stages}
+    return graph, plan_repro(graph, collect_stages(repo, list(targets) or ["dvc.yaml"]))
 
 
 @contextmanager
