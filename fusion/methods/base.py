@@ -15,6 +15,7 @@ __all__ = [
     "EncoderLayers",
     "Fault",
     "FusionMethod",
+    "ParameterGroup",
     "PhaseConfig",
     "TaughtPhaseConfig",
     "TrainingPhase",
@@ -58,6 +59,18 @@ class Fault(NamedTuple):
     remedy: str
 
 
+class ParameterGroup(NamedTuple):
+    """Parameters with a schedule and a limit of the gradient norm of their own.
+
+    parameters: those that require a gradient.
+    starts: the epoch in which they begin to learn; their schedule counts from there. Until then
+        the phase's losses do not depend on them.
+    """
+
+    parameters: list[nn.Parameter]
+    starts: int = 0
+
+
 class TrainingPhase(nn.Module):
     """One training phase: the losses that the training loop minimizes.
 
@@ -70,6 +83,13 @@ class TrainingPhase(nn.Module):
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         raise NotImplementedError
+
+    def groups(self) -> list[ParameterGroup]:
+        """What is trained, each parameter in one group; by default, all are in one."""
+        return [ParameterGroup([value for value in self.parameters() if value.requires_grad])]
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Prepare for epoch 0, 1, …; the loop calls this before every update."""
 
     def fault(self, means: Mapping[str, float]) -> Fault | None:
         """Whether training should stop, given the running epoch's means of what is logged."""

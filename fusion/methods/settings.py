@@ -13,8 +13,9 @@ class PhaseConfig(Config):
 
     Adam with `learning_rate`. By default (`schedule` "steps") it is multiplied by `decay` every
     `decay_epochs` epochs; with "cosine" it falls to zero along half a cosine wave (Loshchilov and
-    Hutter 2017). It rises linearly over the first `warm_up_updates`. An epoch is
-    ceil(pairs / batch_size) updates. `gradient_clip` limits the global gradient norm (0: off).
+    Hutter 2017). It does not fall below `lowest_learning_rate`, but rises linearly from zero over
+    the first `warm_up_updates`. An epoch is ceil(pairs / batch_size) updates. `gradient_clip`
+    limits the gradient norm of all trained weights, or of each group of them (0: off).
     """
 
     epochs: int = Field(ge=0, le=10**6)
@@ -24,6 +25,7 @@ class PhaseConfig(Config):
     schedule: Literal["steps", "cosine"] = "steps"
     decay: float = Field(0.5, gt=0, le=1)
     decay_epochs: int = Field(20, ge=1, le=10**6)
+    lowest_learning_rate: float = Field(0.0, ge=0)
     warm_up_updates: int = Field(0, ge=0, le=10**9)
     gradient_clip: float = Field(0.0, ge=0)
 

@@ -28,6 +28,17 @@ def require_equal_shares(fabric: Fabric, settings: PhaseConfig) -> None:
         )
 
 
+def require_all_at_once(fabric: Fabric, phase: TrainingPhase) -> None:
+    """Refuse processes that would wait for gradients of parameters that do not learn yet."""
+    if fabric.world_size > 1 and any(group.starts for group in phase.groups()):
+        raise TrainingError(
+            "runtime.devices",
+            "this phase trains some of its weights in later epochs only, which several processes "
+            "cannot share",
+            "train it on one device (runtime.devices=1, runtime.num_nodes=1)",
+        )
+
+
 def require_finite(meter: Meter, sampler: CropSampler, checkpoints: Path) -> None:
     """Stop at a loss or gradient that is not finite; names the step and its pairs."""
     bad = meter.first_bad()

@@ -13,7 +13,7 @@ import math
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -23,11 +23,12 @@ from torch import Tensor
 
 from fusion.core.config import RuntimeConfig
 from fusion.methods import PhaseConfig
-from fusion.methods.base import Batch, TrainingPhase
+from fusion.methods.base import Batch, ParameterGroup, TrainingPhase
 from fusion.methods.files import weights_of
 from fusion.training.checkpoint import Checkpoint, CheckpointFolder, run_identity
 from fusion.training.faults import (
     memory_explained,
+    require_all_at_once,
     require_equal_shares,
     require_finite,
     require_sound,
@@ -86,11 +87,12 @@ def train_phase(
 
     Raises:
         TrainingError: the loss or its gradient is not finite, the phase reports a fault, memory
-            runs out, or the batch cannot be shared evenly.
+            runs out, or several processes cannot share this batch or this phase.
     """
     if settings.epochs == 0:
         return TrainingReport(0, 0, 0.0)
     require_equal_shares(fabric, settings)
+    require_all_at_once(fabric, phase)
     run = _Run(fabric, phase, store, settings, runtime, seed, checkpoints)
     # looking at the losses makes a GPU wait, so there it happens rarely
     look_every = 1 if fabric.device.type == "cpu" else 20
@@ -139,8 +141,9 @@ class _Run:
             phase.to(memory_format=torch.channels_last)
         if runtime.compile:
             phase.compile()
-        self.trained = [value for value in phase.parameters() if value.requires_grad]
-        self.adam = torch.optim.Adam(self.trained, lr=settings.learning_rate, fused=True)
+        self.groups = phase.groups()
+        trained: list[dict[str, Any]] = [{"params": group.parameters} for group in self.groups]
+        self.adam = torch.optim.Adam(trained, lr=settings.learning_rate, fused=True)
         self.module, self.optimizer = fabric.setup(phase, self.adam)
         self.meter, self.pictures = Meter(), dict[int, Tensor]()
         self.first, spent = self._resume()
@@ -158,15 +161,16 @@ class _Run:
 
     def update(self, step: int) -> None:
         """Draw a batch, and change the weights once."""
-        for group in self.adam.param_groups:
-            group["lr"] = self._rate(step)
+        for group, own in zip(self.adam.param_groups, self.groups, strict=True):
+            group["lr"] = self._rate(step, own.starts)
+        self.phase.begin_epoch(step // self.sampler.steps_per_epoch)
         torch.manual_seed(step_seed(self.seed, step))
         fabric = self.fabric
         with memory_explained(self.checkpoints, step):
             batch = self.sampler.batch(step, fabric.device, fabric.global_rank, fabric.world_size)
             losses = self.module(_in_format(batch, self.runtime))
             fabric.backward(losses["loss"])
-            norm = _clip(self.trained, self.settings.gradient_clip)
+            norm = _clip(self.groups, self.settings.gradient_clip)
             self.optimizer.step()
             self.optimizer.zero_grad()
         self.meter.add(step, losses | {"gradient_norm": norm})
@@ -213,8 +217,9 @@ class _Run:
             if on_pictures:
                 on_pictures(epoch, picture.numpy())
 
-    def _rate(self, step: int) -> float:
-        return learning_rate(self.settings, step, self.sampler.steps_per_epoch)
+    def _rate(self, step: int, starts: int = 0) -> float:
+        per_epoch = self.sampler.steps_per_epoch
+        return learning_rate(self.settings, max(0, step - starts * per_epoch), per_epoch)
 
     def _resume(self) -> tuple[int, float]:
         """Load the latest checkpoint; the update to go on with, and the seconds so far."""
@@ -232,16 +237,18 @@ class _Run:
 def learning_rate(settings: PhaseConfig, step: int, steps_per_epoch: int) -> float:
     """The rate of update 0, 1, …: in steps, or along half a cosine wave, epoch by epoch.
 
-    Of the first `warm_up_updates`, the n-th has n / `warm_up_updates` of it.
+    It does not fall below `lowest_learning_rate`. Of the first `warm_up_updates`, the n-th has
+    n / `warm_up_updates` of it.
     """
     epoch = step // steps_per_epoch
     if settings.schedule == "cosine":
         factor = (1 + math.cos(math.pi * epoch / settings.epochs)) / 2
     else:
         factor = settings.decay ** (epoch // settings.decay_epochs)
+    rate = max(settings.learning_rate * factor, settings.lowest_learning_rate)
     if step < settings.warm_up_updates:
-        factor *= (step + 1) / settings.warm_up_updates
-    return settings.learning_rate * factor
+        rate *= (step + 1) / settings.warm_up_updates
+    return rate
 
 
 def cache_device(store: PairStore, runtime: RuntimeConfig, device: torch.device) -> torch.device:
@@ -263,10 +270,14 @@ def _in_format(batch: Batch, runtime: RuntimeConfig) -> Batch:
     )
 
 
-def _clip(parameters: list[torch.nn.Parameter], limit: float) -> Tensor:
-    """Limit the global gradient norm (0: leave it) and return what it was."""
-    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-    norm = torch.nn.utils.get_total_norm(gradients)
-    if limit:
-        torch.nn.utils.clip_grads_with_norm_(parameters, limit, norm)
-    return norm
+def _clip(groups: list[ParameterGroup], limit: float) -> Tensor:
+    """Limit the gradient norm of each group (0: leave it) and return what it was of all."""
+    norms = []
+    for parameters in (group.parameters for group in groups):
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+        if not gradients:  # this group has not started
+            continue
+        norms.append(torch.nn.utils.get_total_norm(gradients))
+        if limit:
+            torch.nn.utils.clip_grads_with_norm_(parameters, limit, norms[-1])
+    return norms[0] if len(norms) == 1 else torch.linalg.vector_norm(torch.stack(norms))

@@ -64,6 +64,7 @@ class Meter:
         """Move the running epoch's means to `history`."""
         self.history.append(self.means() | {"learning_rate": learning_rate})
         self._count, self._sums = 0, torch.zeros(())
+        self._bad_since = torch.tensor(NEVER)  # the next epoch may have other scalars
 
     def state_dict(self) -> dict[str, Any]:
         return {"history": self.history, "count": self._count, "sums": self._sums}

@@ -1,6 +1,8 @@
 """CDDFuse's settings; imports no torch."""
 
-from pydantic import Field
+from typing import Self
+
+from pydantic import Field, model_validator
 
 from fusion.blocks.config import RestormerConfig
 from fusion.core.config import Config
@@ -14,7 +16,7 @@ class CDDFuseConfig(RestormerConfig):
 
 
 class CDDFuseReconstructionLossConfig(Config):
-    """Weights of phase one; see `CDDFuseReconstructionPhase`."""
+    """Weights of phase one; see `ReconstructionLoss`."""
 
     ssim: float = Field(5.0, ge=0)
     mse: float = Field(1.0, ge=0)
@@ -23,7 +25,7 @@ class CDDFuseReconstructionLossConfig(Config):
 
 
 class CDDFuseFusionLossConfig(Config):
-    """Weights of phase two; see `CDDFuseFusionPhase`."""
+    """Weights of phase two; see `FusionLoss`."""
 
     intensity: float = Field(1.0, ge=0)
     gradient: float = Field(10.0, ge=0)
@@ -42,10 +44,33 @@ class CDDFuseFusionPhaseConfig(PhaseConfig):
     loss: CDDFuseFusionLossConfig = CDDFuseFusionLossConfig()
 
 
+class CDDFuseOneRunPhaseConfig(PhaseConfig):
+    """Both phases in one run, as the authors' code trains (`CDDFuseOneRunPhase`).
+
+    reconstruction_epochs: the first of `epochs`; in them, encoder and decoder learn to reconstruct.
+        Then the fusion layers join, and their schedule begins.
+    reconstruction, fusion: weights of the losses before and after.
+    """
+
+    reconstruction_epochs: int = Field(ge=0)
+    reconstruction: CDDFuseReconstructionLossConfig = CDDFuseReconstructionLossConfig()
+    fusion: CDDFuseFusionLossConfig = CDDFuseFusionLossConfig()
+
+    @model_validator(mode="after")
+    def _fuses_at_last(self) -> Self:
+        if 0 < self.epochs <= self.reconstruction_epochs:
+            raise ValueError(
+                f"reconstruction_epochs ({self.reconstruction_epochs}) must be below "
+                f"epochs ({self.epochs}), or the fusion layers never learn"
+            )
+        return self
+
+
 SETTINGS = MethodSettings(
     CDDFuseConfig,
     {
         "reconstruction": CDDFuseReconstructionPhaseConfig,
         "fusion": CDDFuseFusionPhaseConfig,
+        "one_run": CDDFuseOneRunPhaseConfig,
     },
 )

@@ -1,9 +1,94 @@
-"""CDDFuse's decomposition loss: base features correlate across modalities, details do not."""
+"""CDDFuse's losses: of reconstruction, of fusion, and of the decomposition in both."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional as F
 
+from fusion.blocks.losses import (
+    Border,
+    SobelGradient,
+    SobelMagnitude,
+    StructuralSimilarity,
+    weighted_sum,
+)
+from fusion.images.color import luminance
+from fusion.methods.base import Batch
+from fusion.methods.cddfuse.config import (
+    CDDFuseFusionLossConfig,
+    CDDFuseReconstructionLossConfig,
+)
 from fusion.methods.cddfuse.encoder import Features
+from fusion.methods.cddfuse.network import CDDFuseNetwork
+
+
+class ReconstructionLoss(nn.Module):
+    """Reconstruct each image from its own features; the image itself is the decoder's skip.
+
+    ssim, mse: (1 − SSIM) / 2 and mean squared error, infrared plus visible.
+    gradient: mean |∇V − ∇V̂|, both components, slope per pixel, replicate padding.
+    decomposition: `decomposition`.
+    """
+
+    def __init__(self, weights: CDDFuseReconstructionLossConfig) -> None:
+        super().__init__()
+        self.weights = weights
+        self.ssim = StructuralSimilarity()
+        self.gradient = SobelGradient("replicate", divisor=8)
+
+    def forward(self, network: CDDFuseNetwork, batch: Batch) -> dict[str, Tensor]:
+        """The terms and their weighted sum "loss"; the fusion layers are not used."""
+        images = (batch.infrared, luminance(batch.visible))
+        features = network.encode(*images)
+        rebuilt = list(map(network.decode, features, images))
+        with torch.autocast(images[0].device.type, enabled=False):
+            dissimilarities = [
+                (1 - self.ssim(output.float(), [image])[0]) / 2
+                for output, image in zip(rebuilt, images, strict=True)
+            ]
+            errors = [
+                F.mse_loss(output.float(), image)
+                for output, image in zip(rebuilt, images, strict=True)
+            ]
+            terms = {
+                "ssim": torch.stack(dissimilarities).sum(),
+                "mse": torch.stack(errors).sum(),
+                "gradient": self.gradient(images[1] - rebuilt[1].float()).abs().mean(),
+                "decomposition": decomposition(*features),
+            }
+            return weighted_sum(self.weights, terms)
+
+
+class FusionLoss(nn.Module):
+    """The targets are the brighter pixel and the stronger edge.
+
+    intensity: mean |F − max(I, V)|.
+    gradient: mean | |∇F| − max(|∇I|, |∇V|) |, |∇x| = |S_x∗x| + |S_y∗x|.
+    decomposition: `decomposition`.
+
+    Args:
+        weights: of the three terms.
+        border: padding of the Sobel operator; the authors' code pads with zeros ("constant").
+    """
+
+    def __init__(self, weights: CDDFuseFusionLossConfig, border: Border) -> None:
+        super().__init__()
+        self.weights = weights
+        self.gradient = SobelMagnitude(border)
+
+    def forward(self, network: CDDFuseNetwork, batch: Batch) -> dict[str, Tensor]:
+        """The terms and their weighted sum "loss"."""
+        infrared, visible = batch.infrared, luminance(batch.visible)
+        features = network.encode(infrared, visible)
+        fused = network.fuse(*features, visible)
+        with torch.autocast(fused.device.type, enabled=False):
+            fused = fused.float()
+            edges = self.gradient(torch.cat([fused, infrared, visible])).chunk(3)
+            terms = {
+                "intensity": F.l1_loss(fused, torch.maximum(infrared, visible)),
+                "gradient": F.l1_loss(edges[0], torch.maximum(edges[1], edges[2])),
+                "decomposition": decomposition(*features),
+            }
+            return weighted_sum(self.weights, terms)
 
 
 def decomposition(infrared: Features, visible: Features) -> Tensor:

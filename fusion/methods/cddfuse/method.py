@@ -9,15 +9,20 @@ from fusion.methods.cddfuse.config import (
     SETTINGS,
     CDDFuseConfig,
     CDDFuseFusionPhaseConfig,
+    CDDFuseOneRunPhaseConfig,
     CDDFuseReconstructionPhaseConfig,
 )
 from fusion.methods.cddfuse.network import CDDFuseNetwork
-from fusion.methods.cddfuse.phases import CDDFuseFusionPhase, CDDFuseReconstructionPhase
+from fusion.methods.cddfuse.phases import (
+    CDDFuseFusionPhase,
+    CDDFuseOneRunPhase,
+    CDDFuseReconstructionPhase,
+)
 
 
 @register("cddfuse")
 class CDDFuse(CDDFuseNetwork):
-    """The network with its two training phases."""
+    """The network with its two training phases, and one that is both."""
 
     config_class: ClassVar[type[Config]] = SETTINGS.config
     phases: ClassVar[Mapping[str, type[PhaseConfig]]] = SETTINGS.phases
@@ -30,6 +35,8 @@ class CDDFuse(CDDFuseNetwork):
         if name == "reconstruction":
             weights = of_type(settings, CDDFuseReconstructionPhaseConfig).loss
             return CDDFuseReconstructionPhase(network, weights)
+        if name == "one_run":
+            return CDDFuseOneRunPhase(network, of_type(settings, CDDFuseOneRunPhaseConfig))
         if previous is None:
             raise ValueError("phase fusion of cddfuse starts from the weights of reconstruction")
         network.load_state_dict(previous.state_dict())

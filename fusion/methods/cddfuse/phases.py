@@ -1,89 +1,85 @@
-"""CDDFuse's two training phases."""
+"""CDDFuse's training: two phases, or both in one run as the authors' code trains."""
 
-import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from fusion.blocks.losses import SobelGradient, SobelMagnitude, StructuralSimilarity, weighted_sum
-from fusion.images.color import luminance
-from fusion.methods.base import Batch, TrainingPhase
+from fusion.methods.base import Batch, ParameterGroup, TrainingPhase
 from fusion.methods.cddfuse.config import (
     CDDFuseFusionLossConfig,
+    CDDFuseOneRunPhaseConfig,
     CDDFuseReconstructionLossConfig,
 )
-from fusion.methods.cddfuse.loss import decomposition
+from fusion.methods.cddfuse.loss import FusionLoss, ReconstructionLoss
 from fusion.methods.cddfuse.network import CDDFuseNetwork
 
 
 class CDDFuseReconstructionPhase(TrainingPhase):
-    """Reconstruct each image from its own features; the image itself is the decoder's skip.
-
-    ssim, mse: (1 − SSIM) / 2 and mean squared error, infrared plus visible.
-    gradient: mean |∇V − ∇V̂|, both components, slope per pixel, replicate padding.
-    decomposition: `decomposition`.
-    """
+    """Train encoder and decoder (`ReconstructionLoss`); the fusion layers wait."""
 
     method: CDDFuseNetwork
 
     def __init__(self, network: CDDFuseNetwork, weights: CDDFuseReconstructionLossConfig) -> None:
         super().__init__()
         self.method = network
-        self.weights = weights
-        self.ssim = StructuralSimilarity()
-        self.gradient = SobelGradient("replicate", divisor=8)
+        self.losses = ReconstructionLoss(weights)
         self.train()
         for waiting in (network.base_fusion, network.detail_fusion):
             waiting.requires_grad_(False).eval()
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        images = (batch.infrared, luminance(batch.visible))
-        features = self.method.encode(*images)
-        rebuilt = list(map(self.method.decode, features, images))
-        with torch.autocast(images[0].device.type, enabled=False):
-            dissimilarities = [
-                (1 - self.ssim(output.float(), [image])[0]) / 2
-                for output, image in zip(rebuilt, images, strict=True)
-            ]
-            errors = [
-                F.mse_loss(output.float(), image)
-                for output, image in zip(rebuilt, images, strict=True)
-            ]
-            terms = {
-                "ssim": torch.stack(dissimilarities).sum(),
-                "mse": torch.stack(errors).sum(),
-                "gradient": self.gradient(images[1] - rebuilt[1].float()).abs().mean(),
-                "decomposition": decomposition(*features),
-            }
-            return weighted_sum(self.weights, terms)
+        losses: dict[str, Tensor] = self.losses(self.method, batch)
+        return losses
 
 
 class CDDFuseFusionPhase(TrainingPhase):
-    """Train all weights; the targets are the brighter pixel and the stronger edge.
-
-    intensity: mean |F − max(I, V)|.
-    gradient: mean | |∇F| − max(|∇I|, |∇V|) |, |∇x| = |S_x∗x| + |S_y∗x| (choice: reflect padding).
-    decomposition: `decomposition`.
-    """
+    """Train all weights (`FusionLoss`; choice: reflect padding)."""
 
     method: CDDFuseNetwork
 
     def __init__(self, network: CDDFuseNetwork, weights: CDDFuseFusionLossConfig) -> None:
         super().__init__()
         self.method = network
-        self.weights = weights
-        self.gradient = SobelMagnitude()
+        self.losses = FusionLoss(weights, "reflect")
         self.train()
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        infrared, visible = batch.infrared, luminance(batch.visible)
-        features = self.method.encode(infrared, visible)
-        fused = self.method.fuse(*features, visible)
-        with torch.autocast(fused.device.type, enabled=False):
-            fused = fused.float()
-            edges = self.gradient(torch.cat([fused, infrared, visible])).chunk(3)
-            terms = {
-                "intensity": F.l1_loss(fused, torch.maximum(infrared, visible)),
-                "gradient": F.l1_loss(edges[0], torch.maximum(edges[1], edges[2])),
-                "decomposition": decomposition(*features),
-            }
-            return weighted_sum(self.weights, terms)
+        losses: dict[str, Tensor] = self.losses(self.method, batch)
+        return losses
+
+
+class CDDFuseOneRunPhase(TrainingPhase):
+    """Reconstruct, then fuse, in one run: what the authors' code does.
+
+    Encoder and decoder keep the state of their optimizer and their rate when the fusion layers
+    join. The four modules have four schedules and four limits of the gradient norm. The Sobel
+    operator of `FusionLoss` pads with zeros.
+    """
+
+    method: CDDFuseNetwork
+
+    def __init__(self, network: CDDFuseNetwork, settings: CDDFuseOneRunPhaseConfig) -> None:
+        super().__init__()
+        self.method = network
+        self.fuses_from = settings.reconstruction_epochs
+        self.reconstruction = ReconstructionLoss(settings.reconstruction)
+        self.fusion = FusionLoss(settings.fusion, "constant")
+        self.fuses = self.fuses_from == 0
+        self.train()
+
+    def groups(self) -> list[ParameterGroup]:
+        network = self.method
+        starts = {
+            network.encoder: 0,
+            network.decoder: 0,
+            network.base_fusion: self.fuses_from,
+            network.detail_fusion: self.fuses_from,
+        }
+        return [ParameterGroup(list(part.parameters()), epoch) for part, epoch in starts.items()]
+
+    def begin_epoch(self, epoch: int) -> None:
+        self.fuses = epoch >= self.fuses_from
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """`ReconstructionLoss` until the fusion layers join, then `FusionLoss`."""
+        current = self.fusion if self.fuses else self.reconstruction
+        losses: dict[str, Tensor] = current(self.method, batch)
+        return losses

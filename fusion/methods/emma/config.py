@@ -21,12 +21,16 @@ class EMMAConfig(Config):
     widths: of the U-Fuser, one per level.
     skip: the image that the decoder's output is added to (choice; the paper has none). Training
         then starts from this image. Without one, a short training ends in stripes.
+    blur: whether the decoder's output passes a 3×3 binomial filter before the skip is added
+        (choice; the paper has none). The filter removes what alternates from pixel to pixel,
+        which EMMA's loss does not see.
     sensing: null except in weights saved by phase `sensing`.
     """
 
     widths: list[int] = Field([8, 16, 32, 32], min_length=2, max_length=4)
     heads: int = Field(8, ge=1)
     skip: Skip = "none"
+    blur: bool = False
     sensing: SensingConfig | None = None
 
     @model_validator(mode="after")

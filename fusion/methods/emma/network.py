@@ -20,7 +20,7 @@ class EMMANetwork(FusionMethod[EMMAConfig]):
 
     def __init__(self, config: EMMAConfig) -> None:
         super().__init__(config)
-        self.fuser = UFuser(config.widths, config.heads, config.skip)
+        self.fuser = UFuser(config.widths, config.heads, config.skip, blur=config.blur)
         self.sensing = SensingNetworks(config.sensing) if config.sensing else None
 
     def forward(self, infrared: Tensor, visible: Tensor) -> Tensor:

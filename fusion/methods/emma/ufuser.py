@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from fusion.blocks.config import Skip
 from fusion.blocks.dense_attention import DenseAttentionBlock
@@ -16,6 +17,15 @@ def reflect_conv(inputs: int, outputs: int, stride: int = 1, *, bias: bool = Fal
     return nn.Conv2d(
         inputs, outputs, 3, stride=stride, padding=1, padding_mode="reflect", bias=bias
     )
+
+
+def binomial(images: Tensor) -> Tensor:
+    """Filter with 1/4 · [1 2 1] along rows and columns, reflected at the border: B×C×H×W, H, W ≥ 2.
+
+    Its response to a pattern of period 2 is zero.
+    """
+    padded = F.pad(images, (1, 1, 1, 1), mode="reflect")
+    return F.avg_pool2d(F.avg_pool2d(padded, 2, stride=1), 2, stride=1)
 
 
 class ResidualBlock(nn.Module):
@@ -73,8 +83,9 @@ class Encoder(nn.Module):
 class Decoder(nn.Module):
     """Fused features of all levels, and the skip's logit -> fused luminance B×1×H×W in [0, 1]."""
 
-    def __init__(self, widths: list[int], heads: int) -> None:
+    def __init__(self, widths: list[int], heads: int, *, blur: bool) -> None:
         super().__init__()
+        self.blur = blur
         rising = list(pairwise(reversed(widths)))
         self.deepest = GlobalLocalBlock(widths[-1], widths[-1], heads)
         self.up = nn.ModuleList(
@@ -91,7 +102,10 @@ class Decoder(nn.Module):
         features = self.deepest(deepest)
         for up, merge, skip in zip(self.up, self.merge, reversed(shallower), strict=True):
             features = merge(torch.cat([up(features), skip], dim=1))
-        return torch.sigmoid(self.head(features).float() + start)
+        drawn = self.head(features).float()
+        if self.blur:
+            drawn = binomial(drawn)
+        return torch.sigmoid(drawn + start)
 
 
 class UFuser(nn.Module):
@@ -101,14 +115,16 @@ class UFuser(nn.Module):
     overlapping tiles, which leaves seams).
     """
 
-    def __init__(self, widths: list[int], heads: int, skip: Skip = "none") -> None:
+    def __init__(
+        self, widths: list[int], heads: int, skip: Skip = "none", *, blur: bool = False
+    ) -> None:
         super().__init__()
         self.skip: Skip = skip
         self.multiple = 2 ** (len(widths) - 1)
         self.infrared = Encoder(widths, heads)
         self.visible = Encoder(widths, heads)
         self.fuse = nn.ModuleList(GlobalLocalBlock(2 * width, width, heads) for width in widths)
-        self.decoder = Decoder(widths, heads)
+        self.decoder = Decoder(widths, heads, blur=blur)
         if skip != "none":  # the first fused image is the skip itself
             for parameter in self.decoder.head.parameters():
                 nn.init.zeros_(parameter)

@@ -277,15 +277,6 @@ def test_fusion_trains_everything_from_where_reconstruction_ended(tmp_path):
     assert phase.method.training
 
 
-@pytest.mark.slow
-def test_both_phases_learn():
-    first = reconstruction()
-    losses = train_briefly(first, steps=12)
-    assert losses[-1] < 0.5 * losses[0]
-    losses = train_briefly(fusion(first.method), steps=12)
-    assert losses[-1] < 0.8 * losses[0]
-
-
 def test_a_black_infrared_image_does_not_stop_the_training():
     batch = smooth_batch()
     batch = batch._replace(infrared=torch.zeros_like(batch.infrared))

@@ -227,17 +227,6 @@ def test_stage_two_trains_micm_alone_and_leaves_the_rest_bit_identical():
     assert phase.method.micm.training is True
 
 
-@pytest.mark.slow
-def test_both_stages_overfit_one_batch():
-    first = PoMAI.start_phase("stage_one", TINY, PoMAIStageOnePhaseConfig(**SCHEDULE), None)
-    losses = toys.train_briefly(first, steps=20)
-    assert losses[-1] < 0.6 * losses[0]
-    settings = PoMAIStageTwoPhaseConfig(**SCHEDULE)
-    second = PoMAI.start_phase("stage_two", TINY, settings, first.method.eval())
-    losses = toys.train_briefly(second, steps=20)
-    assert losses[-1] < 0.95 * losses[0]
-
-
 def test_without_freezing_stage_two_changes_stage_ones_weights():
     before, phase = stage_two(freeze=False)
     train_briefly(phase)

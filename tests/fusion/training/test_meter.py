@@ -24,6 +24,19 @@ def test_means_are_those_of_the_epoch(fabric):
     assert meter.means() == {"loss": 5.0}
 
 
+def test_an_epoch_may_have_other_scalars_than_the_one_before(fabric):
+    meter = Meter()
+    for step, names in enumerate((["loss", "mse"], ["loss"])):
+        meter.add(step, dict.fromkeys(names, torch.tensor(1.0)))
+        meter.merge(fabric)
+        assert meter.first_bad() is None
+        meter.end_epoch(0.1)
+    assert [set(means) for means in meter.history] == [
+        {"loss", "mse", "learning_rate"},
+        {"loss", "learning_rate"},
+    ]
+
+
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_the_first_bad_step_is_found_after_several(fabric, value):
     meter = Meter()
