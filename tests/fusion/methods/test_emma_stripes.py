@@ -5,8 +5,9 @@ import math
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 
-from fusion.blocks.skip import DARKEST
+from fusion.blocks.skip import DARKEST, skip_logit
 from fusion.core.config import RuntimeConfig
 from fusion.core.processes import launch
 from fusion.images.color import luminance
@@ -16,6 +17,7 @@ from fusion.methods.emma.method import EMMA
 from fusion.methods.emma.periodic import excess, periodic_energy
 from fusion.methods.emma.phases import noisy
 from fusion.methods.emma.tone import ToneCurves
+from fusion.methods.emma.ufuser import binomial
 from fusion.training.faults import TrainingError
 from fusion.training.loop import train_phase
 from fusion.training.sampler import load_pairs
@@ -27,7 +29,7 @@ from tests.fusion.methods.test_emma import (
     pairs,
     sensing_phase,
 )
-from tests.fusion.toys import smooth_batch, train_briefly
+from tests.fusion.toys import pair, randomized, smooth_batch, train_briefly
 
 # five pairs, so an epoch is one update
 ONE_UPDATE = {"epochs": 8, "batch_size": 5, "crop": 16}
@@ -65,6 +67,30 @@ def test_excess_compares_with_the_more_patterned_source():
     doubled = 2 * stripes - 0.5
     assert excess(doubled, (flat, stripes), 2).item() == pytest.approx(4)
     assert excess(stripes, (doubled, flat), 2).item() == pytest.approx(1 / 4)
+
+
+def test_the_binomial_filter_is_121_along_both_sides_and_removes_period_2():
+    images = torch.rand(2, 1, 9, 14, generator=torch.Generator().manual_seed(0))
+    expected = images.numpy()
+    for axis in (2, 3):
+        expected = ndimage.correlate1d(expected, [0.25, 0.5, 0.25], axis, mode="mirror")
+    np.testing.assert_allclose(binomial(images).numpy(), expected, atol=1e-6)
+    columns = (-1.0) ** torch.arange(14).expand(1, 1, 9, 14)
+    assert binomial(columns).abs().max() < 1e-7
+    assert binomial(columns.mT).abs().max() < 1e-7
+
+
+def test_with_blur_nothing_the_fuser_draws_alternates_from_pixel_to_pixel():
+    """Whatever its weights, in the logit that is added to the skip's."""
+    infrared, visible = pair(24, 40)
+    added = {}
+    for blur in (False, True):
+        network = randomized(EMMA(TINY.model_copy(update={"skip": "brighter", "blur": blur})), 0.1)
+        skipped = skip_logit("brighter", infrared, luminance(visible))
+        added[blur] = torch.logit(network(infrared, visible)) - skipped
+    energies = {blur: periodic_energy(drawn, 2).item() for blur, drawn in added.items()}
+    assert energies[True] < 1e-2 * energies[False]
+    torch.testing.assert_close(added[True], binomial(added[False]), atol=1e-4, rtol=1e-3)
 
 
 def test_a_tone_curve_is_the_mean_source_at_every_gray_level_of_all_crops_so_far():
@@ -189,7 +215,8 @@ def textured_batch():
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_with_a_skip_training_starts_from_the_brighter_source_and_draws_no_stripes(seed):
-    batch, config = textured_batch(), TINY.model_copy(update={"skip": "brighter"})
+    config = TINY.model_copy(update={"skip": "brighter", "blur": True})
+    batch = textured_batch()
     sources = batch.infrared, luminance(batch.visible)
     torch.manual_seed(seed)
     sensing = EMMA.start_phase("sensing", config, SENSING.model_copy(update={"noise": 0.05}), None)
