@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 CONF = ROOT / "conf"
 LEARNED = (
     *("pomai", "emma", "cddfuse", "mmaunet", "defusion", "lrrnet", "itfuse", "mmdrfuse", "umf"),
-    *("seafusion", "tardal"),
+    *("seafusion", "tardal", "cddfuse_one_run"),
 )
 
 
@@ -72,7 +72,14 @@ def test_every_method_has_its_block_and_every_learned_one_every_size():
             assert set(options(f"method/{name}")) == sizes
 
 
-def test_a_size_can_be_chosen_without_a_profile(tmp_path):
+@pytest.mark.parametrize("size", options("size"))
+def test_every_size_is_valid_without_a_profile(size, tmp_path):
+    compose(tmp_path / "params.yaml", [f"size={size}", "method=[average,cddfuse_one_run]"], CONF)
+    settings = params.load(tmp_path / "params.yaml")
+    assert settings.phase_settings("cddfuse_one_run-one_run").epochs > 0
+
+
+def test_a_size_can_be_chosen_with_a_profile(tmp_path):
     compose(tmp_path / "params.yaml", ["profile=boxes", "size=tiny"], CONF)
     settings = params.load(tmp_path / "params.yaml")
     assert settings.detect_on == ["msrs_boxes"]

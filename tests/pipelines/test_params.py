@@ -106,7 +106,9 @@ def test_pomai_release_trains_what_the_released_card_states(composed):
 
 
 def test_the_paper_profile_has_the_other_papers_numbers(composed):
-    settings = params.load(composed("profile=paper", "method=[maximum,pomai,emma,cddfuse,mmaunet]"))
+    settings = params.load(
+        composed("profile=paper", "method=[maximum,pomai,emma,cddfuse,cddfuse_one_run,mmaunet]")
+    )
     schedules = {
         key: (s.epochs, s.batch_size, s.learning_rate, s.decay, s.decay_epochs, s.gradient_clip)
         for key in settings.training
@@ -116,6 +118,9 @@ def test_the_paper_profile_has_the_other_papers_numbers(composed):
     assert schedules["emma-fusion"] == (120, 4, 1e-4, 0.5, 20, 0)
     assert schedules["cddfuse-reconstruction"] == (40, 8, 1e-4, 0.5, 20, 0.01)
     assert schedules["cddfuse-fusion"] == (80, 8, 1e-4, 0.5, 20, 0.01)
+    assert schedules["cddfuse_one_run-one_run"] == (120, 8, 1e-4, 0.5, 20, 0.01)
+    whole = settings.phase_settings("cddfuse_one_run-one_run")
+    assert (whole.reconstruction_epochs, whole.lowest_learning_rate) == (40, 1e-6)
     epochs = [schedules[f"mmaunet-{phase}"][0] for phase in ("visible", "infrared", "fusion")]
     assert epochs == [400, 400, 100]
 
