@@ -8,6 +8,7 @@ programs on the machine do not add to), times the number of updates.
 
 import json
 import time
+from itertools import pairwise
 from typing import Annotated
 
 import torch
@@ -39,11 +40,25 @@ def main(pairs: Annotated[int, typer.Option(help="Training pairs.")]) -> None:
             network if follows else None,
         )
         network = phase.method
-        updates = schedule.epochs * -(-pairs // schedule.batch_size)
-        spent = updates * seconds_per_update(phase, schedule) / 60
+        updates = -(-pairs // schedule.batch_size)
+        spent = updates * seconds_per_update_of_each_epoch(phase, schedule) / 60
         minutes.setdefault(step.method, {})[key] = round(spent, 1)
     totals = {method: round(sum(parts.values()), 1) for method, parts in minutes.items()}
     typer.echo(json.dumps({"minutes": totals, "phases": minutes}, indent=2))
+
+
+def seconds_per_update_of_each_epoch(phase: TrainingPhase, schedule: PhaseConfig) -> float:
+    """The sum, over a phase's epochs, of the processor seconds of one update on one thread.
+
+    Updates are timed once after each epoch in which further weights start to learn.
+    """
+    starts = sorted({0, *(group.starts for group in phase.groups())})
+    lengths = [end - start for start, end in pairwise([*starts, schedule.epochs])]
+    spent = 0.0
+    for start, length in zip(starts, lengths, strict=True):
+        phase.set_epoch(start)
+        spent += length * seconds_per_update(phase, schedule)
+    return spent
 
 
 def seconds_per_update(phase: TrainingPhase, schedule: PhaseConfig) -> float:

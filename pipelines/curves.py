@@ -19,7 +19,9 @@ class TrainingLog:
     live: Live
 
     def epoch(self, means: dict[str, float]) -> None:
-        """Log the means of one epoch by name."""
+        """Log the means of one epoch by name; metrics.json has those of the last epoch alone."""
+        for name in set(self.live.summary) - {"step", *means}:
+            del self.live.summary[name]
         for name, value in means.items():
             self.live.log_metric(name, value)
         self.live.next_step()

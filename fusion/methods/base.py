@@ -64,7 +64,7 @@ class ParameterGroup(NamedTuple):
 
     parameters: those that require a gradient.
     starts: the epoch in which they begin to learn; their schedule counts from there. Until then
-        the phase's losses do not depend on them.
+        they stay bit-identical.
     """
 
     parameters: list[nn.Parameter]
@@ -85,11 +85,11 @@ class TrainingPhase(nn.Module):
         raise NotImplementedError
 
     def groups(self) -> list[ParameterGroup]:
-        """What is trained, each parameter in one group; by default, all are in one."""
+        """Every parameter that requires a gradient, in one group; by default, all are in one."""
         return [ParameterGroup([value for value in self.parameters() if value.requires_grad])]
 
-    def begin_epoch(self, epoch: int) -> None:
-        """Prepare for epoch 0, 1, …; the loop calls this before every update."""
+    def set_epoch(self, epoch: int) -> None:
+        """Prepare for an update in epoch 0, 1, …; the loop calls this before each one."""
 
     def fault(self, means: Mapping[str, float]) -> Fault | None:
         """Whether training should stop, given the running epoch's means of what is logged."""
@@ -105,8 +105,8 @@ class FusionMethod(nn.Module, Generic[ConfigT]):
     Class attributes:
         kind: the method's name; set by `register`.
         config_class: settings of the network; saved in the card beside the weights.
-        phases: names of the training phases in order, each with its settings class; empty for
-            methods that are not trained.
+        phases: names of the training phases, each with its settings class; empty for methods that
+            are not trained. A phase starts after another, or instead of others.
         restores_color: whether the fused image gets the visible image's color.
         trivial: whether the method is a trivial baseline.
         whole_image: whether the method needs the whole image, so that it is never given tiles.
@@ -153,7 +153,7 @@ class FusionMethod(nn.Module, Generic[ConfigT]):
             name: a key of `phases`.
             config: the network's settings.
             settings: the phase's settings, an object of the class that `phases` names.
-            previous: the method after the previous phase; None for the first phase.
+            previous: the method after the previous phase; None where training starts from nothing.
 
         Returns:
             The phase, whose `method` holds the weights to be saved when it ends.

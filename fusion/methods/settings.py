@@ -1,9 +1,9 @@
 """Settings that every method's training phases share; imports no torch."""
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from fusion.core.config import Config
 
@@ -13,9 +13,10 @@ class PhaseConfig(Config):
 
     Adam with `learning_rate`. By default (`schedule` "steps") it is multiplied by `decay` every
     `decay_epochs` epochs; with "cosine" it falls to zero along half a cosine wave (Loshchilov and
-    Hutter 2017). It does not fall below `lowest_learning_rate`, but rises linearly from zero over
-    the first `warm_up_updates`. An epoch is ceil(pairs / batch_size) updates. `gradient_clip`
-    limits the gradient norm of all trained weights, or of each group of them (0: off).
+    Hutter 2017). It never falls below `lowest_learning_rate`, except during the first
+    `warm_up_updates`, over which it rises linearly. An epoch is ceil(pairs / batch_size) updates.
+    `gradient_clip` limits the gradient norm (0: off). A phase that trains its weights in groups
+    applies the schedule and the limit to each group.
     """
 
     epochs: int = Field(ge=0, le=10**6)
@@ -28,6 +29,15 @@ class PhaseConfig(Config):
     lowest_learning_rate: float = Field(0.0, ge=0)
     warm_up_updates: int = Field(0, ge=0, le=10**9)
     gradient_clip: float = Field(0.0, ge=0)
+
+    @model_validator(mode="after")
+    def _rate_can_fall(self) -> Self:
+        if self.lowest_learning_rate > self.learning_rate:
+            raise ValueError(
+                f"lowest_learning_rate ({self.lowest_learning_rate}) is above learning_rate "
+                f"({self.learning_rate})"
+            )
+        return self
 
 
 class TaughtPhaseConfig(PhaseConfig):
@@ -42,7 +52,7 @@ class TaughtPhaseConfig(PhaseConfig):
 class MethodSettings(NamedTuple):
     """The settings classes of a method: its network's, and each training phase's by name.
 
-    `phases` is in the order of training, and empty for a method that is not trained.
+    `phases` is empty for a method that is not trained.
     """
 
     config: type[Config] = Config

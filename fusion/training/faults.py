@@ -29,12 +29,12 @@ def require_equal_shares(fabric: Fabric, settings: PhaseConfig) -> None:
 
 
 def require_all_at_once(fabric: Fabric, phase: TrainingPhase) -> None:
-    """Refuse processes that would wait for gradients of parameters that do not learn yet."""
+    """Refuse several processes where some weights do not learn yet: DDP expects all gradients."""
     if fabric.world_size > 1 and any(group.starts for group in phase.groups()):
         raise TrainingError(
             "runtime.devices",
-            "this phase trains some of its weights in later epochs only, which several processes "
-            "cannot share",
+            "some weights of this phase start to learn in a later epoch, which several processes "
+            "cannot do",
             "train it on one device (runtime.devices=1, runtime.num_nodes=1)",
         )
 

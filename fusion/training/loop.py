@@ -79,8 +79,8 @@ def train_phase(
         checkpoints: folder of checkpoints; one is written every `runtime.checkpoint_seconds` and
             at the end.
         on_epoch: called on the first process after every epoch with the means of all losses and of
-            the gradient norm, and the learning rate. A resumed run first repeats the calls for the
-            finished epochs, so a new log is complete.
+            the gradient norm, and the learning rate (of weights that start at once). A resumed run
+            first repeats the calls for the finished epochs, so a new log is complete.
         on_pictures: called on the first process after every `pictures_every` epochs and the last,
             with the number of epochs done and a `picture_grid`; a resumed run begins with the
             pictures already made.
@@ -141,7 +141,7 @@ class _Run:
             phase.to(memory_format=torch.channels_last)
         if runtime.compile:
             phase.compile()
-        self.groups = phase.groups()
+        self.groups = _groups_of(phase)
         trained: list[dict[str, Any]] = [{"params": group.parameters} for group in self.groups]
         self.adam = torch.optim.Adam(trained, lr=settings.learning_rate, fused=True)
         self.module, self.optimizer = fabric.setup(phase, self.adam)
@@ -163,14 +163,15 @@ class _Run:
         """Draw a batch, and change the weights once."""
         for group, own in zip(self.adam.param_groups, self.groups, strict=True):
             group["lr"] = self._rate(step, own.starts)
-        self.phase.begin_epoch(step // self.sampler.steps_per_epoch)
+        epoch = step // self.sampler.steps_per_epoch
+        self.phase.set_epoch(epoch)
         torch.manual_seed(step_seed(self.seed, step))
         fabric = self.fabric
         with memory_explained(self.checkpoints, step):
             batch = self.sampler.batch(step, fabric.device, fabric.global_rank, fabric.world_size)
             losses = self.module(_in_format(batch, self.runtime))
             fabric.backward(losses["loss"])
-            norm = _clip(self.groups, self.settings.gradient_clip)
+            norm = _clip(self.groups, self.settings.gradient_clip, epoch)
             self.optimizer.step()
             self.optimizer.zero_grad()
         self.meter.add(step, losses | {"gradient_norm": norm})
@@ -218,8 +219,7 @@ class _Run:
                 on_pictures(epoch, picture.numpy())
 
     def _rate(self, step: int, starts: int = 0) -> float:
-        per_epoch = self.sampler.steps_per_epoch
-        return learning_rate(self.settings, max(0, step - starts * per_epoch), per_epoch)
+        return learning_rate(self.settings, step, self.sampler.steps_per_epoch, starts)
 
     def _resume(self) -> tuple[int, float]:
         """Load the latest checkpoint; the update to go on with, and the seconds so far."""
@@ -234,15 +234,19 @@ class _Run:
         return found.step, found.state["seconds"]
 
 
-def learning_rate(settings: PhaseConfig, step: int, steps_per_epoch: int) -> float:
+def learning_rate(settings: PhaseConfig, step: int, steps_per_epoch: int, starts: int = 0) -> float:
     """The rate of update 0, 1, …: in steps, or along half a cosine wave, epoch by epoch.
 
     It does not fall below `lowest_learning_rate`. Of the first `warm_up_updates`, the n-th has
-    n / `warm_up_updates` of it.
+    n / `warm_up_updates` of it. The schedule of weights that start in epoch `starts` lasts from
+    there to the end; before, the rate is zero.
     """
+    if step < starts * steps_per_epoch:
+        return 0.0
+    step -= starts * steps_per_epoch
     epoch = step // steps_per_epoch
     if settings.schedule == "cosine":
-        factor = (1 + math.cos(math.pi * epoch / settings.epochs)) / 2
+        factor = (1 + math.cos(math.pi * epoch / (settings.epochs - starts))) / 2
     else:
         factor = settings.decay ** (epoch // settings.decay_epochs)
     rate = max(settings.learning_rate * factor, settings.lowest_learning_rate)
@@ -270,13 +274,29 @@ def _in_format(batch: Batch, runtime: RuntimeConfig) -> Batch:
     )
 
 
-def _clip(groups: list[ParameterGroup], limit: float) -> Tensor:
-    """Limit the gradient norm of each group (0: leave it) and return what it was of all."""
+def _groups_of(phase: TrainingPhase) -> list[ParameterGroup]:
+    groups = phase.groups()
+    grouped = [id(parameter) for group in groups for parameter in group.parameters]
+    trained = [id(parameter) for parameter in phase.parameters() if parameter.requires_grad]
+    if sorted(grouped) != sorted(trained):
+        raise ValueError(
+            f"{type(phase).__name__}.groups must have every parameter that requires a gradient once"
+        )
+    return groups
+
+
+def _clip(groups: list[ParameterGroup], limit: float, epoch: int) -> Tensor:
+    """Limit the gradient norm of each group (0: leave it) and return what it was of all.
+
+    Groups that have not started lose their gradients, so Adam leaves them alone.
+    """
     norms = []
-    for parameters in (group.parameters for group in groups):
-        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-        if not gradients:  # this group has not started
+    for parameters, starts in groups:
+        if epoch < starts:
+            for parameter in parameters:
+                parameter.grad = None
             continue
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
         norms.append(torch.nn.utils.get_total_norm(gradients))
         if limit:
             torch.nn.utils.clip_grads_with_norm_(parameters, limit, norms[-1])

@@ -72,11 +72,13 @@ def test_every_method_has_its_block_and_every_learned_one_every_size():
             assert set(options(f"method/{name}")) == sizes
 
 
+@pytest.mark.parametrize("profile", ["sample", "tiny"])
 @pytest.mark.parametrize("size", options("size"))
-def test_every_size_is_valid_without_a_profile(size, tmp_path):
-    compose(tmp_path / "params.yaml", [f"size={size}", "method=[average,cddfuse_one_run]"], CONF)
-    settings = params.load(tmp_path / "params.yaml")
-    assert settings.phase_settings("cddfuse_one_run-one_run").epochs > 0
+def test_the_generated_scenes_work_with_every_size(profile, size, tmp_path):
+    rows = ",".join(("maximum", *LEARNED))
+    chosen = [f"profile={profile}", f"size={size}", f"method=[{rows}]"]
+    compose(tmp_path / "params.yaml", chosen, CONF)
+    assert set(params.load(tmp_path / "params.yaml").methods) == {"maximum", *LEARNED}
 
 
 def test_a_size_can_be_chosen_with_a_profile(tmp_path):

@@ -57,7 +57,7 @@ class CDDFuseOneRunPhaseConfig(PhaseConfig):
     fusion: CDDFuseFusionLossConfig = CDDFuseFusionLossConfig()
 
     @model_validator(mode="after")
-    def _fuses_at_last(self) -> Self:
+    def _ends_with_fusion(self) -> Self:
         if 0 < self.epochs <= self.reconstruction_epochs:
             raise ValueError(
                 f"reconstruction_epochs ({self.reconstruction_epochs}) must be below "

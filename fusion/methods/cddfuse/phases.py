@@ -50,8 +50,8 @@ class CDDFuseOneRunPhase(TrainingPhase):
     """Reconstruct, then fuse, in one run: what the authors' code does.
 
     Encoder and decoder keep the state of their optimizer and their rate when the fusion layers
-    join. The four modules have four schedules and four limits of the gradient norm. The Sobel
-    operator of `FusionLoss` pads with zeros.
+    join. Each of the four modules has its own schedule and gradient limit. The Sobel operator of
+    `FusionLoss` pads with zeros.
     """
 
     method: CDDFuseNetwork
@@ -75,11 +75,14 @@ class CDDFuseOneRunPhase(TrainingPhase):
         }
         return [ParameterGroup(list(part.parameters()), epoch) for part, epoch in starts.items()]
 
-    def begin_epoch(self, epoch: int) -> None:
+    def set_epoch(self, epoch: int) -> None:
         self.fuses = epoch >= self.fuses_from
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """`ReconstructionLoss` until the fusion layers join, then `FusionLoss`."""
-        current = self.fusion if self.fuses else self.reconstruction
-        losses: dict[str, Tensor] = current(self.method, batch)
-        return losses
+        """`ReconstructionLoss` until the fusion layers join, then `FusionLoss`.
+
+        Both have a term "gradient" and one "decomposition", so their names tell the loss too.
+        """
+        name = "fusion" if self.fuses else "reconstruction"
+        losses = self.get_submodule(name)(self.method, batch)
+        return {key if key == "loss" else f"{name}_{key}": losses[key] for key in losses}

@@ -22,8 +22,8 @@ class EMMAConfig(Config):
     skip: the image that the decoder's output is added to (choice; the paper has none). Training
         then starts from this image. Without one, a short training ends in stripes.
     blur: whether the decoder's output passes a 3×3 binomial filter before the skip is added
-        (choice; the paper has none). The filter removes what alternates from pixel to pixel,
-        which EMMA's loss does not see.
+        (choice; the paper has none). It removes patterns of period 2, which EMMA's loss does not
+        see.
     sensing: null except in weights saved by phase `sensing`.
     """
 

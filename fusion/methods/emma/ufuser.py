@@ -112,7 +112,7 @@ class UFuser(nn.Module):
     """(infrared, visible luminance) -> fused luminance, B×1×H×W in [0, 1] each, H and W ≥ 16.
 
     Sides that do not divide by 2^(levels − 1) are padded by reflection (choice: the authors fuse
-    overlapping tiles, which leaves seams).
+    overlapping tiles, which leaves seams). `skip` and `blur` are those of `EMMAConfig`.
     """
 
     def __init__(

@@ -12,7 +12,6 @@ from torch.optim.lr_scheduler import StepLR
 
 from fusion.core.config import RuntimeConfig
 from fusion.core.processes import launch
-from fusion.methods.base import Batch
 from fusion.methods.cddfuse.config import (
     CDDFuseFusionLossConfig,
     CDDFuseOneRunPhaseConfig,
@@ -20,17 +19,21 @@ from fusion.methods.cddfuse.config import (
 )
 from fusion.methods.cddfuse.loss import FusionLoss, ReconstructionLoss
 from fusion.methods.cddfuse.method import CDDFuse
+from fusion.methods.cddfuse.phases import CDDFuseOneRunPhase
 from fusion.training.faults import TrainingError, require_all_at_once
 from fusion.training.loop import learning_rate, train_phase
 from fusion.training.sampler import CropSampler, load_pairs, step_seed
-from tests.fusion.methods.test_cddfuse import TINY
-from tests.fusion.toys import changed, smooth_batch, state
+from tests.fusion.methods.test_cddfuse import FUSION_LAYERS, TINY
+from tests.fusion.toys import changed, state
 
-EPOCHS, RECONSTRUCTION, PAIRS = 6, 3, 5
+EPOCHS, RECONSTRUCTION = 6, 3
+UPDATES = 2
+"""Of an epoch: 5 pairs in batches of 3."""
+
 SETTINGS = {
     "epochs": EPOCHS,
     "reconstruction_epochs": RECONSTRUCTION,
-    "batch_size": PAIRS,  # so an epoch is one update
+    "batch_size": 3,
     "crop": 16,
     "learning_rate": 1e-2,
     "decay": 0.5,
@@ -38,7 +41,6 @@ SETTINGS = {
     "lowest_learning_rate": 4e-3,
     "gradient_clip": 0.01,
 }
-PARTS = ("encoder.", "base_fusion.", "detail_fusion.")
 RUNTIME = RuntimeConfig(accelerator="cpu", channels_last=False, checkpoint_seconds=0.0)
 
 
@@ -48,13 +50,22 @@ def one_run(**changes):
     return CDDFuse.start_phase("one_run", TINY, settings, None), settings
 
 
-def trained(folder, checkpoints, on_epoch=lambda _: None):
+def trained(folder, checkpoints, on_epoch=lambda _: None, stop=None):
+    """Train; die in update `stop`."""
     phase, settings = one_run()
-    store = load_pairs([folder], 16)
+    if stop is not None:
+        calls = iter(range(stop))
+
+        def mortal(batch):
+            if next(calls, None) is None:
+                raise KeyboardInterrupt
+            return CDDFuseOneRunPhase.forward(phase, batch)
+
+        phase.forward = mortal
     report = train_phase(
         launch(RUNTIME),
         phase,
-        store,
+        load_pairs([folder], 16),
         settings,
         runtime=RUNTIME,
         seed=0,
@@ -66,7 +77,7 @@ def trained(folder, checkpoints, on_epoch=lambda _: None):
 
 @pytest.fixture(scope="module")
 def folder(pair_folder):
-    return pair_folder(PAIRS)
+    return pair_folder(5)
 
 
 def test_it_trains_as_the_authors_loop_of_four_optimizers(folder, tmp_path):
@@ -76,7 +87,7 @@ def test_it_trains_as_the_authors_loop_of_four_optimizers(folder, tmp_path):
     modules = [getattr(network, n) for n in ("encoder", "decoder", "base_fusion", "detail_fusion")]
     optimizers = [torch.optim.Adam(module.parameters(), lr=1e-2) for module in modules]
     schedulers = [StepLR(optimizer, 2, 0.5) for optimizer in optimizers]
-    sampler = CropSampler(load_pairs([folder], 16), PAIRS, 16, seed=0)
+    sampler = CropSampler(load_pairs([folder], 16), 3, 16, seed=0)
     losses = (
         ReconstructionLoss(CDDFuseReconstructionLossConfig()),
         FusionLoss(CDDFuseFusionLossConfig(), "constant"),
@@ -84,20 +95,24 @@ def test_it_trains_as_the_authors_loop_of_four_optimizers(folder, tmp_path):
     for epoch in range(EPOCHS):
         fuses = epoch >= RECONSTRUCTION
         active = range(4 if fuses else 2)
-        for optimizer in optimizers:
-            optimizer.zero_grad()
-        torch.manual_seed(step_seed(0, epoch))
-        values = losses[fuses](network, sampler.batch(epoch, torch.device("cpu")))
-        values["loss"].backward()
+        seen = []
+        for step in range(epoch * UPDATES, (epoch + 1) * UPDATES):
+            for optimizer in optimizers:
+                optimizer.zero_grad()
+            torch.manual_seed(step_seed(0, step))
+            values = losses[fuses](network, sampler.batch(step, torch.device("cpu")))
+            values["loss"].backward()
+            for number in active:
+                clip_grad_norm_(modules[number].parameters(), 0.01)
+                optimizers[number].step()
+            seen.append(values["loss"].item())
         for number in active:
-            clip_grad_norm_(modules[number].parameters(), 0.01)
-        for number in active:
-            optimizers[number].step()
             schedulers[number].step()
             for group in optimizers[number].param_groups:
                 group["lr"] = max(group["lr"], 4e-3)
-        assert means[epoch]["loss"] == pytest.approx(values["loss"].item(), rel=1e-4)
-        assert ("intensity" in means[epoch]) == fuses
+        assert means[epoch]["loss"] == pytest.approx(np.mean(seen), rel=1e-4)
+        assert ("fusion_intensity" in means[epoch]) == fuses
+        assert ("reconstruction_ssim" in means[epoch]) != fuses
     for name, value in network.state_dict().items():
         torch.testing.assert_close(weights[name], value, atol=1e-5, rtol=1e-3)
 
@@ -105,58 +120,90 @@ def test_it_trains_as_the_authors_loop_of_four_optimizers(folder, tmp_path):
 def test_the_fusion_layers_wait_bit_identical_and_start_at_the_full_rate(folder, tmp_path):
     """Adam's first update is the rate in size, whatever the gradient."""
     before = state(one_run()[0].method)
-    largest = []
-
-    def note(_):
-        newest = max(tmp_path.glob("*-step-*"))
-        weights = load_file(newest / "weights.safetensors")
-        moved = {
-            name: (weights[f"method.{name}"] - value).abs().max().item()
-            for name, value in before.items()
-        }
-        largest.append([max(moved[n] for n in moved if n.startswith(p)) for p in PARTS])
-
-    trained(folder, tmp_path, note)
-    waiting = np.array(largest)[:, 1:]
-    assert (waiting[:RECONSTRUCTION] == 0).all()
-    np.testing.assert_allclose(waiting[RECONSTRUCTION], 1e-2, rtol=1e-2)
-    assert largest[0][0] == pytest.approx(1e-2, rel=1e-2)
-
-
-def test_a_run_that_stops_in_either_part_ends_like_one_that_never_stopped(folder, tmp_path):
-    whole, _ = trained(folder, tmp_path / "whole")
-    for stop in (2, 4):
-        done = []
-
-        def die_at(_, stop=stop, done=done):
-            done.append(1)
-            if len(done) == stop:
-                raise KeyboardInterrupt
-
+    trained(folder, tmp_path)
+    assert len(list(tmp_path.glob("*-step-*"))) == 2, "older checkpoints are removed"
+    moved = {}
+    for stop in (RECONSTRUCTION * UPDATES, RECONSTRUCTION * UPDATES + 1):
         with pytest.raises(KeyboardInterrupt):
-            trained(folder, tmp_path / str(stop), die_at)
-        resumed, report = trained(folder, tmp_path / str(stop))
-        assert report.resumed_from == stop
-        assert not changed(state(whole), resumed)
+            trained(folder, tmp_path / str(stop), stop=stop)
+        newest = max((tmp_path / str(stop)).glob("*-step-*"))
+        weights = load_file(newest / "weights.safetensors")
+        for part in FUSION_LAYERS:
+            names = [name for name in before if name.startswith(part)]
+            changes = [(weights[f"method.{n}"] - before[n]).abs().max().item() for n in names]
+            moved.setdefault(stop, []).append(max(changes))
+    waiting, started = moved.values()
+    assert waiting == [0, 0]
+    assert started == pytest.approx([1e-2, 1e-2], rel=1e-2)
+
+
+@pytest.mark.parametrize("stop", [3, RECONSTRUCTION * UPDATES, 9])
+def test_a_run_that_stops_in_either_part_ends_like_one_that_never_stopped(folder, tmp_path, stop):
+    whole, _ = trained(folder, tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        trained(folder, tmp_path / "stopped", stop=stop)
+    resumed, report = trained(folder, tmp_path / "stopped")
+    assert (report.resumed_from, report.updates) == (stop, EPOCHS * UPDATES)
+    assert not changed(state(whole), resumed)
+
+
+def test_weights_that_have_not_started_stay_even_if_the_loss_depends_on_them(folder, tmp_path):
+    class Eager(CDDFuseOneRunPhase):
+        def set_epoch(self, epoch):
+            self.fuses = True
+
+    phase, settings = one_run()
+    phase.__class__ = Eager
+    before = state(phase.method)
+    train_phase(
+        launch(RUNTIME),
+        phase,
+        load_pairs([folder], 16),
+        settings.model_copy(update={"epochs": RECONSTRUCTION}),
+        runtime=RUNTIME,
+        seed=0,
+        checkpoints=tmp_path,
+    )
+    waiting = {name for name in before if name.startswith(FUSION_LAYERS)}
+    assert changed(before, phase.method) == before.keys() - waiting
+
+
+def test_every_trained_weight_must_be_in_a_group(folder, tmp_path):
+    phase, settings = one_run()
+    phase.groups = lambda: CDDFuseOneRunPhase.groups(phase)[1:]
+    with pytest.raises(ValueError, match="must have every parameter that requires a gradient once"):
+        train_phase(
+            launch(RUNTIME),
+            phase,
+            load_pairs([folder], 16),
+            settings,
+            runtime=RUNTIME,
+            seed=0,
+            checkpoints=tmp_path,
+        )
 
 
 def test_fusion_pads_edges_with_zeros_and_reconstruction_by_replication():
     phase, _ = one_run()
-    assert phase.fusion.gradient.border == "constant"
-    assert phase.reconstruction.gradient.border == "replicate"
-    batch = smooth_batch()
-    plane = torch.full_like(batch.infrared, 0.6)
-    flat = Batch(plane, plane.expand(-1, 3, -1, -1))
-    edges = phase.fusion.gradient(flat.infrared)
+    flat = torch.full((1, 1, 16, 16), 0.6)
+    edges = phase.fusion.gradient(flat)
     assert edges[..., 1:-1, 1:-1].abs().max() < 1e-6
-    assert edges[..., 0, 5].min().item() == pytest.approx(4 * 0.6, rel=1e-5)
+    assert edges[..., 0, 5].item() == pytest.approx(4 * 0.6, rel=1e-5)
+    assert phase.reconstruction.gradient(flat).abs().max() < 1e-6
 
 
-def test_several_processes_are_refused_before_they_wait_for_each_other():
-    phase, _ = one_run()
-    with pytest.raises(TrainingError, match=r"several processes cannot share; train it on one"):
-        require_all_at_once(SimpleNamespace(world_size=2), phase)
-    require_all_at_once(SimpleNamespace(world_size=1), phase)
+def test_several_processes_are_refused_before_anything_is_trained(folder, tmp_path):
+    phase, settings = one_run(batch_size=4)
+    with pytest.raises(TrainingError, match=r"several processes cannot do; train it on one device"):
+        train_phase(
+            SimpleNamespace(world_size=2),
+            phase,
+            load_pairs([folder], 16),
+            settings,
+            runtime=RUNTIME,
+            seed=0,
+            checkpoints=tmp_path,
+        )
     require_all_at_once(SimpleNamespace(world_size=2), one_run(reconstruction_epochs=0)[0])
 
 
@@ -166,7 +213,17 @@ def test_a_run_that_would_never_fuse_is_refused():
     CDDFuseOneRunPhaseConfig(**(SETTINGS | {"epochs": 0}))
 
 
-def test_the_rate_has_a_floor():
+def test_a_floor_above_the_rate_is_refused():
+    with pytest.raises(ValidationError, match=r"lowest_learning_rate \(0.004\) is above learning_"):
+        CDDFuseOneRunPhaseConfig(**(SETTINGS | {"learning_rate": 1e-3}))
+
+
+def test_rates_fall_from_where_a_group_starts_to_the_floor_or_along_the_whole_cosine():
     settings = CDDFuseOneRunPhaseConfig(**SETTINGS)
-    rates = [learning_rate(settings, step, 1) for step in range(EPOCHS)]
+    rates = [learning_rate(settings, step, UPDATES) for step in range(0, 12, UPDATES)]
     np.testing.assert_allclose(rates, [1e-2, 1e-2, 5e-3, 5e-3, 4e-3, 4e-3])
+    rates = [learning_rate(settings, step, UPDATES, 3) for step in range(0, 12, UPDATES)]
+    np.testing.assert_allclose(rates, [0, 0, 0, 1e-2, 1e-2, 5e-3])
+    wave = settings.model_copy(update={"schedule": "cosine", "lowest_learning_rate": 0.0})
+    rates = [learning_rate(wave, step, UPDATES, 4) for step in range(8, 12)]
+    np.testing.assert_allclose(rates, [1e-2, 1e-2, 5e-3, 5e-3])

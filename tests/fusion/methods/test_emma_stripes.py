@@ -213,9 +213,9 @@ def textured_batch():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(3))
-def test_with_a_skip_training_starts_from_the_brighter_source_and_draws_no_stripes(seed):
-    config = TINY.model_copy(update={"skip": "brighter", "blur": True})
+@pytest.mark.parametrize(("seed", "blur"), [(0, True), (1, True), (2, True), (0, False)])
+def test_with_a_skip_training_starts_from_the_brighter_source_and_draws_no_stripes(seed, blur):
+    config = TINY.model_copy(update={"skip": "brighter", "blur": blur})
     batch = textured_batch()
     sources = batch.infrared, luminance(batch.visible)
     torch.manual_seed(seed)

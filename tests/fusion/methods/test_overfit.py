@@ -40,7 +40,7 @@ CASES = {
     "cddfuse": Case(
         {"channels": 8, "heads": 2, "blocks": 1, "nodes": 1},
         left={"fusion": 0.8},
-        settings={"one_run": {"reconstruction_epochs": 0}},
+        settings={"one_run": {"reconstruction_epochs": 0, "epochs": 1}},
     ),
     "mmaunet": Case({"width": 8, "reduction": 1}),
     "lrrnet": Case({"channels": 8, "steps": 2}),
@@ -76,6 +76,6 @@ def test_every_phase_overfits_one_batch_and_leaves_a_model(kind, tmp_path):
         assert losses[-1] < case.left.get(name, 0.6) * losses[0], name
         save_model(tmp_path / name, kind, phase.method, {})
         previous = load_model(tmp_path / name)
-    with torch.no_grad():
-        fused = previous(batch.infrared, batch.visible)
-    assert 0 <= fused.min() < fused.max() <= 1
+        with torch.no_grad():
+            fused = previous(batch.infrared, batch.visible)
+        assert 0 <= fused.min() < fused.max() <= 1, name

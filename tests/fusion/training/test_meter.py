@@ -26,14 +26,14 @@ def test_means_are_those_of_the_epoch(fabric):
 
 def test_an_epoch_may_have_other_scalars_than_the_one_before(fabric):
     meter = Meter()
-    for step, names in enumerate((["loss", "mse"], ["loss"])):
+    for step, names in enumerate((["loss", "mse", "ssim"], ["loss", "mse"])):
         meter.add(step, dict.fromkeys(names, torch.tensor(1.0)))
         meter.merge(fabric)
         assert meter.first_bad() is None
         meter.end_epoch(0.1)
     assert [set(means) for means in meter.history] == [
+        {"loss", "mse", "ssim", "learning_rate"},
         {"loss", "mse", "learning_rate"},
-        {"loss", "learning_rate"},
     ]
 
 
