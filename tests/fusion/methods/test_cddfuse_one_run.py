@@ -50,6 +50,19 @@ def one_run(**changes):
     return CDDFuse.start_phase("one_run", TINY, settings, None), settings
 
 
+def train(phase, settings, folder, checkpoints, fabric=None, on_epoch=lambda _: None):
+    return train_phase(
+        fabric or launch(RUNTIME),
+        phase,
+        load_pairs([folder], 16),
+        settings,
+        runtime=RUNTIME,
+        seed=0,
+        checkpoints=checkpoints,
+        on_epoch=on_epoch,
+    )
+
+
 def trained(folder, checkpoints, on_epoch=lambda _: None, stop=None):
     """Train; die in update `stop`."""
     phase, settings = one_run()
@@ -62,16 +75,7 @@ def trained(folder, checkpoints, on_epoch=lambda _: None, stop=None):
             return CDDFuseOneRunPhase.forward(phase, batch)
 
         phase.forward = mortal
-    report = train_phase(
-        launch(RUNTIME),
-        phase,
-        load_pairs([folder], 16),
-        settings,
-        runtime=RUNTIME,
-        seed=0,
-        checkpoints=checkpoints,
-        on_epoch=on_epoch,
-    )
+    report = train(phase, settings, folder, checkpoints, on_epoch=on_epoch)
     return phase.method, report
 
 
@@ -155,15 +159,8 @@ def test_weights_that_have_not_started_stay_even_if_the_loss_depends_on_them(fol
     phase, settings = one_run()
     phase.__class__ = Eager
     before = state(phase.method)
-    train_phase(
-        launch(RUNTIME),
-        phase,
-        load_pairs([folder], 16),
-        settings.model_copy(update={"epochs": RECONSTRUCTION}),
-        runtime=RUNTIME,
-        seed=0,
-        checkpoints=tmp_path,
-    )
+    shorter = settings.model_copy(update={"epochs": RECONSTRUCTION})
+    train(phase, shorter, folder, tmp_path)
     waiting = {name for name in before if name.startswith(FUSION_LAYERS)}
     assert changed(before, phase.method) == before.keys() - waiting
 
@@ -172,15 +169,7 @@ def test_every_trained_weight_must_be_in_a_group(folder, tmp_path):
     phase, settings = one_run()
     phase.groups = lambda: CDDFuseOneRunPhase.groups(phase)[1:]
     with pytest.raises(ValueError, match="must have every parameter that requires a gradient once"):
-        train_phase(
-            launch(RUNTIME),
-            phase,
-            load_pairs([folder], 16),
-            settings,
-            runtime=RUNTIME,
-            seed=0,
-            checkpoints=tmp_path,
-        )
+        train(phase, settings, folder, tmp_path)
 
 
 def test_fusion_pads_edges_with_zeros_and_reconstruction_by_replication():
@@ -195,15 +184,7 @@ def test_fusion_pads_edges_with_zeros_and_reconstruction_by_replication():
 def test_several_processes_are_refused_before_anything_is_trained(folder, tmp_path):
     phase, settings = one_run(batch_size=4)
     with pytest.raises(TrainingError, match=r"several processes cannot do; train it on one device"):
-        train_phase(
-            SimpleNamespace(world_size=2),
-            phase,
-            load_pairs([folder], 16),
-            settings,
-            runtime=RUNTIME,
-            seed=0,
-            checkpoints=tmp_path,
-        )
+        train(phase, settings, folder, tmp_path, fabric=SimpleNamespace(world_size=2))
     require_all_at_once(SimpleNamespace(world_size=2), one_run(reconstruction_epochs=0)[0])
 
 
