@@ -84,6 +84,12 @@ def folder(pair_folder):
     return pair_folder(5)
 
 
+@pytest.fixture(scope="module")
+def whole(folder, tmp_path_factory):
+    """The network of a run that never stopped."""
+    return trained(folder, tmp_path_factory.mktemp("whole"))[0]
+
+
 def test_it_trains_as_the_authors_loop_of_four_optimizers(folder, tmp_path):
     means = []
     weights = trained(folder, tmp_path, means.append)[0].state_dict()
@@ -142,11 +148,12 @@ def test_the_fusion_layers_wait_bit_identical_and_start_at_the_full_rate(folder,
 
 
 @pytest.mark.parametrize("stop", [3, RECONSTRUCTION * UPDATES, 9])
-def test_a_run_that_stops_in_either_part_ends_like_one_that_never_stopped(folder, tmp_path, stop):
-    whole, _ = trained(folder, tmp_path / "whole")
+def test_a_run_that_stops_in_either_part_ends_like_one_that_never_stopped(
+    folder, whole, tmp_path, stop
+):
     with pytest.raises(KeyboardInterrupt):
-        trained(folder, tmp_path / "stopped", stop=stop)
-    resumed, report = trained(folder, tmp_path / "stopped")
+        trained(folder, tmp_path, stop=stop)
+    resumed, report = trained(folder, tmp_path)
     assert (report.resumed_from, report.updates) == (stop, EPOCHS * UPDATES)
     assert not changed(state(whole), resumed)
 

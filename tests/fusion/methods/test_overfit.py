@@ -40,7 +40,7 @@ CASES = {
     "cddfuse": Case(
         {"channels": 8, "heads": 2, "blocks": 1, "nodes": 1},
         left={"fusion": 0.8},
-        settings={"one_run": {"reconstruction_epochs": 0, "epochs": 1}},
+        settings={"one_run": {"reconstruction_epochs": 0}},
     ),
     "mmaunet": Case({"width": 8, "reduction": 1}),
     "lrrnet": Case({"channels": 8, "steps": 2}),
