@@ -112,6 +112,21 @@ class SobelMagnitude(SobelGradient):
         return super().forward(image).abs().sum(1, keepdim=True)
 
 
+def maximum_terms(
+    edges: SobelMagnitude, fused: Tensor, infrared: Tensor, visible: Tensor
+) -> dict[str, Tensor]:
+    """Distances from the brighter pixel and from the stronger edge, from B×1×H×W each, float32.
+
+    intensity: mean |F − max(I, V)|.
+    gradient: mean |S(F) − max(S(I), S(V))|, S = `edges`.
+    """
+    drawn, *sources = edges(torch.cat([fused, infrared, visible])).chunk(3)
+    return {
+        "intensity": F.l1_loss(fused, torch.maximum(infrared, visible)),
+        "gradient": F.l1_loss(drawn, torch.maximum(*sources)),
+    }
+
+
 def weighted_sum(weights: Config, terms: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """`terms`, preceded by "loss": their sum, each term weighted by the field of its name."""
     weighted = [getattr(weights, name) * term for name, term in terms.items()]

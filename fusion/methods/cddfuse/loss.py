@@ -9,6 +9,7 @@ from fusion.blocks.losses import (
     SobelGradient,
     SobelMagnitude,
     StructuralSimilarity,
+    maximum_terms,
     weighted_sum,
 )
 from fusion.images.color import luminance
@@ -81,13 +82,8 @@ class FusionLoss(nn.Module):
         features = network.encode(infrared, visible)
         fused = network.fuse(*features, visible)
         with torch.autocast(fused.device.type, enabled=False):
-            fused = fused.float()
-            edges = self.gradient(torch.cat([fused, infrared, visible])).chunk(3)
-            terms = {
-                "intensity": F.l1_loss(fused, torch.maximum(infrared, visible)),
-                "gradient": F.l1_loss(edges[0], torch.maximum(edges[1], edges[2])),
-                "decomposition": decomposition(*features),
-            }
+            terms = maximum_terms(self.gradient, fused.float(), infrared, visible)
+            terms["decomposition"] = decomposition(*features)
             return weighted_sum(self.weights, terms)
 
 

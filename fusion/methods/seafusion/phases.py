@@ -7,9 +7,8 @@ exists.
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from fusion.blocks.losses import SobelMagnitude, weighted_sum
+from fusion.blocks.losses import SobelMagnitude, maximum_terms, weighted_sum
 from fusion.images.color import luminance
 from fusion.methods.base import Batch, TrainingPhase
 from fusion.methods.seafusion.config import SeAFusionLossConfig
@@ -31,12 +30,7 @@ class SeAFusionLoss(nn.Module):
     def forward(self, fused: Tensor, infrared: Tensor, visible: Tensor) -> dict[str, Tensor]:
         """The weighted "loss" and its terms, from B×1×H×W each."""
         with torch.autocast(fused.device.type, enabled=False):
-            fused = fused.float()
-            edges = self.edges(torch.cat([fused, infrared, visible])).chunk(3)
-            terms = {
-                "intensity": F.l1_loss(fused, torch.maximum(infrared, visible)),
-                "gradient": F.l1_loss(edges[0], torch.maximum(edges[1], edges[2])),
-            }
+            terms = maximum_terms(self.edges, fused.float(), infrared, visible)
             return weighted_sum(self.weights, terms)
 
 
