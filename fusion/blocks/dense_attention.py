@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from fusion.blocks.depthwise import PaddingMode
 from fusion.blocks.layers import ChannelLayerNorm, attend_between_channels
+from fusion.blocks.pointwise import PointwiseConv2d
 
 
 class DenseTransposedAttention(nn.Module):
@@ -19,13 +20,14 @@ class DenseTransposedAttention(nn.Module):
     def __init__(self, channels: int, heads: int) -> None:
         super().__init__()
         self.temperature = nn.Parameter(torch.ones(heads, 1, 1))
-        self.expand = nn.Conv2d(channels, 3 * channels, 1, bias=False)
+        self.expand = PointwiseConv2d(channels, 3 * channels, bias=False)
         self.mix = nn.Conv2d(3 * channels, 3 * channels, 3, padding=1, bias=False)
-        self.project = nn.Conv2d(channels, channels, 1, bias=False)
+        self.project = PointwiseConv2d(channels, channels, bias=False)
 
     def forward(self, features: Tensor) -> Tensor:
-        qkv = self.mix(self.expand(features))
-        return attend_between_channels(qkv, self.temperature, self.project.weight)
+        channels = features.shape[1]
+        query_key, value = self.mix(self.expand(features)).split([2 * channels, channels], dim=1)
+        return attend_between_channels(query_key, value, self.temperature, self.project.weight)
 
 
 class PairwiseGatedFeedForward(nn.Module):
@@ -34,7 +36,7 @@ class PairwiseGatedFeedForward(nn.Module):
     def __init__(self, channels: int, expansion: float, padding_mode: PaddingMode) -> None:
         super().__init__()
         hidden = int(channels * expansion)
-        self.expand = nn.Conv2d(channels, 2 * hidden, 1, bias=False)
+        self.expand = PointwiseConv2d(channels, 2 * hidden, bias=False)
         self.pairwise = nn.Conv2d(
             2 * hidden,
             2 * hidden,
@@ -44,7 +46,7 @@ class PairwiseGatedFeedForward(nn.Module):
             groups=hidden,
             bias=False,
         )
-        self.project = nn.Conv2d(hidden, channels, 1, bias=False)
+        self.project = PointwiseConv2d(hidden, channels, bias=False)
 
     def forward(self, features: Tensor) -> Tensor:
         gate, value = self.pairwise(self.expand(features)).chunk(2, dim=1)

@@ -4,6 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from fusion.blocks.pointwise import PointwiseConv2d
+
 LAYERS = 5
 
 
@@ -19,7 +21,7 @@ class DilatedResidualDenseBlock(nn.Module):
         self.layers = nn.ModuleList(
             nn.Conv2d(width, growth, 3, padding=2, dilation=2) for width in widths[:-1]
         )
-        self.merge = nn.Conv2d(widths[-1], channels, 1)
+        self.merge = PointwiseConv2d(widths[-1], channels)
 
     def forward(self, features: Tensor) -> Tensor:
         dense = features

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fusion.blocks.depthwise import DepthwiseConv2d
+from fusion.blocks.pointwise import PointwiseConv2d, convolve_pixels
 
 NARROW = 64
 """Channels of queries and keys up to which their norms are read from the product of all with all:
@@ -33,20 +34,23 @@ class TransposedAttention(nn.Module):
     def __init__(self, channels: int, heads: int) -> None:
         super().__init__()
         self.temperature = nn.Parameter(torch.ones(heads, 1, 1))
-        self.expand = nn.Conv2d(channels, 3 * channels, 1, bias=False)
+        self.expand = PointwiseConv2d(channels, 3 * channels, bias=False)
         self.depthwise = DepthwiseConv2d(3 * channels, 3, bias=False)
-        self.project = nn.Conv2d(channels, channels, 1, bias=False)
+        self.project = PointwiseConv2d(channels, channels, bias=False)
 
     def forward(self, features: Tensor) -> Tensor:
-        qkv = self.depthwise(self.expand(features))
-        return attend_between_channels(qkv, self.temperature, self.project.weight)
+        query_key, value = _expand_in_parts(features, self.expand, self.depthwise, (2, 1))
+        return attend_between_channels(query_key, value, self.temperature, self.project.weight)
 
 
-def attend_between_channels(qkv: Tensor, temperature: Tensor, projection: Tensor) -> Tensor:
+def attend_between_channels(
+    query_key: Tensor, value: Tensor, temperature: Tensor, projection: Tensor
+) -> Tensor:
     """Attention between the channels of each head, then a 1×1 projection of all heads.
 
     Args:
-        qkv: queries, keys and values, B×3C×H×W.
+        query_key: queries, then keys, B×2C×H×W.
+        value: B×C×H×W.
         temperature: factor of every head's cosines, heads×1×1.
         projection: weight of the 1×1 convolution, C'×C×1×1.
 
@@ -54,33 +58,33 @@ def attend_between_channels(qkv: Tensor, temperature: Tensor, projection: Tensor
         B×C'×H×W.
     """
     heads = len(temperature)
-    query_key, value = qkv.flatten(2).tensor_split([2 * qkv.shape[1] // 3], dim=1)
-    attention = (channel_cosines(query_key, heads) * temperature).softmax(-1)
+    cosines = channel_cosines(query_key.flatten(2).transpose(1, 2), heads)
+    attention = (cosines * temperature).softmax(-1)
     # projection ∘ attention is one C'×C matrix an image: a single pass over the pixels
     weight = projection.flatten(1).unflatten(1, (heads, -1))
     mixing = torch.einsum("ohc,bhcd->bohd", weight.to(attention.dtype), attention).flatten(2)
-    mixing = mixing.to(value.dtype)
-    if qkv.is_contiguous(memory_format=torch.channels_last):  # what follows wants its own format
-        mixed = (value.transpose(1, 2) @ mixing.transpose(1, 2)).transpose(1, 2)
+    mixing, values = mixing.to(value.dtype), value.flatten(2)
+    if value.is_contiguous(memory_format=torch.channels_last):  # what follows wants its own format
+        mixed = (values.transpose(1, 2) @ mixing.transpose(1, 2)).transpose(1, 2)
     else:
-        mixed = mixing @ value
-    output: Tensor = mixed.unflatten(2, qkv.shape[2:])
+        mixed = mixing @ values
+    output: Tensor = mixed.unflatten(2, value.shape[2:])
     return output
 
 
 def channel_cosines(query_key: Tensor, heads: int) -> Tensor:
-    """Cosines between queries and keys of each head: B×2C×L -> B×heads×C/heads×C/heads, float32.
+    """Cosines between queries and keys of each head: B×L×2C -> B×heads×C/heads×C/heads, float32.
 
     One product of all channels, of which only the heads' own blocks are kept, is several times
-    faster than a product for each head; normalizing it saves two passes over all L columns.
+    faster than a product for each head; normalizing it saves two passes over all L pixels.
     """
-    query, key = query_key.chunk(2, dim=1)
-    if query_key.shape[1] <= NARROW:
-        all_products = (query_key @ query_key.transpose(1, 2)).float()
+    query, key = query_key.chunk(2, dim=2)
+    if query_key.shape[2] <= NARROW:
+        all_products = _products(query_key).float()
         norms = all_products.diagonal(dim1=1, dim2=2).clamp_min(1e-24).sqrt()
-        products = all_products[:, : query.shape[1], query.shape[1] :]
+        products = all_products[:, : query.shape[2], query.shape[2] :]
     else:
-        products, norms = (query @ key.transpose(1, 2)).float(), _row_norms(query_key)
+        products, norms = (query.transpose(1, 2) @ key).float(), _column_norms(query_key)
     query_norms, key_norms = norms.chunk(2, dim=1)
     cosines = products / (query_norms.unsqueeze(2) * key_norms.unsqueeze(1))
     blocks = cosines.unflatten(2, (heads, -1)).unflatten(1, (heads, -1))
@@ -88,12 +92,22 @@ def channel_cosines(query_key: Tensor, heads: int) -> Tensor:
     return diagonal
 
 
-def _row_norms(rows: Tensor) -> Tensor:
-    """Euclidean norms, B×C×L -> B×C float32, at least 1e-12; zero rows have no gradient.
+def _products(pixels: Tensor) -> Tensor:
+    """pixelsᵀ pixels, B×L×C -> B×C×C.
+
+    Written plainly, its gradient is a sum of two B×L×C tensors in different memory formats. Here
+    one factor is a constant, and the transpose adds the other half on B×C×C.
+    """
+    half = pixels.detach().transpose(1, 2) @ pixels
+    return half + half.transpose(1, 2) - half.detach()
+
+
+def _column_norms(pixels: Tensor) -> Tensor:
+    """Euclidean norms, B×L×C -> B×C float32, at least 1e-12; zero columns have no gradient.
 
     In `channels_last`, torch's own norm takes seven times as long on a CPU.
     """
-    return (rows * rows).sum(-1, dtype=torch.float32).clamp_min(1e-24).sqrt()
+    return (pixels * pixels).sum(1, dtype=torch.float32).clamp_min(1e-24).sqrt()
 
 
 class GatedFeedForward(nn.Module):
@@ -102,17 +116,34 @@ class GatedFeedForward(nn.Module):
     def __init__(self, channels: int, expansion: float) -> None:
         super().__init__()
         hidden = int(channels * expansion)
-        self.expand = nn.Conv2d(channels, 2 * hidden, 1, bias=False)
+        self.expand = PointwiseConv2d(channels, 2 * hidden, bias=False)
         self.depthwise = DepthwiseConv2d(2 * hidden, 3, bias=False)
-        self.project = nn.Conv2d(hidden, channels, 1, bias=False)
+        self.project = PointwiseConv2d(hidden, channels, bias=False)
 
     def forward(self, features: Tensor) -> Tensor:
-        gate, value = self.depthwise(self.expand(features)).chunk(2, dim=1)
+        gate, value = _expand_in_parts(features, self.expand, self.depthwise, (1, 1))
         opened = F.gelu(gate)
         # in place a third faster, but a gradient needs both factors
         product = opened * value if torch.is_grad_enabled() else opened.mul_(value)
         output: Tensor = self.project(product)
         return output
+
+
+def _expand_in_parts(
+    features: Tensor, expand: PointwiseConv2d, depthwise: DepthwiseConv2d, shares: tuple[int, ...]
+) -> list[Tensor]:
+    """depthwise(expand(features)), its channels divided in these proportions.
+
+    Each part is computed on its own. Cut from one tensor, the parts would be slow to read, and
+    their gradients would have to be joined.
+    """
+    channels = expand.out_channels // sum(shares)
+    sizes = [share * channels for share in shares]
+    weights = zip(expand.weight.split(sizes), depthwise.weight.split(sizes), strict=True)
+    return [
+        F.conv2d(convolve_pixels(features, outer), inner, padding=1, groups=len(inner))
+        for outer, inner in weights
+    ]
 
 
 class RestormerBlock(nn.Module):

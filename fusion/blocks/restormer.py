@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from fusion.blocks.config import RestormerConfig
 from fusion.blocks.layers import RestormerBlock
+from fusion.blocks.pointwise import PointwiseConv2d
 
 
 def restormer_blocks(config: RestormerConfig) -> nn.Sequential:
@@ -23,7 +24,7 @@ class RestormerDecoder(nn.Module):
     def __init__(self, config: RestormerConfig) -> None:
         super().__init__()
         channels = config.channels
-        self.reduce = nn.Conv2d(2 * channels, channels, 1, bias=False)
+        self.reduce = PointwiseConv2d(2 * channels, channels, bias=False)
         self.blocks = restormer_blocks(config)
         self.head = nn.Sequential(
             nn.Conv2d(channels, channels // 2, 3, padding=1, bias=False),

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from fusion.blocks.dense_attention import DenseAttentionBlock
 from fusion.blocks.depthwise import DepthwiseConv2d
+from fusion.blocks.pointwise import PointwiseConv2d
 from fusion.blocks.restormer import restormer_blocks
 from fusion.methods.cddfuse.config import CDDFuseConfig
 
@@ -17,11 +18,11 @@ class Bottleneck(nn.Sequential):
     def __init__(self, channels: int) -> None:
         hidden = 2 * channels
         super().__init__(
-            nn.Conv2d(channels, hidden, 1, bias=False),
+            PointwiseConv2d(channels, hidden, bias=False),
             nn.ReLU6(),
             DepthwiseConv2d(hidden, 3, bias=False, padding_mode="reflect"),
             nn.ReLU6(),
-            nn.Conv2d(hidden, channels, 1, bias=False),
+            PointwiseConv2d(hidden, channels, bias=False),
         )
 
 
@@ -33,7 +34,7 @@ class InvertibleNode(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.mix = nn.Conv2d(channels, channels, 1)
+        self.mix = PointwiseConv2d(channels, channels)
         self.phi = Bottleneck(channels // 2)
         self.rho = Bottleneck(channels // 2)
         self.eta = Bottleneck(channels // 2)

@@ -4,6 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from fusion.blocks.pointwise import PointwiseConv2d
+
 EXPANSION = 4
 
 
@@ -37,16 +39,16 @@ class Bottleneck(nn.Module):
     def __init__(self, inputs: int, channels: int, *, stride: int = 1, pooled: bool = False):
         super().__init__()
         outputs = EXPANSION * channels
-        self.enter = nn.Conv2d(inputs, channels, 1, bias=False)
+        self.enter = PointwiseConv2d(inputs, channels, bias=False)
         self.split = SplitAttention(channels)
         self.pool = nn.AvgPool2d(3, stride, padding=1) if pooled else nn.Identity()
-        self.leave = nn.Conv2d(channels, outputs, 1, bias=False)
+        self.leave = PointwiseConv2d(channels, outputs, bias=False)
         self.shortcut: nn.Module = nn.Identity()
         if inputs != outputs or stride > 1:
             smaller = nn.AvgPool2d(stride, ceil_mode=True, count_include_pad=False)
             self.shortcut = nn.Sequential(
                 smaller if stride > 1 else nn.Identity(),
-                nn.Conv2d(inputs, outputs, 1, bias=False),
+                PointwiseConv2d(inputs, outputs, bias=False),
             )
 
     def forward(self, features: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ from torch import Tensor, nn
 
 from fusion.blocks.depthwise import DepthwiseConv2d
 from fusion.blocks.layers import ChannelLayerNorm
+from fusion.blocks.pointwise import PointwiseConv2d
 from fusion.methods.pomai.config import CAMNConfig
 
 
@@ -18,15 +19,15 @@ class ContextAwareModeling(nn.Module):
         super().__init__()
         hidden = int(channels * config.expansion)
         self.spatial = nn.Sequential(
-            nn.Conv2d(channels, channels, 1),
+            PointwiseConv2d(channels, channels),
             DepthwiseConv2d(channels, 7, dilation=config.dilation),
-            nn.Conv2d(channels, channels, 1),
+            PointwiseConv2d(channels, channels),
         )
         self.channel = nn.Sequential(
             ChannelLayerNorm(channels),
-            nn.Conv2d(channels, hidden, 1),
+            PointwiseConv2d(channels, hidden),
             nn.GELU(),
-            nn.Conv2d(hidden, channels, 1),
+            PointwiseConv2d(hidden, channels),
         )
 
     def forward(self, features: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from fusion.blocks.pointwise import PointwiseConv2d
 from fusion.methods.pomai.config import NGMMConfig
 from fusion.methods.pomai.hashing import (
     attend_in_groups,
@@ -27,8 +28,8 @@ class NeighborGroupMatching(nn.Module):
     def __init__(self, channels: int, config: NGMMConfig) -> None:
         super().__init__()
         self.config = config
-        self.left = nn.Conv2d(channels, channels, 1)
-        self.right = nn.Conv2d(channels, channels, 1)
+        self.left = PointwiseConv2d(channels, channels)
+        self.right = PointwiseConv2d(channels, channels)
         self.temperature = nn.Parameter(torch.tensor(config.temperature))
         self.register_buffer("rotation", self._draw(channels))
 

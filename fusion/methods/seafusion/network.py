@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fusion.blocks.depthwise import DepthwiseConv2d
+from fusion.blocks.pointwise import PointwiseConv2d
 from fusion.images.color import luminance
 from fusion.methods.base import EncoderLayers, FusionMethod
 from fusion.methods.seafusion.config import SeAFusionConfig
@@ -46,9 +47,9 @@ class GradientResidualDenseBlock(nn.Module):
         super().__init__()
         self.dense1 = nn.Conv2d(inputs, inputs, 3, padding=1)
         self.dense2 = nn.Conv2d(2 * inputs, inputs, 3, padding=1)
-        self.merge = nn.Conv2d(3 * inputs, outputs, 1)
+        self.merge = PointwiseConv2d(3 * inputs, outputs)
         self.gradient = LearnedGradient(inputs)
-        self.residual = nn.Conv2d(inputs, outputs, 1)
+        self.residual = PointwiseConv2d(inputs, outputs)
 
     def forward(self, features: Tensor) -> Tensor:
         dense = torch.cat([features, F.leaky_relu(self.dense1(features), SLOPE)], dim=1)

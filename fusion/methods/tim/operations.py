@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from fusion.blocks.depthwise import DepthwiseConv2d
 from fusion.blocks.normalization import ImageBatchNorm
+from fusion.blocks.pointwise import PointwiseConv2d
 from fusion.methods.tim.config import Statistics
 
 Operation = Callable[[int, Statistics], nn.Module]
@@ -42,7 +43,7 @@ class ResidualOperation(nn.Module):
         self.residual = nn.Sequential(
             DepthwiseConv2d(channels, 3, bias=False),
             DepthwiseConv2d(channels, 3, dilation=2, bias=False),
-            nn.Conv2d(channels, channels, 1, bias=False),
+            PointwiseConv2d(channels, channels, bias=False),
             ImageBatchNorm(channels, statistics),
             nn.PReLU(),
         )
@@ -60,7 +61,7 @@ class DilatedOperation(nn.Module):
         self.residual = nn.Sequential(
             nn.ReLU(),
             DepthwiseConv2d(channels, 3, dilation=2, bias=False),
-            nn.Conv2d(channels, channels, 1, bias=False),
+            PointwiseConv2d(channels, channels, bias=False),
             ImageBatchNorm(channels, statistics),
         )
 
@@ -118,7 +119,7 @@ def enter(channels: int, statistics: Statistics) -> nn.Sequential:
     """ReLU, 1×1, batch normalization."""
     return nn.Sequential(
         nn.ReLU(),
-        nn.Conv2d(channels, channels, 1, bias=False),
+        PointwiseConv2d(channels, channels, bias=False),
         ImageBatchNorm(channels, statistics),
     )
 
@@ -146,14 +147,14 @@ class Down(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.deep = nn.Sequential(
-            nn.Conv2d(channels, channels, 1, bias=False),
+            PointwiseConv2d(channels, channels, bias=False),
             nn.PReLU(),
             nn.Conv2d(channels, channels, 3, padding=1, bias=False),
             nn.PReLU(),
             Blur(),
-            nn.Conv2d(channels, 2 * channels, 1, bias=False),
+            PointwiseConv2d(channels, 2 * channels, bias=False),
         )
-        self.plain = nn.Sequential(Blur(), nn.Conv2d(channels, 2 * channels, 1, bias=False))
+        self.plain = nn.Sequential(Blur(), PointwiseConv2d(channels, 2 * channels, bias=False))
 
     def forward(self, features: Tensor) -> Tensor:
         output: Tensor = self.deep(features) + self.plain(features)
@@ -169,15 +170,15 @@ class Up(nn.Module):
             channels, channels, 3, stride=2, padding=1, output_padding=1, bias=False
         )
         self.deep = nn.Sequential(
-            nn.Conv2d(channels, channels, 1, bias=False),
+            PointwiseConv2d(channels, channels, bias=False),
             nn.PReLU(),
             transposed,
             nn.PReLU(),
-            nn.Conv2d(channels, channels // 2, 1, bias=False),
+            PointwiseConv2d(channels, channels // 2, bias=False),
         )
         self.plain = nn.Sequential(
             nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False),
-            nn.Conv2d(channels, channels // 2, 1, bias=False),
+            PointwiseConv2d(channels, channels // 2, bias=False),
         )
 
     def forward(self, features: Tensor) -> Tensor:

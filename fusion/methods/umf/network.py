@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from fusion.blocks.pointwise import PointwiseConv2d
 from fusion.images.color import luminance
 from fusion.methods.base import EncoderLayers, FusionMethod
 from fusion.methods.umf.config import UMFConfig
@@ -28,7 +29,7 @@ class ResidualDenseBlock(nn.Module):
             nn.Conv2d(number * channels, channels, 3, padding=1, bias=False)
             for number in range(1, layers + 1)
         )
-        self.back = nn.Conv2d((layers + 1) * channels, channels, 1, bias=False)
+        self.back = PointwiseConv2d((layers + 1) * channels, channels, bias=False)
 
     def forward(self, features: Tensor) -> Tensor:
         dense = features

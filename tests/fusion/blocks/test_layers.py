@@ -1,7 +1,9 @@
+import pytest
 import torch
 from torch.nn import functional as F
 
 from fusion.blocks.layers import (
+    NARROW,
     ChannelAttention,
     ChannelLayerNorm,
     GatedFeedForward,
@@ -28,22 +30,36 @@ def test_layer_norm_normalizes_the_channels_of_each_pixel():
             torch.testing.assert_close(norm(features)[1, :, y, x], expected, atol=1e-5, rtol=1e-4)
 
 
-def test_transposed_attention_is_restormers_formula_head_by_head():
-    heads, channels = 2, 6
-    attention = randomized(TransposedAttention(channels, heads))
-    features = torch.randn(2, channels, 7, 5)
-    qkv = attention.depthwise(attention.expand(features))
-    query, key, value = qkv.chunk(3, dim=1)
-    width = channels // heads
+def head_by_head(attention, features):
+    """Restormer's formula, written out."""
+    query, key, value = attention.depthwise(attention.expand(features)).chunk(3, dim=1)
+    width = features.shape[1] // len(attention.temperature)
     outputs = []
-    for head in range(heads):
+    for head, temperature in enumerate(attention.temperature):
         part = slice(head * width, (head + 1) * width)
         q = F.normalize(query[:, part].flatten(2), dim=-1)
         k = F.normalize(key[:, part].flatten(2), dim=-1)
-        scores = (q @ k.transpose(1, 2)) * attention.temperature[head]
+        scores = (q @ k.transpose(1, 2)) * temperature
         outputs.append(scores.softmax(-1) @ value[:, part].flatten(2))
-    expected = attention.project(torch.cat(outputs, dim=1).view_as(features))
-    torch.testing.assert_close(attention(features), expected, atol=1e-4, rtol=1e-4)
+    return attention.project(torch.cat(outputs, dim=1).view_as(features))
+
+
+@pytest.mark.parametrize("last", [False, True])
+@pytest.mark.parametrize("channels", [6, NARROW // 2 + 2])
+def test_transposed_attention_and_its_gradients_are_restormers_head_by_head(channels, last):
+    attention = randomized(TransposedAttention(channels, 2)).double()
+    given = torch.randn(2, channels, 7, 5, dtype=torch.float64)
+    if last:
+        given = given.contiguous(memory_format=torch.channels_last)
+    wanted = torch.randn_like(given)
+    results = []
+    for attend in (attention, lambda x: head_by_head(attention, x)):
+        features = given.clone().requires_grad_()
+        output = attend(features)
+        sources = [features, *attention.parameters()]
+        results.append([output, *torch.autograd.grad((output * wanted).sum(), sources)])
+    # norms and softmax are float32
+    torch.testing.assert_close(*results, atol=1e-3, rtol=1e-4)
 
 
 def test_gated_feed_forward_multiplies_gelu_of_one_half_with_the_other():
@@ -52,6 +68,13 @@ def test_gated_feed_forward_multiplies_gelu_of_one_half_with_the_other():
     hidden = layer.depthwise(layer.expand(features))
     expected = layer.project(F.gelu(hidden[:, :8]) * hidden[:, 8:])
     torch.testing.assert_close(layer(features), expected)
+
+
+def test_gated_feed_forward_has_the_same_values_with_and_without_gradients():
+    layer, features = randomized(GatedFeedForward(4, 2.0)), torch.randn(1, 4, 6, 6)
+    with torch.no_grad():
+        alone = layer(features)
+    torch.testing.assert_close(layer(features), alone, atol=0, rtol=0)
 
 
 def test_a_block_has_restormers_number_of_parameters():
