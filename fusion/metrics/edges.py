@@ -26,9 +26,9 @@ def edge_preservation(images: Triplet) -> Tensor:
         fused, sources = strength[:1], strength[1:]
         ratio = torch.minimum(fused, sources).div_(torch.maximum(fused, sources))
         ratio = torch.where(fused == sources, fused, ratio)
-        turn = (angle[1:] - angle[:1]).abs_().div_(torch.pi / 2)
-        quality = ratio.sub_(0.5).mul_(15).sigmoid_()
-        quality *= turn.neg_().add_(1 - 0.8).mul_(22).sigmoid_()
+        turn = (angle[1:] - angle[:1]).abs_()
+        quality = ratio.mul_(15).sub_(15 * 0.5).sigmoid_()
+        quality *= turn.mul_(-22 / (torch.pi / 2)).add_(22 * (1 - 0.8)).sigmoid_()
         kept = kept + _total(quality.mul_(sources))
         total = total + _total(sources)
     return 0.9994 * 0.9879 * kept / total
