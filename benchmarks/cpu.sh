@@ -1,5 +1,5 @@
 #!/bin/sh
-# The figures of docs/speed.md for a CPU; about a quarter of an hour on two quiet cores.
+# The figures of docs/speed.md for a CPU; about twelve minutes on two quiet cores.
 #
 #     git worktree add ../before 4aa042c
 #     sh benchmarks/cpu.sh ../before
@@ -8,6 +8,7 @@ results=benchmarks/results
 measure() { uv run python -m "benchmarks.$@"; }
 
 measure fusing --other "$1" --networks pomai-tiny --rounds 3 --out "$results/cpu-fusing.json"
+measure updates --other "$1" --out "$results/cpu-updates.json"
 measure inference --networks pomai-tiny --sizes 480x640 --rounds 1 --no-compiled \
     --only "fp32 channels_last" --out "$results/cpu-inference-tiny.json"
 measure training --channels 16 --heads 4 --crop 96 --batch-size 8 --no-compiled \
