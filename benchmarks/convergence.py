@@ -5,7 +5,8 @@
 
 Every training phase of params.yaml runs twice from the same weights: on one batch that never
 changes, and on crops of all pairs. The rate falls along half a cosine wave. Prints JSON: the loss
-of the first update, and a mean for each tenth of the updates.
+of the first update, and a mean for each tenth of the updates. Of a phase's schedule, batch, crop,
+gradient limit and first rate count.
 
 `floor`, where a phase's loss is one of the fused image alone: what is left of it when the pixels of
 the image are changed directly, as far as Adam gets in as many steps, on the batch that never
@@ -27,7 +28,7 @@ from fusion import methods
 from fusion.blocks.losses import maximum_terms
 from fusion.core.memory import keep_freed_memory
 from fusion.images.color import luminance
-from fusion.methods import PhaseConfig
+from fusion.methods import PhaseConfig, TaughtPhaseConfig
 from fusion.methods.base import Batch, FusionMethod, TrainingPhase
 from fusion.methods.cddfuse.phases import CDDFuseFusionPhase
 from fusion.methods.mmaunet.phases import MMAUNetFusionPhase
@@ -45,12 +46,13 @@ def main(
 ) -> None:
     """Train every phase both ways; print the losses as JSON (and write them to OUT)."""
     keep_freed_memory()
-    chosen, network = params.load(settings), None
+    chosen = params.load(settings)
+    trained: dict[str, FusionMethod[Any]] = {}
     result: dict[str, Any] = {}
     for key, step in chosen.training.items():
         schedule = chosen.phase_settings(key)
-        follows = any(step.after == f"models/{other}" for other in chosen.training)
-        phases = [start(chosen, key, network if follows else None) for _ in range(2)]
+        previous = trained.get(step.after.removeprefix("models/"))
+        phases = [start(chosen, key, previous) for _ in range(2)]
         sampler = CropSampler(
             load_pairs([pairs], schedule.crop), schedule.batch_size, schedule.crop, chosen.seed
         )
@@ -60,7 +62,7 @@ def main(
             "one_batch": train(phases[0], schedule, repeat(one), updates),
             "all_pairs": train(phases[1], schedule, batches(sampler), updates),
         }
-        network = phases[1].method.eval()
+        trained[key] = phases[1].method.eval()
         typer.echo(f"{key}: {result[key]}", err=True)
     typer.echo(json.dumps(result, indent=2))
     if out:
@@ -68,15 +70,19 @@ def main(
 
 
 def start(chosen: params.Params, key: str, previous: FusionMethod[Any] | None) -> TrainingPhase:
-    """A phase from the same weights each time; it shares none with other phases."""
-    step = chosen.step(key)
+    """A phase from the same weights each time; it shares none with other phases.
+
+    Raises:
+        ValueError: the phase learns from images of teachers, or not all its weights at once.
+    """
+    step, schedule = chosen.step(key), chosen.phase_settings(key)
     torch.manual_seed(chosen.seed)
-    return methods.get(chosen.kind(step.method)).start_phase(
-        step.phase,
-        chosen.method_config(step.method),
-        chosen.phase_settings(key),
-        copy.deepcopy(previous),
+    phase = methods.get(chosen.kind(step.method)).start_phase(
+        step.phase, chosen.method_config(step.method), schedule, copy.deepcopy(previous)
     )
+    if isinstance(schedule, TaughtPhaseConfig) or any(group.starts for group in phase.groups()):
+        raise ValueError(f"{key} needs teachers or several starts, which this loop has not")
+    return phase
 
 
 def batches(sampler: CropSampler) -> Iterator[Batch]:

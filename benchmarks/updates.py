@@ -2,10 +2,10 @@
 
     python -m benchmarks.updates --other /path/to/another/checkout --out result.json
 
-PoMAI's stage one on random crops: forward and backward pass and Adam's step. Versions take turns,
+PoMAI's stage one on crops of noise: forward and backward pass and Adam's step. Versions take turns,
 each time in a process of its own, and the fastest update of each counts. `times_as_fast` compares
 processor seconds. `largest_loss_difference` is relative, over all updates: both versions start from
-the same weights and see the same crops.
+the same weights and see the same crops, on one thread and on two.
 """
 
 import json
@@ -62,13 +62,13 @@ def main(
     """Measure both versions on one thread and on two; print the result as JSON."""
     versions = {"this": Path.cwd(), "other": other.resolve()}
     arguments = [str(value) for value in (channels, heads, crop, batch_size, updates)]
-    losses: dict[str, list[float]] = {}
+    losses: dict[str, list[float]] = {version: [] for version in versions}
 
     def measured(threads: int) -> dict[str, Any]:
         def once(version: str) -> float:
             printed = run(["-c", UPDATES, *arguments], versions[version], threads)[2]
             result = json.loads(printed)
-            losses[version] = result["losses"]
+            losses[version] += result["losses"]
             return float(result["seconds"])
 
         return compared(in_turns(versions, rounds, once))
@@ -76,8 +76,10 @@ def main(
     result = {
         "torch": torch.__version__,
         "load": round(os.getloadavg()[0], 1),
-        "network": {"channels": channels, "crop": crop, "batch_size": batch_size},
-        "updates": {f"{threads} threads": measured(threads) for threads in (1, 2)},
+        "network": {"channels": channels, "heads": heads, "crop": crop, "batch_size": batch_size},
+        "updates": updates,
+        "rounds": rounds,
+        "threads": {str(threads): measured(threads) for threads in (1, 2)},
         "largest_loss_difference": max(
             abs(ours / theirs - 1)
             for ours, theirs in zip(losses["this"], losses["other"], strict=True)

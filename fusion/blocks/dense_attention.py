@@ -25,8 +25,11 @@ class DenseTransposedAttention(nn.Module):
         self.project = PointwiseConv2d(channels, channels, bias=False)
 
     def forward(self, features: Tensor) -> Tensor:
-        channels = features.shape[1]
-        query_key, value = self.mix(self.expand(features)).split([2 * channels, channels], dim=1)
+        expanded, channels = self.expand(features), features.shape[1]
+        query_key, value = (
+            F.conv2d(expanded, weight, padding=1)
+            for weight in self.mix.weight.split([2 * channels, channels])
+        )
         return attend_between_channels(query_key, value, self.temperature, self.project.weight)
 
 

@@ -80,7 +80,7 @@ def channel_cosines(query_key: Tensor, heads: int) -> Tensor:
     """
     query, key = query_key.chunk(2, dim=2)
     if query_key.shape[2] <= NARROW:
-        all_products = _products(query_key).float()
+        all_products = _products(query_key)
         norms = all_products.diagonal(dim1=1, dim2=2).clamp_min(1e-24).sqrt()
         products = all_products[:, : query.shape[2], query.shape[2] :]
     else:
@@ -93,12 +93,13 @@ def channel_cosines(query_key: Tensor, heads: int) -> Tensor:
 
 
 def _products(pixels: Tensor) -> Tensor:
-    """pixelsᵀ pixels, B×L×C -> B×C×C.
+    """pixelsᵀ pixels, B×L×C -> B×C×C, float32.
 
     Written plainly, its gradient is a sum of two B×L×C tensors in different memory formats. Here
-    one factor is a constant, and the transpose adds the other half on B×C×C.
+    one factor is a constant, and the transpose adds the other half on B×C×C. Second derivatives
+    are not those of the product.
     """
-    half = pixels.detach().transpose(1, 2) @ pixels
+    half = (pixels.detach().transpose(1, 2) @ pixels).float()
     return half + half.transpose(1, 2) - half.detach()
 
 
@@ -132,16 +133,26 @@ class GatedFeedForward(nn.Module):
 def _expand_in_parts(
     features: Tensor, expand: PointwiseConv2d, depthwise: DepthwiseConv2d, shares: tuple[int, ...]
 ) -> list[Tensor]:
-    """depthwise(expand(features)), its channels divided in these proportions.
+    """depthwise(expand(features)), one tensor for each share of its channels.
 
     Each part is computed on its own. Cut from one tensor, the parts would be slow to read, and
     their gradients would have to be joined.
+
+    Args:
+        features: B×C×H×W.
+        expand, depthwise: holders of the weights, without biases; `depthwise` pads with zeros.
+        shares: proportions of the parts' channels.
+
+    Returns:
+        B×C'×H×W each.
     """
     channels = expand.out_channels // sum(shares)
     sizes = [share * channels for share in shares]
     weights = zip(expand.weight.split(sizes), depthwise.weight.split(sizes), strict=True)
     return [
-        F.conv2d(convolve_pixels(features, outer), inner, padding=1, groups=len(inner))
+        F.conv2d(
+            convolve_pixels(features, outer), inner, padding=depthwise.padding, groups=len(inner)
+        )
         for outer, inner in weights
     ]
 

@@ -56,8 +56,8 @@ class LocalStatistics:
     row and column, and a column within its tile.
 
     images: which images of the batch the group is of.
-    centered: K = 3 means, less about each tile's own mean.
-    offset: 1×3×B×rows×columns×1, what the means are less.
+    centered: K = 3 means minus `offset`.
+    offset: 1×3×B×rows×columns×1, a value near each tile's mean.
     variance: K = 3, not less than 0.
     covariance: K = 2, of fused with infrared and with visible.
     height, width: of the windows that lie inside the image, counted from the group's first.
@@ -129,7 +129,7 @@ def local_statistics(planes: Tensor, window: Tensor) -> Iterator[LocalStatistics
 def _weighted(tiles: Tensor, band: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Centered means, offsets, variances and covariances of S×3×B×rows×columns×S tiles."""
     side = len(band)
-    offset = tiles[::8].mean((0, -1), keepdim=True)  # any value near the mean will do
+    offset = tiles[::8].mean((0, -1), keepdim=True)  # of every eighth row: near the mean suffices
     moments = tiles.new_empty(side, 8, *tiles.shape[2:])
     centered = torch.sub(tiles, offset, out=moments[:, :3])
     torch.mul(centered, centered, out=moments[:, 3:6])

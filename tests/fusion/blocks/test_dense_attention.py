@@ -94,3 +94,9 @@ def test_memory_format_does_not_change_the_result():
     features = torch.randn(2, 8, 9, 11)
     result = block(features.to(memory_format=torch.channels_last))
     torch.testing.assert_close(result, block(features), atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("layer", [DenseTransposedAttention(6, 2), DenseAttentionBlock(6, 2)])
+def test_channels_last_stays_channels_last(layer):
+    features = torch.randn(2, 6, 8, 5).contiguous(memory_format=torch.channels_last)
+    assert layer(features).is_contiguous(memory_format=torch.channels_last)

@@ -44,6 +44,14 @@ def head_by_head(attention, features):
     return attention.project(torch.cat(outputs, dim=1).view_as(features))
 
 
+def with_gradients(layer, given, wanted, apply):
+    """Output, then the gradients of features and weights."""
+    features = given.clone(memory_format=torch.preserve_format).requires_grad_()
+    output = apply(features)
+    sources = [features, *layer.parameters()]
+    return [output, *torch.autograd.grad((output * wanted).sum(), sources)]
+
+
 @pytest.mark.parametrize("last", [False, True])
 @pytest.mark.parametrize("channels", [6, NARROW // 2 + 2])
 def test_transposed_attention_and_its_gradients_are_restormers_head_by_head(channels, last):
@@ -51,30 +59,36 @@ def test_transposed_attention_and_its_gradients_are_restormers_head_by_head(chan
     given = torch.randn(2, channels, 7, 5, dtype=torch.float64)
     if last:
         given = given.contiguous(memory_format=torch.channels_last)
+    wanted = torch.randn_like(given) / 100
+    found = with_gradients(attention, given, wanted, attention)
+    expected = with_gradients(attention, given, wanted, lambda x: head_by_head(attention, x))
+    torch.testing.assert_close(found[0], expected[0], atol=1e-4, rtol=1e-5)  # float32 softmax
+    for gradient, other in zip(found[1:], expected[1:], strict=True):
+        assert (gradient - other).norm() < 1e-5 * other.norm()
+
+
+@pytest.mark.parametrize("last", [False, True])
+def test_gated_feed_forward_and_its_gradients_are_those_of_one_tensor_cut_in_two(last):
+    layer, given = randomized(GatedFeedForward(4, 2.0)), torch.randn(2, 4, 6, 5)
+    if last:
+        given = given.contiguous(memory_format=torch.channels_last)
+
+    def cut(features):
+        gate, value = layer.depthwise(layer.expand(features)).chunk(2, dim=1)
+        return layer.project(F.gelu(gate) * value)
+
     wanted = torch.randn_like(given)
-    results = []
-    for attend in (attention, lambda x: head_by_head(attention, x)):
-        features = given.clone().requires_grad_()
-        output = attend(features)
-        sources = [features, *attention.parameters()]
-        results.append([output, *torch.autograd.grad((output * wanted).sum(), sources)])
-    # norms and softmax are float32
-    torch.testing.assert_close(*results, atol=1e-3, rtol=1e-4)
-
-
-def test_gated_feed_forward_multiplies_gelu_of_one_half_with_the_other():
-    layer = randomized(GatedFeedForward(4, 2.0))
-    features = torch.randn(1, 4, 6, 6)
-    hidden = layer.depthwise(layer.expand(features))
-    expected = layer.project(F.gelu(hidden[:, :8]) * hidden[:, 8:])
-    torch.testing.assert_close(layer(features), expected)
-
-
-def test_gated_feed_forward_has_the_same_values_with_and_without_gradients():
-    layer, features = randomized(GatedFeedForward(4, 2.0)), torch.randn(1, 4, 6, 6)
+    torch.testing.assert_close(
+        with_gradients(layer, given, wanted, layer), with_gradients(layer, given, wanted, cut)
+    )
     with torch.no_grad():
-        alone = layer(features)
-    torch.testing.assert_close(layer(features), alone, atol=0, rtol=0)
+        torch.testing.assert_close(layer(given), cut(given))
+
+
+@pytest.mark.parametrize("layer", [TransposedAttention(6, 2), GatedFeedForward(6, 2.0)])
+def test_channels_last_stays_channels_last(layer):
+    features = torch.randn(2, 6, 5, 4).contiguous(memory_format=torch.channels_last)
+    assert layer(features).is_contiguous(memory_format=torch.channels_last)
 
 
 def test_a_block_has_restormers_number_of_parameters():
