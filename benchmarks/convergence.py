@@ -41,6 +41,7 @@ PARTS = 10
 def main(
     pairs: Annotated[Path, typer.Argument(help="Folder of training pairs: ir and vi.")],
     updates: Annotated[int, typer.Option(min=PARTS)] = 2000,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Default: the phase's.")] = None,
     settings: Path = Path("params.yaml"),
     out: Path | None = None,
 ) -> None:
@@ -54,7 +55,10 @@ def main(
         previous = trained.get(step.after.removeprefix("models/"))
         phases = [start(chosen, key, previous) for _ in range(2)]
         sampler = CropSampler(
-            load_pairs([pairs], schedule.crop), schedule.batch_size, schedule.crop, chosen.seed
+            load_pairs([pairs], schedule.crop),
+            batch_size or schedule.batch_size,
+            schedule.crop,
+            chosen.seed,
         )
         one = next(batches(sampler))
         result[key] = {
