@@ -1,56 +1,93 @@
-"""Which fusion metrics rank methods as detection does: the report's Kendall τ as table and plot.
+"""Which fusion metrics rank methods as detection does: Kendall's τ as table and plot.
 
-    python -m scripts.agreement results docs/agreement.svg
+    python -m scripts.agreement docs/detection docs/agreement.svg
 
-`python -m scripts.tables agreement results` writes the table into docs/results.md.
+`python -m scripts.tables agreement docs/detection` writes the table into docs/results.md. The
+report of a single run has the same τ, with intervals over its test images and seeds. Here, rows
+may come from several runs, and the intervals are over the choice of methods.
 """
 
 from pathlib import Path
+from typing import NamedTuple
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import typer
 
+from fusion.metrics.names import LOWER_IS_BETTER, METRIC_NAMES
+from pipelines.report.bootstrap import interval
+from pipelines.report.comparison import rank_agreement, rank_correlations
 from pipelines.report.markdown import markdown_table
+from scripts.runs import read
 
 SCORE = "mAP@0.5"
+DRAWS = 4000
+
+
+class Tau(NamedTuple):
+    """A metric's τ_b with mAP@0.5, its 95 % bootstrap interval over rows, p, and the rows."""
+
+    metric: str
+    tau: float
+    low: float
+    high: float
+    p: float
+    rows: int
 
 
 def main(results: Path, plot: Path) -> None:
     """Draw τ of every fusion metric with mAP@0.5, and its interval, to PLOT."""
-    table = agreement(results)
-    figure, axes = plt.subplots(figsize=(6.4, 0.32 * len(table) + 1.2), layout="constrained")
-    places = range(len(table))[::-1]
-    axes.hlines(places, table["low"], table["high"], color="tab:blue", linewidth=2)
-    axes.plot(table["tau"], places, "o", color="tab:blue")
+    found = agreement(results)
+    figure, axes = plt.subplots(figsize=(6.4, 0.32 * len(found) + 1.2), layout="constrained")
+    places = range(len(found))[::-1]
+    low, high = ([getattr(row, end) for row in found] for end in ("low", "high"))
+    axes.hlines(places, low, high, color="tab:blue", linewidth=2)
+    axes.plot([row.tau for row in found], places, "o", color="tab:blue")
     axes.axvline(0, color="gray", linestyle="--", linewidth=1)
-    axes.set_yticks(list(places), table.index.tolist())
-    axes.set(xlim=(-1.05, 1.05), xlabel=f"Kendall's τ with {SCORE}, {table['methods'].max()} rows")
+    axes.set_yticks(list(places), [row.metric for row in found])
+    rows = max(row.rows for row in found)
+    axes.set(xlim=(-1.05, 1.05), xlabel=f"Kendall's τ with {SCORE}, {rows} rows")
     figure.savefig(plot)
 
 
-def agreement(results: Path) -> pd.DataFrame:
-    """τ with mAP@0.5 by metric, the highest first; metrics of which less is better count downward.
+def agreement(results: Path) -> list[Tau]:
+    """τ of every metric, the highest first; metrics of which less is better count downward.
 
     Args:
-        results: folder with `rank_agreement.csv` of the report stage.
+        results: folder with `leaderboard.csv` of the report stage, or with a folder for each of
+            several runs.
     """
-    table = pd.read_csv(results / "rank_agreement.csv", index_col="metric")
-    found = table[table["score"] == SCORE].dropna(subset="tau")
-    return found.sort_values("tau", ascending=False, kind="stable")
+    board = read(results, "leaderboard.csv", "method").set_index("method")
+    score = next(name for name in board.columns if name.endswith(f" {SCORE}"))
+    dataset = score.removesuffix(SCORE)
+    measured = [name for name in METRIC_NAMES if dataset + name in board.columns]
+    found = [_tau(name, board[dataset + name], board[score]) for name in measured]
+    return sorted((row for row in found if not np.isnan(row.tau)), key=lambda row: -row.tau)
+
+
+def _tau(metric: str, values: pd.Series, scores: pd.Series) -> Tau:
+    both = pd.concat([-values if metric in LOWER_IS_BETTER else values, scores], axis=1).dropna()
+    result = rank_agreement(both.iloc[:, 0], both.iloc[:, 1])
+    if np.isnan(result.tau):
+        return Tau(metric, result.tau, result.tau, result.tau, result.p, len(both))
+    drawn = np.random.default_rng(0).integers(len(both), size=(len(both), DRAWS))
+    first, second = (column[drawn] for column in both.to_numpy().T)
+    draws = rank_correlations(first, second)
+    return Tau(metric, result.tau, *interval(np.array([result.tau, *draws])), result.p, len(both))
 
 
 def agreement_table(results: Path) -> str:
-    """τ with its 95 % interval over test images and seeds, and p over the choice of methods."""
+    """τ with its 95 % interval and p, both over the choice of methods."""
     lines = [
         [
-            metric,
-            f"{row['tau']:+.2f}",
-            f"[{row['low']:+.2f}, {row['high']:+.2f}]",
-            f"{row['p']:.3f}",
-            str(row["methods"]),
+            row.metric,
+            f"{row.tau:+.2f}",
+            f"[{row.low:+.2f}, {row.high:+.2f}]",
+            f"{row.p:.3f}",
+            str(row.rows),
         ]
-        for metric, row in agreement(results).iterrows()
+        for row in agreement(results)
     ]
     return markdown_table(["metric", f"τ with {SCORE}", "interval", "p", "rows"], lines)
 

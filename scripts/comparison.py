@@ -15,6 +15,7 @@ import pandas as pd
 
 from fusion.metrics.names import LOWER_IS_BETTER
 from pipelines.report.markdown import cell, markdown_table
+from scripts.runs import last, read, runs
 
 PAPER_METRICS = ("SD", "SF", "AG", "VIF")
 FOREIGN = ("cddfuse_repro", "cddfuse_official", "cddfuse_fork")
@@ -95,22 +96,10 @@ def _operations(gflop: float) -> str:
 
 def leaderboard(folder: Path) -> pd.DataFrame:
     """The rows of all runs: those trained here, then published weights, then foreign images."""
-    boards = [pd.read_csv(run / "leaderboard.csv", index_col="method") for run in _runs(folder)]
-    rows = _last(pd.concat(boards))
+    rows = read(folder, "leaderboard.csv", "method").set_index("method")
     rows = rows[[name for name in rows.columns if " " in name]]  # not parameters and GFLOP
     order = sorted(rows.index, key=lambda name: (name in FOREIGN, name.endswith("_published")))
     return rows.loc[order]
-
-
-def _runs(folder: Path) -> list[Path]:
-    runs = sorted(path.parent for path in folder.glob("*/leaderboard.csv"))
-    return runs or [folder]
-
-
-def _last(rows: pd.DataFrame) -> pd.DataFrame:
-    """Every row once: its last values, at its first place."""
-    order = list(dict.fromkeys(rows.index))
-    return rows[~rows.index.duplicated(keep="last")].loc[order]
 
 
 def _metric_table(board: pd.DataFrame, dataset: str) -> str:
@@ -134,7 +123,7 @@ def _arrow(metric: str) -> str:
 def _stretching(folder: Path) -> pd.DataFrame:
     """Method × column, as printed."""
     tables = []
-    for run in _runs(folder):
+    for run in runs(folder):
         file = run / "leaderboard.md"
         _, found, rest = file.read_text(encoding="utf-8").partition(_STRETCHING)
         if not found:
@@ -144,7 +133,7 @@ def _stretching(folder: Path) -> pd.DataFrame:
             for line in rest.split("\n\n")[1].strip().splitlines()
         )
         tables.append(pd.DataFrame(rows, columns=header).set_index("method"))
-    table = _last(pd.concat(tables))
+    table = last(pd.concat(tables))
     order = [name for name in leaderboard(folder).index if name in table.index]
     return table.loc[order]
 

@@ -3,8 +3,8 @@
     python -m scripts.tables sample results            # after `dvc repro`
     python -m scripts.tables night results             # after `dvc repro`
     python -m scripts.tables pairs docs/pairs          # also stretching, costs and paper
-    python -m scripts.tables detection results         # after `dvc exp run -S profile=boxes …`
-    python -m scripts.tables agreement results         # also after profile=boxes
+    python -m scripts.tables detection docs/detection  # after `dvc exp run -S profile=boxes …`
+    python -m scripts.tables agreement docs/detection  # also after profile=boxes
     python -m scripts.tables medical docs/medical      # after `dvc exp run -S profile=medical …`
     python -m scripts.tables weights fusion/weights    # after `python -m scripts.measure_weights …`
 
@@ -25,6 +25,7 @@ from pipelines.report.gains import REFERENCE
 from pipelines.report.markdown import cell, markdown_table
 from scripts import comparison
 from scripts.agreement import agreement_table
+from scripts.runs import read
 
 DETECTION, SEGMENTATION = "AP@0.5", "IoU"
 USUAL, TASKS = ("SD", "SF", "AG", "VIF"), ("mAP@0.5", "mIoU")
@@ -111,9 +112,9 @@ def card_table(folder: Path) -> str:
 
 def detection_table(results: Path) -> str:
     """mAP, its gain over the visible image, and average precision by class, day and night."""
-    board = pd.read_csv(results / "leaderboard.csv", index_col="method")
+    board = read(results, "leaderboard.csv", "method").set_index("method")
     parts = _parts(results, DETECTION)
-    gains = pd.read_csv(results / "task_differences.csv")
+    gains = read(results, "task_differences.csv", "dataset", "score", "method")
     mean = next(name for name in board.columns if name.endswith("mAP@0.5"))
     detected = [name for name in dict.fromkeys(parts["class"]) if name != ALL]
     columns = [(name, subset) for name in detected for subset in ("day", "night")]
@@ -139,7 +140,7 @@ def night_table(results: Path) -> str:
 
 
 def _parts(results: Path, score: str) -> pd.DataFrame:
-    table = pd.read_csv(results / "day_night.csv")
+    table = read(results, "day_night.csv", "dataset", "score", "class", "subset", "method")
     return table[table["score"] == score]
 
 

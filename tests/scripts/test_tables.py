@@ -114,23 +114,39 @@ def test_a_page_without_the_markers_is_refused(results, page):
     assert page.read_text() == before
 
 
-def test_metrics_are_listed_by_their_agreement_with_detection(tmp_path):
-    ranks = [
-        ("set", "SD", "mAP@0.5", -0.2, -0.4, 0.1, 0.5, 10, 3),
-        ("set", "VIF", "mAP@0.5", 0.65, 0.5, 0.8, 0.0125, 10, 3),
-        ("set", "SCD", "mAP@0.5", None, None, None, None, 2, 3),
-        ("set", "VIF", "mAP@0.5:0.95", 0.9, None, None, 0.1, 10, None),
-    ]
-    columns = ["dataset", "metric", "score", "tau", "low", "high", "p", "methods", "seeds"]
-    pd.DataFrame(ranks, columns=columns).to_csv(tmp_path / "rank_agreement.csv", index=False)
+def test_metrics_are_listed_by_their_agreement_with_detection_over_the_rows_of_all_runs(tmp_path):
+    rows = pd.DataFrame(
+        {
+            "method": list("abcde"),
+            "set SD": [5, 4, 3, 2, 1],
+            "set VIF": [1, 2, 3, 5, 4],
+            "set MSE": [9, 8, 7, 6, 5],
+            "set SCD": [None, None, None, 1, 2],
+            "set mAP@0.5": [0.1, 0.2, 0.3, 0.4, 0.5],
+        }
+    )
+    for name, part in (("1", rows[:3]), ("2", rows[2:])):
+        (tmp_path / name).mkdir()
+        part.to_csv(tmp_path / name / "leaderboard.csv", index=False)
     page = tmp_path / "page.md"
     page.write_text("<!-- agreement:begin --><!-- agreement:end -->")
     main(Section.agreement, tmp_path, page)
-    assert page.read_text().splitlines()[1:-1] == [
-        "| metric | τ with mAP@0.5 | interval | p | rows |",
-        "|---|---|---|---|---|",
-        "| VIF | +0.65 | [+0.50, +0.80] | 0.013 | 10 |",
-        "| SD | -0.20 | [-0.40, +0.10] | 0.500 | 10 |",
-    ]
+    header, _, mse, vif, sd = page.read_text().splitlines()[1:-1]
+    assert header == "| metric | τ with mAP@0.5 | interval | p | rows |"
+    assert mse == "| MSE | +1.00 | [+1.00, +1.00] | 0.017 | 5 |"
+    assert vif.startswith("| VIF | +0.80 | [")
+    assert sd == "| SD | -1.00 | [-1.00, -1.00] | 0.017 | 5 |"
     draw_agreement(tmp_path, tmp_path / "agreement.svg")
     assert "Kendall" in (tmp_path / "agreement.svg").read_text()
+
+
+def test_of_a_row_that_two_runs_have_the_last_counts_at_its_first_place(results, page):
+    for name, score in (("1", 0.25), ("2", 0.75)):
+        (results / name).mkdir()
+        for file in ("leaderboard", "day_night", "task_differences"):
+            text = (results / f"{file}.csv").read_text()
+            (results / name / f"{file}.csv").write_text(text.replace("0.25\n", f"{score}\n"))
+    main(Section.detection, results, page)
+    visible, average = page.read_text().splitlines()[4:6]
+    assert visible.startswith("| visible | **0.750** |")
+    assert average.startswith("| average | 0.500 | +0.250 [-0.100, +0.300] |")
