@@ -19,7 +19,7 @@ from fusion.metrics.names import LOWER_IS_BETTER, METRIC_NAMES
 from pipelines.report.bootstrap import interval
 from pipelines.report.comparison import rank_agreement, rank_correlations
 from pipelines.report.markdown import markdown_table
-from scripts.runs import read
+from scripts.runs import joined_board
 
 SCORE = "mAP@0.5"
 DRAWS = 4000
@@ -58,11 +58,11 @@ def agreement(results: Path) -> list[Tau]:
         results: folder with `leaderboard.csv` of the report stage, or with a folder for each of
             several runs.
     """
-    board = read(results, "leaderboard.csv", "method").set_index("method")
-    score = next(name for name in board.columns if name.endswith(f" {SCORE}"))
+    rows = joined_board(results)
+    score = next(name for name in rows.columns if name.endswith(f" {SCORE}"))
     dataset = score.removesuffix(SCORE)
-    measured = [name for name in METRIC_NAMES if dataset + name in board.columns]
-    found = [_tau(name, board[dataset + name], board[score]) for name in measured]
+    measured = [name for name in METRIC_NAMES if dataset + name in rows.columns]
+    found = [_tau(name, rows[dataset + name], rows[score]) for name in measured]
     return sorted((row for row in found if not np.isnan(row.tau)), key=lambda row: -row.tau)
 
 

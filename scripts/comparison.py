@@ -15,7 +15,7 @@ import pandas as pd
 
 from fusion.metrics.names import LOWER_IS_BETTER
 from pipelines.report.markdown import cell, markdown_table
-from scripts.runs import last, read, runs
+from scripts.runs import joined_board, last, runs
 
 PAPER_METRICS = ("SD", "SF", "AG", "VIF")
 FOREIGN = ("cddfuse_repro", "cddfuse_official", "cddfuse_fork")
@@ -96,7 +96,7 @@ def _operations(gflop: float) -> str:
 
 def leaderboard(folder: Path) -> pd.DataFrame:
     """The rows of all runs: those trained here, then published weights, then foreign images."""
-    rows = read(folder, "leaderboard.csv", "method").set_index("method")
+    rows = joined_board(folder)
     rows = rows[[name for name in rows.columns if " " in name]]  # not parameters and GFLOP
     order = sorted(rows.index, key=lambda name: (name in FOREIGN, name.endswith("_published")))
     return rows.loc[order]

@@ -22,6 +22,11 @@ def read(folder: Path, file: str, *keys: str) -> pd.DataFrame:
     return last(rows).reset_index()
 
 
+def joined_board(folder: Path) -> pd.DataFrame:
+    """The leaderboard of all runs, by method."""
+    return read(folder, "leaderboard.csv", "method").set_index("method")
+
+
 def last(rows: pd.DataFrame) -> pd.DataFrame:
     """Every row of an index once: its last values, at its first place."""
     return rows[~rows.index.duplicated(keep="last")].loc[rows.index.unique()]

@@ -25,7 +25,7 @@ from pipelines.report.gains import REFERENCE
 from pipelines.report.markdown import cell, markdown_table
 from scripts import comparison
 from scripts.agreement import agreement_table
-from scripts.runs import read
+from scripts.runs import joined_board, read
 
 DETECTION, SEGMENTATION = "AP@0.5", "IoU"
 USUAL, TASKS = ("SD", "SF", "AG", "VIF"), ("mAP@0.5", "mIoU")
@@ -112,18 +112,18 @@ def card_table(folder: Path) -> str:
 
 def detection_table(results: Path) -> str:
     """mAP, its gain over the visible image, and average precision by class, day and night."""
-    board = read(results, "leaderboard.csv", "method").set_index("method")
+    rows = joined_board(results)
     parts = _parts(results, DETECTION)
     gains = read(results, "task_differences.csv", "dataset", "score", "method")
-    mean = next(name for name in board.columns if name.endswith("mAP@0.5"))
+    mean = next(name for name in rows.columns if name.endswith("mAP@0.5"))
     detected = [name for name in dict.fromkeys(parts["class"]) if name != ALL]
     columns = [(name, subset) for name in detected for subset in ("day", "night")]
     values = {
-        "mAP@0.5": board[mean],
+        "mAP@0.5": rows[mean],
         **{_title(parts, *column): _column(parts, *column) for column in columns},
     }
-    shown = _marked(values, list(board.index))
-    shown.insert(1, f"gain over {REFERENCE}", [_gain(gains, method) for method in board.index])
+    shown = _marked(values, list(rows.index))
+    shown.insert(1, f"gain over {REFERENCE}", [_gain(gains, method) for method in rows.index])
     return _markdown(shown)
 
 
